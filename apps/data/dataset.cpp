@@ -1,0 +1,285 @@
+#include "apps/data/dataset.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "apps/data/cifar.h"
+#include "apps/data/idx.h"
+#include "core/error.h"
+#include "core/file.h"
+
+namespace saddle {
+namespace {
+
+using Path = std::filesystem::path;
+
+// A bound on what is read before any check of the set's own. The largest file, CIFAR-100's
+// train.bin, has 153700000 bytes.
+constexpr std::int64_t kMaxFileBytes = std::int64_t{256} << 20;
+
+// Mean and deviation of the training pixels / 255: the constants in common use for both MNIST sets,
+// those of the paper's reference code for both CIFAR sets. Some repositories normalise CIFAR-10
+// with the mean of each image's own deviation (0.2023, 0.1994, 0.2010) instead.
+const std::vector<float> kMnistMean{0.1307f}, kMnistStd{0.3081f};
+const std::vector<float> kFashionMean{0.2860f}, kFashionStd{0.3530f};
+const std::vector<float> kCifar10Mean{0.4914f, 0.4822f, 0.4465f};
+const std::vector<float> kCifar10Std{0.2471f, 0.2435f, 0.2616f};
+const std::vector<float> kCifar100Mean{0.5070751592371323f, 0.48654887331495095f,
+                                       0.4409178433670343f};
+const std::vector<float> kCifar100Std{0.2673342858792401f, 0.2564384629170883f,
+                                      0.27615047132568404f};
+
+const std::vector<std::string> kFashionClasses{"T-shirt/top", "Trouser", "Pullover", "Dress",
+                                               "Coat",        "Sandal",  "Shirt",    "Sneaker",
+                                               "Bag",         "Ankle boot"};
+const std::vector<std::string> kCifar10Classes{"airplane", "automobile", "bird",  "cat",  "deer",
+                                               "dog",      "frog",       "horse", "ship", "truck"};
+
+// What is published about a set: what its files are called, what they hold, where they come from.
+struct Publication {
+  enum class Format { idx, cifar10, cifar100 };
+  enum class Balance { equal_classes, free };
+
+  std::string name;
+  Format format;
+  std::vector<std::string> train_files, test_files;
+  std::string archive_folder;    // what the archive unpacks to; empty: no folder of its own
+  std::string system_directory;  // where a package of the system installs it; empty: nowhere
+  std::string how_to_get;        // a whole sentence
+  std::int64_t train_count, test_count;
+  Balance balance;
+  std::vector<float> mean, std;  // one a channel
+  std::vector<std::string> class_names;
+  std::string class_names_file;  // optional file that may replace class_names; empty: none
+
+  const std::vector<std::string>& files(Split split) const {
+    return split == Split::train ? train_files : test_files;
+  }
+  std::int64_t count(Split split) const { return split == Split::train ? train_count : test_count; }
+};
+
+std::vector<std::string> numbered_classes(int classes) {
+  std::vector<std::string> names;
+  for (int i = 0; i < classes; ++i) names.push_back(text("class ", i));
+  return names;
+}
+
+// Idx files may also carry the ending .gz, which find_file tries first.
+const std::vector<std::string> kIdxTrain{"train-images-idx3-ubyte", "train-labels-idx1-ubyte"};
+const std::vector<std::string> kIdxTest{"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+
+const std::vector<Publication>& publications() {
+  using Format = Publication::Format;
+  using Balance = Publication::Balance;
+  static const std::vector<Publication> all{
+      {"fashion-mnist", Format::idx, kIdxTrain, kIdxTest, "", "/usr/share/datasets/fashion-mnist",
+       "Install Debian's package dataset-fashion-mnist, or get the files from "
+       "https://github.com/zalandoresearch/fashion-mnist.",
+       60000, 10000, Balance::equal_classes, kFashionMean, kFashionStd, kFashionClasses, ""},
+      {"mnist", Format::idx, kIdxTrain, kIdxTest, "", "",
+       "Get the files from https://ossci-datasets.s3.amazonaws.com/mnist/.",
+       60000, 10000, Balance::free, kMnistMean, kMnistStd,
+       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, ""},
+      {"cifar10", Format::cifar10,
+       {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+        "data_batch_5.bin"},
+       {"test_batch.bin"}, "cifar-10-batches-bin", "",
+       "Unpack https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz there.",
+       50000, 10000, Balance::equal_classes, kCifar10Mean, kCifar10Std, kCifar10Classes,
+       "batches.meta.txt"},
+      {"cifar100", Format::cifar100, {"train.bin"}, {"test.bin"}, "cifar-100-binary", "",
+       "Unpack https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz there.",
+       50000, 10000, Balance::equal_classes, kCifar100Mean, kCifar100Std, numbered_classes(100),
+       "fine_label_names.txt"},
+  };
+  return all;
+}
+
+template <class List>
+std::string joined(const List& list) {
+  std::string line;
+  for (const auto& item : list) line += (line.empty() ? "" : ", ") + text(item);
+  return line;
+}
+
+const Publication& find_publication(const std::string& name) {
+  for (const Publication& set : publications()) {
+    if (set.name == name) return set;
+  }
+  throw UsageError(text("dataset: '", name, "' is not a set this program reads. It reads ",
+                        joined(dataset_names()), "."));
+}
+
+// The file as it lies in `directory`, compressed or not.
+std::optional<Path> find_file(const Publication& set, const Path& directory,
+                              const std::string& file) {
+  std::error_code ignored;  // a place that cannot be looked into has no files for us
+  const Path compressed = directory / (file + ".gz");
+  if (set.format == Publication::Format::idx && std::filesystem::exists(compressed, ignored)) {
+    return compressed;
+  }
+  if (std::filesystem::exists(directory / file, ignored)) return directory / file;
+  return std::nullopt;
+}
+
+std::vector<Path> places_to_search(const Publication& set, const std::string& directory) {
+  std::vector<Path> roots;
+  if (!directory.empty()) {
+    roots.emplace_back(directory);
+  } else {
+    const char* data = std::getenv("SADDLE_DATA");
+    if (data && *data) roots.push_back(Path(data) / set.name);
+    roots.push_back(Path("data") / set.name);
+    if (!set.system_directory.empty()) roots.emplace_back(set.system_directory);
+  }
+  std::vector<Path> places;
+  for (const Path& root : roots) {
+    places.push_back(root);
+    if (!set.archive_folder.empty()) places.push_back(root / set.archive_folder);
+  }
+  return places;
+}
+
+std::string expected_files(const Publication& set, Split split) {
+  const bool idx = set.format == Publication::Format::idx;
+  return joined(set.files(split)) + (idx ? " (each plain or with .gz)" : "");
+}
+
+// The files of the split, in order, all from the first place that has any of them. A half-filled
+// place is an error rather than a reason to look on: two downloads are never mixed.
+std::vector<Path> find_files(const Publication& set, const std::string& directory, Split split) {
+  const std::vector<Path> places = places_to_search(set, directory);
+  for (const Path& place : places) {
+    std::vector<Path> found;
+    std::vector<std::string> missing;
+    for (const std::string& file : set.files(split)) {
+      if (const std::optional<Path> path = find_file(set, place, file)) {
+        found.push_back(*path);
+      } else {
+        missing.push_back(file);
+      }
+    }
+    if (found.empty()) continue;
+    require(missing.empty(), set.name, ": ", place.string(), " lacks ", joined(missing),
+            ", expected ", expected_files(set, split), ". ", set.how_to_get);
+    return found;
+  }
+  std::vector<std::string> names;
+  for (const Path& place : places) names.push_back(place.string());
+  fail(set.name, ": found no files in ", joined(names), ", expected ", expected_files(set, split),
+       ". ", set.how_to_get, directory.empty() ? " --data-dir names another place." : "");
+}
+
+std::string place_of(const Publication& set, const Path& file) {
+  return text(set.name, ": ", file.string());
+}
+
+void read_idx(Dataset& data, const Publication& set, const std::vector<Path>& files) {
+  const std::string images_name = place_of(set, files[0]), labels_name = place_of(set, files[1]);
+  IdxImages images = parse_idx_images(read_file(files[0], kMaxIdxBytes), images_name);
+  require(images.height == 28 && images.width == 28, images_name, " has images of ",
+          images.height, " x ", images.width, " pixels, expected 28 x 28. Download it again.");
+  data.labels = parse_idx_labels(read_file(files[1], kMaxIdxBytes), 10, labels_name);
+  require(images.count == data.size(), images_name, " has ", images.count, " images, but ",
+          labels_name, " has ", data.size(), " labels. Download both again.");
+  data.height = data.width = 28;
+  data.pixels = std::move(images.pixels);
+}
+
+void read_cifar(Dataset& data, const Publication& set, const std::vector<Path>& files,
+                std::int64_t count, Records rule) {
+  const bool ten = set.format == Publication::Format::cifar10;
+  const std::size_t per_file = static_cast<std::size_t>(count) / files.size();
+  const std::size_t expected = per_file * (ten ? kCifar10Record : kCifar100Record);
+  for (const Path& file : files) {
+    const std::string name = place_of(set, file);
+    const std::vector<std::byte> bytes = read_file(file, kMaxFileBytes);
+    require(rule == Records::any || bytes.size() == expected, name, " is ", bytes.size(),
+            " bytes, expected ", expected, ". Download it again.");
+    const CifarRecords records = ten ? parse_cifar10(bytes, name) : parse_cifar100(bytes, name);
+    data.pixels.reserve(files.size() * records.pixels.size());  // the files are equally large
+    data.pixels.insert(data.pixels.end(), records.pixels.begin(), records.pixels.end());
+    data.labels.insert(data.labels.end(), records.labels.begin(), records.labels.end());
+  }
+  data.height = data.width = 32;
+}
+
+// The published sets have equally many examples of each class: a cheap witness that the labels are
+// the right ones, which a size alone is not.
+void check_balance(const Dataset& data, const std::vector<Path>& files) {
+  std::vector<std::int64_t> histogram(static_cast<std::size_t>(data.classes));
+  for (const std::int32_t label : data.labels) ++histogram[static_cast<std::size_t>(label)];
+  const std::int64_t expected = data.size() / data.classes;
+  for (std::size_t label = 0; label < histogram.size(); ++label) {
+    require(histogram[label] == expected, data.name, ": the split in ",
+            files[0].parent_path().string(), " has ", histogram[label], " examples of class ",
+            label, ", expected ", expected, ". Download it again.");
+  }
+}
+
+std::vector<std::string> read_class_names(const Publication& set, const Path& directory) {
+  std::error_code ignored;
+  const Path file = directory / set.class_names_file;
+  if (set.class_names_file.empty() || !std::filesystem::exists(file, ignored)) {
+    return set.class_names;
+  }
+  const std::int64_t most_bytes = std::int64_t{64} << 10;  // the real files have below 2 KiB
+  return parse_class_names(read_file(file, most_bytes), static_cast<int>(set.class_names.size()),
+                           place_of(set, file));
+}
+
+void keep_first(Dataset& data, std::int64_t limit, Split split) {
+  if (limit == kAllExamples) return;
+  if (limit > data.size()) {
+    throw UsageError(text(data.name, ": a limit of ", limit, " examples is over the ", data.size(),
+                          " of the ", split == Split::train ? "training" : "test", " split"));
+  }
+  const auto examples = static_cast<std::size_t>(limit);
+  data.pixels.resize(examples * (data.pixels.size() / data.labels.size()));
+  data.labels.resize(examples);
+}
+
+}  // namespace
+
+std::vector<std::string> dataset_names() {
+  std::vector<std::string> names;
+  for (const Publication& set : publications()) names.push_back(set.name);
+  return names;
+}
+
+Dataset load_dataset(const std::string& name, const std::string& directory, Split split,
+                     std::int64_t limit, Records records) {
+  const Publication& set = find_publication(name);
+  if (limit != kAllExamples && limit < 1) {
+    throw UsageError(text(name, ": a limit of ", limit, " examples, expected at least 1, or ",
+                          kAllExamples, " for all"));
+  }
+  const std::vector<Path> files = find_files(set, directory, split);
+  const std::int64_t expected = set.count(split);
+
+  Dataset data;
+  data.name = name;
+  data.channels = static_cast<std::int64_t>(set.mean.size());
+  data.classes = static_cast<std::int64_t>(set.class_names.size());
+  data.mean = set.mean;
+  data.std = set.std;
+  if (set.format == Publication::Format::idx) {
+    read_idx(data, set, files);
+  } else {
+    read_cifar(data, set, files, expected, records);
+  }
+  require(records == Records::any || data.size() == expected, name, ": ", files[0].string(),
+          " has ", data.size(), " examples, expected ", expected, ". Download it again.");
+  if (data.size() == expected && set.balance == Publication::Balance::equal_classes) {
+    check_balance(data, files);
+  }
+  data.class_names = read_class_names(set, files[0].parent_path());
+  keep_first(data, limit, split);
+  return data;
+}
+
+}  // namespace saddle
