@@ -22,7 +22,8 @@
 //                              one for each (Tag, T, N); its contents are undefined at first
 //   T b.shuffle_xor(value, lane_mask)
 //                              the `value` of the thread whose lane (place in its warp) is
-//                              lane ^ lane_mask; all 32 threads of the warp must call it alike
+//                              lane ^ lane_mask, [1, 31]; all 32 threads of the warp must call it
+//                              alike; it is no barrier for shared memory
 //
 // Kernels use sync and shuffle_xor only through collectives.h. An element of shared memory is read
 // into a variable with its type written out, `const float x = sums[i];`: with `auto`, which would

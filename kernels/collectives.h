@@ -123,6 +123,22 @@ SADDLE_DEVICE ValueAt block_argmax(Block& b, float value, std::int64_t index) {
   return collective::combine<collective::ArgMax>(b, ValueAt{value, index});
 }
 
+// For threads that stand for a grid of rows x Columns (thread = row * Columns + column): the sum of the
+// values of the thread's own column, row 0 first. Each use within a kernel names a Tag of its own.
+template <class Tag, int Columns, int Threads, class Block>
+SADDLE_DEVICE float column_sum(Block& b, float value) {
+  auto values = b.template shared<Tag, float, Threads>();
+  values[b.thread()] = value;
+  b.sync();
+  float sum = 0.f;
+  for (int i = b.thread() % Columns; i < Threads; i += Columns) {
+    const float next = values[i];
+    sum += next;
+  }
+  b.sync();  // all have read: the next use may write
+  return sum;
+}
+
 // The collectives on the host, bit for bit. lanes[t] is thread t's value; `threads` as kThreads,
 // a multiple of 32.
 inline float sum_in_block_order(const float* lanes, int threads) {

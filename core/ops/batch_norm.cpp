@@ -1,0 +1,108 @@
+#include <limits>
+
+#include "core/ops.h"
+
+namespace saddle {
+namespace {
+
+void check(const Var& x, const BatchNormState& state) {
+  const Shape& shape = x.shape();
+  require(shape.rank() >= 2, "batch_norm: input ", shape, " needs rows and a channel axis");
+  const std::int64_t channels = shape[shape.rank() - 1];
+  for (const Tensor& tensor : {state.gamma.value(), state.beta.value(), state.running_mean,
+                               state.running_var}) {
+    require(tensor.count() == channels, "batch_norm: input ", shape, " has ", channels,
+            " channels, the layer has ", tensor.count());
+  }
+  require(state.mode == BatchNormMode::frozen || x.value().count() / channels > 1,
+          "batch_norm: one value per channel has no variance (input ", shape,
+          "). Use a larger batch or the frozen mode");
+}
+
+// What the kernels share: per-channel mean, 1 / std and z = x scale + shift.
+struct Channels {
+  Tensor mean, inverse_std, scale, shift;
+  Channels(Device& device, std::int64_t n)
+      : mean(device, {n}), inverse_std(device, {n}), scale(device, {n}), shift(device, {n}) {}
+};
+
+void gather_statistics(Device& device, const Var& x, const BatchNormState& state, std::int64_t rows,
+                       std::int64_t channels, const Channels& out) {
+  if (state.mode == BatchNormMode::frozen) {
+    launch(device,
+           BatchNormFrozen{state.gamma.value().array(), state.beta.value().array(),
+                           state.running_mean.array(), state.running_var.array(), out.mean.array(),
+                           out.inverse_std.array(), out.scale.array(), out.shift.array(), state.eps},
+           channels);
+    return;
+  }
+  const std::int64_t chunks = ceil_divide(rows, kChunkRows);
+  const Tensor mean(device, {chunks, channels}), deviation(device, {chunks, channels});
+  launch(device, BatchNormChunks{x.value().array(), mean.array(), deviation.array(), rows, channels},
+         ChunkPlace::blocks(rows, channels));
+  launch(device,
+         BatchNormMerge{mean.array(), deviation.array(), state.gamma.value().array(),
+                        state.beta.value().array(), out.mean.array(), out.inverse_std.array(),
+                        out.scale.array(), out.shift.array(), state.running_mean.array(),
+                        state.running_var.array(), rows, channels, state.eps,
+                        state.mode == BatchNormMode::update ? state.momentum : 0.f},
+         channels);
+}
+
+}  // namespace
+
+Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
+  check(x, state);
+  Device& device = x.device();
+  const std::int64_t channels = x.shape()[x.shape().rank() - 1];
+  const std::int64_t rows = x.value().count() / channels;
+  const float floor =
+      state.activation == Activation::relu ? 0.f : -std::numeric_limits<float>::infinity();
+  const Channels per_channel(device, channels);
+  gather_statistics(device, x, state, rows, channels, per_channel);
+  const Tensor y(device, x.shape());
+  launch(device,
+         BatchNormApply{x.value().array(), per_channel.scale.array(), per_channel.shift.array(),
+                        y.array(), channels, floor},
+         rows, channels);
+
+  const Var gamma = state.gamma, beta = state.beta;
+  const bool frozen = state.mode == BatchNormMode::frozen;
+  return tape.record(y, {x, gamma, beta}, [=, &device](const Tensor& dy) {
+    const Tensor slope = Tensor::filled(device, {channels}, 0.f);
+    const Tensor offset = Tensor::filled(device, {channels}, 0.f);
+    if (gamma.wants_gradient() || beta.wants_gradient() || !frozen) {
+      const std::int64_t chunks = ceil_divide(rows, kChunkRows);
+      const Tensor sum_dz(device, {chunks, channels}), sum_dz_x(device, {chunks, channels});
+      launch(device,
+             BatchNormBackwardChunks{x.value().array(), dy.array(), per_channel.mean.array(),
+                                     per_channel.scale.array(), per_channel.shift.array(),
+                                     sum_dz.array(), sum_dz_x.array(), rows, channels, floor},
+             ChunkPlace::blocks(rows, channels));
+      const Tensor dgamma = gamma.gradient_memory(), dbeta = beta.gradient_memory();
+      launch(device,
+             BatchNormBackwardMerge{sum_dz.array(), sum_dz_x.array(), per_channel.inverse_std.array(),
+                                    per_channel.scale.array(), dgamma.array(), dbeta.array(),
+                                    offset.array(), slope.array(), rows, channels, frozen ? 0.f : 1.f},
+             channels);
+      if (gamma.wants_gradient()) gamma.add_gradient(dgamma);
+      if (beta.wants_gradient()) beta.add_gradient(dbeta);
+    }
+    if (!x.wants_gradient()) return;
+    const Tensor addend = x.take_gradient();
+    const Tensor dx = x.gradient_memory();
+    const BatchNormBackwardApply apply{x.value().array(),         dy.array(),
+                                       per_channel.mean.array(),  per_channel.scale.array(),
+                                       per_channel.shift.array(), slope.array(),
+                                       offset.array(),            dx.array(),
+                                       channels,                  floor};
+    if (addend) {
+      launch(device, BatchNormBackwardApplyAdd{apply, addend.array()}, rows, channels);
+    } else {
+      launch(device, apply, rows, channels);
+    }
+    x.add_gradient(dx);
+  });
+}
+
+}  // namespace saddle

@@ -1,0 +1,47 @@
+#include "core/ops.h"
+
+namespace saddle {
+
+CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
+                           LossReduction reduction) {
+  const Shape& shape = logits.shape();
+  require(shape.rank() == 2 && shape[1] > 0, "cross_entropy: logits ", shape, " must be [N, classes]");
+  require(labels.count() == shape[0], "cross_entropy: ", shape[0], " rows of logits, ", labels.count(),
+          " labels");
+  Device& device = logits.device();
+  const std::int64_t batch = shape[0], classes = shape[1];
+  const float scale = reduction == LossReduction::mean ? 1.f / static_cast<float>(batch) : 1.f;
+  const Tensor losses(device, {batch}), correct(device, {batch}), dlogits(device, shape),
+      loss(device, {1});
+  launch(device,
+         SoftmaxCrossEntropy{logits.value().array(), labels.array<std::int32_t>(), losses.array(),
+                             correct.array(), dlogits.array(), classes, scale},
+         batch);
+  launch(device, SumAll{losses.array(), loss.array(), scale, 0.f}, 1);
+  const Var result = tape.record(loss, {logits}, [=, &device](const Tensor& dloss) {
+    const Tensor dx = logits.gradient_memory();
+    launch(device, ScaleByScalar{dlogits.array(), dloss.array(), dx.array()}, dx.count());
+    logits.add_gradient(dx);
+  });
+  return {result, losses, correct};
+}
+
+void check_labels(const Tensor& labels, std::int64_t classes) {
+  const std::vector<std::int32_t> values = labels.to_host<std::int32_t>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    require(values[i] >= 0 && values[i] < classes, "label ", values[i], " of example ", i,
+            " is outside the model's ", classes, " classes");
+  }
+}
+
+Tensor predict(const Tensor& logits) {
+  require(logits.shape().rank() == 2 && logits.shape()[1] > 0, "predict: logits ", logits.shape(),
+          " must be [N, classes]");
+  Device& device = logits.device();
+  const Tensor prediction(device, {logits.shape()[0]}, DType::i32);
+  launch(device, Predict{logits.array(), prediction.array<std::int32_t>(), logits.shape()[1]},
+         logits.shape()[0]);
+  return prediction;
+}
+
+}  // namespace saddle

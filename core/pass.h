@@ -1,0 +1,34 @@
+// Pass: everything one forward needs, and nothing hidden.
+//
+// The network holds no values: weights, gradient buffer, batch-norm statistics and their mode all arrive
+// here. The same network therefore runs at w and at w_hat, in training and in an attack, by being handed a
+// different Pass.
+#pragma once
+
+#include "core/tape.h"
+#include "core/weights.h"
+
+namespace saddle {
+
+// Which statistics batch-norm uses, and whether it moves the running ones.
+enum class BatchNormMode {
+  update,      // this batch's; running statistics move towards them (PyTorch's train mode)
+  batch_only,  // this batch's; running statistics stay
+  frozen,      // the running ones (PyTorch's eval mode)
+};
+
+struct Pass {
+  Tape& tape;
+  Tensor weights;      // flat: w, or w_hat
+  Tensor gradient;     // flat, receives dL/dw; empty: no weight gradients are computed
+  Tensor statistics;   // flat: running means and variances
+  BatchNormMode batch_norm = BatchNormMode::frozen;
+
+  // The weights of a slot as a Var whose gradient goes to its place in `gradient`.
+  Var parameter(const Slot& slot) const {
+    if (gradient) return Var(view(weights, slot), view(gradient, slot));
+    return Var(view(weights, slot), Gradient::none);
+  }
+};
+
+}  // namespace saddle

@@ -1,0 +1,62 @@
+#include "core/pool.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "core/error.h"
+
+namespace saddle {
+
+Pool::Pool(Allocate allocate, Release release)
+    : allocate_(std::move(allocate)), release_(std::move(release)) {}
+
+Pool::~Pool() { trim(); }
+
+std::size_t Pool::size_class(std::size_t bytes) {
+  constexpr std::size_t kSmallest = 256;
+  if (bytes <= kSmallest) return kSmallest;
+  const std::size_t step = std::bit_floor(bytes - 1) / 4;
+  return (bytes + step - 1) / step * step;
+}
+
+void* Pool::take(std::size_t bytes) {
+  const std::size_t size = size_class(bytes);
+  ++counters_.requests;
+  void* memory = nullptr;
+  std::vector<void*>& cached = free_[size];
+  if (!cached.empty()) {
+    memory = cached.back();
+    cached.pop_back();
+  } else {
+    try {
+      memory = allocate_(size);
+    } catch (const Error&) {
+      trim();
+      memory = allocate_(size);
+    }
+    ++counters_.device_allocations;
+    counters_.bytes_held += size;
+  }
+  counters_.bytes_in_use += size;
+  counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
+  return memory;
+}
+
+void Pool::give(void* memory, std::size_t bytes) noexcept {
+  const std::size_t size = size_class(bytes);
+  free_[size].push_back(memory);
+  counters_.bytes_in_use -= size;
+}
+
+void Pool::trim() noexcept {
+  for (auto& [size, cached] : free_) {
+    for (void* memory : cached) {
+      release_(memory, size);
+      counters_.bytes_held -= size;
+    }
+    cached.clear();
+  }
+}
+
+}  // namespace saddle

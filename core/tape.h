@@ -1,0 +1,83 @@
+// Tape and Var: reverse-mode differentiation on one page.
+//
+// Every op appends itself to the tape, so the order of appending is a topological order and a reverse walk
+// is the backward pass. What wants no gradient is not recorded. Inputs:
+//   Tape tape;
+//   Var x = tape.input(images, Gradient::wanted);
+//   Var loss = ...ops(tape, x)...;
+//   tape.backward(loss);            // then x.gradient() holds dloss/dx
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace saddle {
+
+enum class Gradient { wanted, none };
+
+// A value in a computation, and the gradient that reaches it. Copies share both.
+class Var {
+ public:
+  Var() = default;
+  Var(Tensor value, Gradient gradient)
+      : state_(std::make_shared<State>(State{std::move(value), gradient, {}, {}, false})) {}
+  // A parameter: its gradient is written into `destination` (a slot of the gradient buffer).
+  Var(Tensor value, Tensor destination)
+      : state_(std::make_shared<State>(
+            State{std::move(value), Gradient::wanted, {}, std::move(destination), false})) {}
+
+  const Tensor& value() const { return state_->value; }
+  const Shape& shape() const { return state_->value.shape(); }
+  Device& device() const { return state_->value.device(); }
+  bool wants_gradient() const { return state_->wanted == Gradient::wanted; }
+
+  // What has reached this value so far; empty where nothing has.
+  const Tensor& gradient() const { return state_->gradient; }
+
+  // For an op's backward: memory for its contribution. A parameter's first contribution is written
+  // straight into the gradient buffer; everything else gets fresh memory.
+  Tensor gradient_memory() const;
+  // Adds a contribution: kept as it is where it is the first, summed into fresh memory where not (a first
+  // contribution may be shared with another value, so it is never changed in place).
+  void add_gradient(const Tensor& contribution) const;
+  // Takes what has reached this value out of it, for an op that fuses the sum into its own kernel.
+  Tensor take_gradient() const { return std::exchange(state_->gradient, Tensor()); }
+
+ private:
+  struct State {
+    Tensor value;
+    Gradient wanted;
+    Tensor gradient;
+    Tensor destination;  // parameters only
+    bool written;        // whether the destination holds a contribution of this pass
+  };
+  std::shared_ptr<State> state_;
+};
+
+class Tape {
+ public:
+  // A value that no op made.
+  Var input(Tensor value, Gradient gradient) { return Var(std::move(value), gradient); }
+
+  // The result of an op. `backward` receives the gradient of `value` and adds to the gradients of those
+  // inputs that want one; it is kept only where an input does.
+  Var record(Tensor value, std::initializer_list<Var> inputs,
+             std::function<void(const Tensor& dy)> backward);
+
+  // Walks the tape backwards from a one-element `loss`, dloss/dloss = 1, and empties it. Gradients of
+  // values between are freed on the way; those of inputs and parameters stay.
+  void backward(const Var& loss);
+
+ private:
+  struct Node {
+    Var output;
+    std::function<void(const Tensor& dy)> backward;
+  };
+  std::vector<Node> nodes_;
+};
+
+}  // namespace saddle

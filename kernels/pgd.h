@@ -1,0 +1,150 @@
+// The inner step of projected gradient ascent on the input: step, projection on the ball, projection
+// on the pixel range, one launch each for a norm.
+//
+// delta is what moves; x + delta always lies in [0, 1] and ||delta|| <= eps afterwards. g is the gradient
+// of the loss with respect to the input. Rows are examples. Source: Madry et al. 2018.
+#pragma once
+
+#include "kernels/array.h"
+#include "kernels/collectives.h"
+#include "kernels/math.h"
+#include "kernels/philox.h"
+
+namespace saddle {
+
+// delta <- clip(clip(delta + alpha sign(g), -eps, eps), -x, 1 - x);  adversarial <- x + delta
+struct PgdStepLinf {
+  Array<float> delta;
+  Array<const float> g, x;
+  Array<float> adversarial;
+  float alpha, eps;
+
+  SADDLE_DEVICE void operator()(int64_t i) const {
+    const float moved = clip(delta[i] + alpha * sign(g[i]), -eps, eps);
+    delta[i] = clip(moved, -x[i], 1.f - x[i]);
+    adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);  // the clip mends the rounding of the sum
+  }
+};
+
+// delta <- delta + alpha g / (||g|| + 1e-10), scaled back to norm eps where it is longer, then clamped so
+// that x + delta stays in [0, 1] (which never lengthens it). One block an example.
+struct PgdStepL2 {
+  static constexpr int kThreads = 256;
+  Array<float> delta;          // [examples, columns]
+  Array<const float> g, x;     // [examples, columns]
+  Array<float> adversarial;    // [examples, columns]
+  int64_t columns;
+  float alpha, eps;
+
+  template <class Block>
+  SADDLE_DEVICE void operator()(Block& b) const {
+    const int64_t first = b.block() * columns;
+    float sum = 0.f;
+    for (int64_t i = b.thread(); i < columns; i += kThreads) sum += g[first + i] * g[first + i];
+    const float scale = step_scale(block_sum(b, sum));
+    sum = 0.f;
+    for (int64_t i = b.thread(); i < columns; i += kThreads) {
+      const float moved = delta[first + i] + scale * g[first + i];
+      sum += moved * moved;
+    }
+    const float shrink = ball_scale(block_sum(b, sum));
+    for (int64_t i = b.thread(); i < columns; i += kThreads) move(first + i, scale, shrink);
+  }
+
+  void reference(int64_t example) const {
+    const int64_t first = example * columns;
+    float lanes[kThreads] = {};
+    for (int64_t i = 0; i < columns; ++i) lanes[i % kThreads] += g[first + i] * g[first + i];
+    const float scale = step_scale(sum_in_block_order(lanes, kThreads));
+    for (float& lane : lanes) lane = 0.f;
+    for (int64_t i = 0; i < columns; ++i) {
+      const float moved = delta[first + i] + scale * g[first + i];
+      lanes[i % kThreads] += moved * moved;
+    }
+    const float shrink = ball_scale(sum_in_block_order(lanes, kThreads));
+    for (int64_t i = 0; i < columns; ++i) move(first + i, scale, shrink);
+  }
+
+  SADDLE_DEVICE float step_scale(float square_norm) const {
+    return alpha / (square_root(square_norm) + 1e-10f);
+  }
+  SADDLE_DEVICE float ball_scale(float square_norm) const {
+    const float norm = square_root(square_norm);
+    return norm > eps ? eps / norm : 1.f;
+  }
+  SADDLE_DEVICE void move(int64_t i, float scale, float shrink) const {
+    const float moved = (delta[i] + scale * g[i]) * shrink;
+    delta[i] = clip(moved, -x[i], 1.f - x[i]);
+    adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);
+  }
+};
+
+// delta <- U(-eps, eps) per element, then clamped to the pixel range.
+struct PgdStartLinf {
+  Array<const int32_t> example;  // [examples]: the index in the data set, which keys the draw
+  Array<const float> x;          // [examples, columns]
+  Array<float> delta, adversarial;
+  Stream stream;
+  float eps;
+  int64_t columns;
+
+  SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
+    const int64_t i = row * columns + column;
+    const Random4 bits = stream.bits(static_cast<uint32_t>(example[row]),
+                                     static_cast<uint32_t>(column));
+    const float start = eps * (2.f * uniform(bits.v[0]) - 1.f);
+    delta[i] = clip(start, -x[i], 1.f - x[i]);
+    adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);
+  }
+};
+
+// delta <- eps r z / ||z|| with z ~ N(0, I) and r ~ U(0, 1) per example (uniform in radius, as the
+// reference implementations draw it, not in volume), then clamped to the pixel range.
+struct PgdStartL2 {
+  static constexpr int kThreads = 256;
+  Array<const int32_t> example;
+  Array<const float> x;
+  Array<float> delta, adversarial;
+  Stream stream;
+  Stream radius_stream;
+  float eps;
+  int64_t columns;
+
+  template <class Block>
+  SADDLE_DEVICE void operator()(Block& b) const {
+    float sum = 0.f;
+    for (int64_t i = b.thread(); i < columns; i += kThreads) {
+      const float z = gaussian(b.block(), i);
+      sum += z * z;
+    }
+    const float scale = radius(b.block(), block_sum(b, sum));
+    for (int64_t i = b.thread(); i < columns; i += kThreads) place(b.block(), i, scale);
+  }
+
+  void reference(int64_t row) const {
+    float lanes[kThreads] = {};
+    for (int64_t i = 0; i < columns; ++i) {
+      const float z = gaussian(row, i);
+      lanes[i % kThreads] += z * z;
+    }
+    const float scale = radius(row, sum_in_block_order(lanes, kThreads));
+    for (int64_t i = 0; i < columns; ++i) place(row, i, scale);
+  }
+
+  SADDLE_DEVICE float gaussian(int64_t row, int64_t column) const {
+    const Random4 bits = stream.bits(static_cast<uint32_t>(example[row]),
+                                     static_cast<uint32_t>(column));
+    return normal(bits.v[0], bits.v[1]);
+  }
+  SADDLE_DEVICE float radius(int64_t row, float square_norm) const {
+    const Random4 bits = radius_stream.bits(static_cast<uint32_t>(example[row]), 0);
+    return eps * uniform(bits.v[0]) / (square_root(square_norm) + 1e-10f);
+  }
+  SADDLE_DEVICE void place(int64_t row, int64_t column, float scale) const {
+    const int64_t i = row * columns + column;
+    delta[i] = clip(scale * gaussian(row, column), -x[i], 1.f - x[i]);
+    adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);
+  }
+};
+
+}  // namespace saddle

@@ -1,0 +1,38 @@
+#include "layers/network.h"
+
+#include <memory>
+
+#include "layers/models/preact_resnet.h"
+
+namespace saddle {
+namespace {
+
+constexpr std::int64_t kDefaultWidth = 64;
+constexpr std::int64_t kLargestWidth = 1024;
+
+Network preact_resnet(NetworkOptions options, std::int64_t blocks_per_stage) {
+  if (options.width == 0) options.width = kDefaultWidth;
+  require(options.width >= 1 && options.width <= kLargestWidth, options.model, ": width ",
+          options.width, " is outside 1 to ", kLargestWidth);
+  auto model = std::make_shared<const PreActResNet>(blocks_per_stage, options.width,
+                                                    options.in_channels, options.classes);
+  return {options, model->layout,
+          [model](const Pass& pass, const Var& images) { return (*model)(pass, images); }};
+}
+
+}  // namespace
+
+std::vector<std::string> model_names() { return {"preact_resnet10", "preact_resnet18"}; }
+
+Network make_network(const NetworkOptions& options) {
+  require(options.classes >= 1 && options.in_channels >= 1 && options.height >= 1 &&
+              options.width_pixels >= 1,
+          options.model, ": needs at least one class, channel and pixel");
+  if (options.model == "preact_resnet10") return preact_resnet(options, 1);
+  if (options.model == "preact_resnet18") return preact_resnet(options, 2);
+  std::string names;
+  for (const std::string& name : model_names()) names += (names.empty() ? "" : ", ") + name;
+  fail("model '", options.model, "' is unknown. There are ", names);
+}
+
+}  // namespace saddle

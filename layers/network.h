@@ -1,0 +1,34 @@
+// Network: any model behind one face, and the register of those there are.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "layers/layers.h"
+
+namespace saddle {
+
+struct NetworkOptions {
+  std::string model = "preact_resnet18";
+  std::int64_t width = 0;  // channels of the first stage; 0: the model's own (64)
+  std::int64_t in_channels = 3;
+  std::int64_t height = 32, width_pixels = 32;  // input size, which some models must know
+  std::int64_t classes = 10;
+};
+
+struct Network {
+  NetworkOptions options;  // resolved: no zero left
+  NetworkLayout layout;
+  // Normalised images [N, H, W, C] -> logits [N, classes]. Pure: all values are in the Pass.
+  std::function<Var(const Pass& pass, const Var& images)> forward;
+};
+
+// Builds the named model. Throws Error naming the models there are, or what of the options does not fit.
+Network make_network(const NetworkOptions& options);
+
+// "preact_resnet10", "preact_resnet18", ...
+std::vector<std::string> model_names();
+
+}  // namespace saddle

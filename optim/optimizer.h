@@ -1,0 +1,66 @@
+// The base optimisers, SGD and Adam(W): one launch over the whole weight buffer a step.
+//
+// Conventions are PyTorch's (torch.optim), so five steps here and there agree; see kernels/sgd.h and
+// kernels/adam.h for the formulas. Weight decay acts on every parameter.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace saddle {
+
+// A buffer of optimiser state by name, for checkpoints.
+struct NamedState {
+  std::string name;
+  Tensor tensor;
+};
+
+struct SgdOptions {
+  double momentum = 0.9, weight_decay = 5e-4;
+  bool nesterov = false;
+};
+
+class Sgd {
+ public:
+  // `size`: elements of the weight buffer.
+  Sgd(Device& device, std::int64_t size, const SgdOptions& options);
+  void step(const Tensor& w, const Tensor& g, double lr);
+  std::vector<NamedState> state() const { return {{"momentum", momentum_buffer_}}; }
+  std::int64_t& steps() { return steps_; }
+
+ private:
+  SgdOptions options_;
+  Tensor momentum_buffer_;
+  std::int64_t steps_ = 0;
+};
+
+enum class WeightDecay {
+  coupled,    // Adam: lambda w joins the gradient
+  decoupled,  // AdamW: w shrinks by lr lambda
+};
+
+struct AdamOptions {
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 5e-4;
+  WeightDecay decay = WeightDecay::coupled;
+};
+
+class Adam {
+ public:
+  Adam(Device& device, std::int64_t size, const AdamOptions& options);
+  void step(const Tensor& w, const Tensor& g, double lr);
+  std::vector<NamedState> state() const { return {{"m", m_}, {"v", v_}}; }
+  std::int64_t& steps() { return steps_; }
+
+ private:
+  AdamOptions options_;
+  Tensor m_, v_;
+  std::int64_t steps_ = 0;
+};
+
+using BaseOptimizer = std::variant<Sgd, Adam>;
+
+}  // namespace saddle
