@@ -4,7 +4,7 @@
 //
 //   struct RowSums {
 //     static constexpr int kThreads = 256;                       // a multiple of 32, at most 1024
-//     Array<const float> x;  Array<float> y;  std::int64_t columns;   // x [rows, columns], y [rows]
+//     Array<const float> x;  Array<float> y;  std::int64_t columns;  // x [rows, columns], y [rows]
 //     template <class Block>
 //     SADDLE_DEVICE void operator()(Block& b) const { ... }      // what one thread does
 //     void reference(std::int64_t block) const;                  // one block's work as plain loops

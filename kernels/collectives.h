@@ -123,8 +123,9 @@ SADDLE_DEVICE ValueAt block_argmax(Block& b, float value, std::int64_t index) {
   return collective::combine<collective::ArgMax>(b, ValueAt{value, index});
 }
 
-// For threads that stand for a grid of rows x Columns (thread = row * Columns + column): the sum of the
-// values of the thread's own column, row 0 first. Each use within a kernel names a Tag of its own.
+// For threads that stand for a grid of rows x Columns (thread = row * Columns + column): the sum of
+// the values of the thread's own column, row 0 first. Each use within a kernel names a Tag of its
+// own.
 template <class Tag, int Columns, int Threads, class Block>
 SADDLE_DEVICE float column_sum(Block& b, float value) {
   auto values = b.template shared<Tag, float, Threads>();

@@ -256,7 +256,7 @@ class Machine {
   int at_shuffle_[kMaxBlockThreads / kWarp]{};  // how many threads of each warp
   std::exception_ptr failure_;                 // what a thread threw, the first of them
   bool unwinding_ = false, closing_ = false;
-  const void* main_stack_bottom_ = nullptr;    // of run_block, for the address sanitizer
+  const void* main_stack_bottom_ = nullptr;    // of the loop's stack, for the sanitizer
   std::size_t main_stack_bytes_ = 0;
 };
 

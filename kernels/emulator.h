@@ -37,9 +37,9 @@ enum class ThreadOrder { forward, reversed, shuffled };
 void set_thread_order(ThreadOrder order);
 ThreadOrder thread_order();
 
-// Runs a block kernel (block.h) as `blocks` blocks of Kernel::kThreads threads. Throws EmulatorError
-// for a mistake in the kernel; what a thread throws itself is passed on. Other launches may follow
-// either, but arrays the kernel had begun to write are left half written.
+// Runs a block kernel (block.h) as `blocks` blocks of Kernel::kThreads threads. Throws
+// EmulatorError for a mistake in the kernel; what a thread throws itself is passed on. Other
+// launches may follow either, but arrays the kernel had begun to write are left half written.
 template <class Kernel>
 void emulate_blocks(const Kernel& kernel, std::int64_t blocks);
 
@@ -51,7 +51,7 @@ void emulate_flat(const Kernel& kernel, std::int64_t n);
 template <class Kernel>
 void emulate_flat(const Kernel& kernel, std::int64_t rows, std::int64_t columns);
 
-// Details ------------------------------------------------------------------------------------------
+// Details -----------------------------------------------------------------------------------------
 
 namespace emulator {
 
