@@ -1,0 +1,306 @@
+#include "apps/common/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <fcntl.h>
+#include <iostream>
+#include <new>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apps/common/checkpoint.h"
+#include "core/device.h"
+#include "core/error.h"
+
+namespace saddle {
+namespace {
+
+std::string one_line(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return message;
+}
+
+int report(const std::string& name, const std::string& what, int exit_code) {
+  std::cout.flush();
+  std::fprintf(stderr, "%s: error: %s\n", name.c_str(), one_line(what).c_str());
+  return exit_code;
+}
+
+// A stream closed by the caller would give its number to the next file we open, and our output would end
+// up in that file.
+void occupy_standard_streams() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) {
+      if (::open("/dev/null", O_RDWR) < 0) return;  // takes the lowest free number: this one
+    }
+  }
+}
+
+// Brings the result out. A pipe whose reader has seen enough is no failure.
+void finish_output() {
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  if (written) return;
+  struct stat status;
+  if (::fstat(STDOUT_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))) {
+    return;
+  }
+  fail("the standard output cannot be written. Is the disk full?");
+}
+
+std::string with_flag(const std::string& flag, const std::string& message) {
+  return flag + ": " + message;
+}
+
+// Runs `parse` on the flag's text; its UsageError is told with the flag's name.
+CLI::Option* add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
+                        const std::string& type, const std::string& shown_default,
+                        const std::function<void(const std::string&)>& parse) {
+  CLI::Option* option = app.add_option_function<std::string>(
+      flag,
+      [flag, parse](const std::string& value) {
+        try {
+          parse(value);
+        } catch (const UsageError& error) {
+          throw UsageError(with_flag(flag, error.what()));
+        }
+      },
+      help);
+  option->type_name(type);
+  if (!shown_default.empty()) option->default_str(shown_default);
+  return option;
+}
+
+std::int64_t parse_at_least(const std::string& value, std::int64_t least) {
+  const std::int64_t number = parse_integer(value);
+  if (number < least) throw UsageError(text("'", value, "' is below ", least, ", the least that works"));
+  return number;
+}
+
+std::vector<std::string> split_at_commas(const std::string& list) {
+  std::vector<std::string> parts{""};
+  for (char c : list) {
+    if (c == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+std::vector<float> parse_floats(const std::string& list) {
+  std::vector<float> values;
+  for (const std::string& part : split_at_commas(list)) {
+    values.push_back(static_cast<float>(parse_number(part)));
+  }
+  return values;
+}
+
+std::vector<std::int64_t> parse_input_shape(const std::string& list) {
+  std::vector<std::int64_t> extents;
+  for (const std::string& part : split_at_commas(list)) extents.push_back(parse_at_least(part, 1));
+  if (extents.size() != 3) {
+    throw UsageError(text("'", list, "' has ", extents.size(), " numbers, expected three: C,H,W"));
+  }
+  return extents;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string line;
+  for (const std::string& name : names) line += (line.empty() ? "" : ", ") + name;
+  return line;
+}
+
+// auto, cpu, emulated, cuda, cuda:N. Whether there is such a device is a later question, with another exit
+// code.
+bool is_device_name(const std::string& name) {
+  if (name == "auto" || name == "cpu" || name == "emulated" || name == "cuda") return true;
+  return name.starts_with("cuda:") && name.size() > 5 && name.size() <= 8 &&
+         name.find_first_not_of("0123456789", 5) == std::string::npos;
+}
+
+}  // namespace
+
+std::string version_line(const std::string& name) {
+  return text(name, " ", SADDLE_VERSION, ", backends: ", backends());
+}
+
+void print_warning(const std::string& name, const std::string& what) {
+  std::fprintf(stderr, "%s: warning: %s\n", name.c_str(), one_line(what).c_str());
+}
+
+int run_program(const std::string& name, const std::string& description, int argc,
+                const char* const* argv, const Configure& configure,
+                const std::function<void()>& execute) {
+  occupy_standard_streams();
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, not a death half-way through the work
+  try {
+    CLI::App app(description, name);
+    app.set_version_flag("--version", [&name] { return version_line(name); },
+                         "Print the version and the compiled backends");
+    app.get_formatter()->column_width(34);
+    try {
+      configure(app);
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) {  // --help, --version
+        app.exit(error, std::cout, std::cerr);
+        finish_output();
+        return 0;
+      }
+      return report(name, text(error.what(), ". ", name, " --help lists the flags"), 2);
+    }
+    execute();
+    finish_output();
+    return 0;
+  } catch (const UsageError& error) {
+    return report(name, error.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return report(name, "out of memory. Use a smaller --batch-size, or close other programs", 1);
+  } catch (const std::exception& error) {
+    return report(name, error.what(), 1);
+  }
+}
+
+double parse_number(const std::string& text_of_number) {
+  const auto parse = [&](std::string_view part) {
+    double value = 0;
+    if (part.starts_with('+')) part.remove_prefix(1);
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+    if (error != std::errc() || end != part.data() + part.size() || !std::isfinite(value)) {
+      throw UsageError(text("'", text_of_number, "' is not a number. Write 0.031, 1e-3 or 8/255"));
+    }
+    return value;
+  };
+  const std::size_t slash = text_of_number.find('/');
+  if (slash == std::string::npos) return parse(text_of_number);
+  const double numerator = parse(std::string_view(text_of_number).substr(0, slash));
+  const double denominator = parse(std::string_view(text_of_number).substr(slash + 1));
+  if (denominator == 0 || !std::isfinite(numerator / denominator)) {
+    throw UsageError(text("'", text_of_number, "' divides by zero"));
+  }
+  return numerator / denominator;
+}
+
+std::int64_t parse_integer(const std::string& text_of_number) {
+  std::string_view digits = text_of_number;
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error == std::errc::result_out_of_range) {
+    throw UsageError(text("'", text_of_number, "' does not fit into 64 bits"));
+  }
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    throw UsageError(text("'", text_of_number, "' is not an integer"));
+  }
+  return value;
+}
+
+CLI::Option* add_number(CLI::App& app, const std::string& flag, double& value, const std::string& help,
+                        const std::string& shown_default) {
+  return add_parsed(app, flag, help, "R", shown_default.empty() ? text(value) : shown_default,
+                    [&value](const std::string& given) { value = parse_number(given); });
+}
+
+CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<double>& value,
+                        const std::string& help, const std::string& shown_default) {
+  return add_parsed(app, flag, help, "R", shown_default,
+                    [&value](const std::string& given) { value = parse_number(given); });
+}
+
+CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::int64_t& value, std::int64_t least,
+                         const std::string& help, const std::string& shown_default) {
+  return add_parsed(app, flag, help, "N", shown_default.empty() ? text(value) : shown_default,
+                    [&value, least](const std::string& given) { value = parse_at_least(given, least); });
+}
+
+CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value,
+                         std::int64_t least, const std::string& help, const std::string& shown_default) {
+  return add_parsed(app, flag, help, "N", shown_default,
+                    [&value, least](const std::string& given) { value = parse_at_least(given, least); });
+}
+
+CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::string& value,
+                        const std::vector<std::string>& choices, const std::string& help) {
+  return add_parsed(app, flag, help, "NAME", value, [&value, choices](const std::string& given) {
+    if (std::find(choices.begin(), choices.end(), given) == choices.end()) {
+      throw UsageError(text("'", given, "' is not one of ", joined(choices)));
+    }
+    value = given;
+  });
+}
+
+void add_common_options(CLI::App& app, CommonOptions& options) {
+  add_parsed(app, "--device", "auto, cpu, cuda, cuda:N, or emulated (the CUDA kernels, on the CPU)", "NAME",
+             options.device, [&options](const std::string& given) {
+               if (!is_device_name(given)) {
+                 throw UsageError(text("'", given, "' is not one of auto, cpu, cuda, cuda:N, emulated"));
+               }
+               options.device = given;
+             });
+  add_choice(app, "--precision", options.precision, {"fp32", "tf32", "bf16"},
+             "Arithmetic: fp32, tf32, bf16 (CPU: fp32 only)");
+  add_integer(app, "--seed", options.seed, 0, "Fixes every random number");
+  add_integer(app, "--threads", options.threads, 0, "CPU threads; 0 is OMP_NUM_THREADS or all cores");
+  app.add_flag("--deterministic", options.deterministic,
+               "Two runs of one command give the same bits (the CPU always does)");
+  app.add_flag("--quiet", options.quiet, "Warnings and the final result only");
+}
+
+Device& open_device(const CommonOptions& options) {
+  set_threads(static_cast<int>(std::min<std::int64_t>(options.threads, 4096)));
+  Device& device = device_named(options.device);
+  // So far every device computes in fp32; one that does more says so here.
+  if (options.precision != "fp32") {
+    throw UsageError(text("--precision ", options.precision, ": the device ", device.name(),
+                          " computes in fp32 only. Leave the flag out"));
+  }
+  if (!options.quiet) {
+    std::fprintf(stderr, "device: %s, %d threads\n", device.name().c_str(), threads());
+  }
+  return device;
+}
+
+void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits splits) {
+  app.add_option("--dataset", options.name, "Data set: " + joined(dataset_names()))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--data-dir", options.directory,
+                 "Folder of its files (default: $SADDLE_DATA/NAME, data/NAME, the system's)")
+      ->type_name("DIR");
+  if (splits == DatasetSplits::train_and_test) {
+    add_integer(app, "--train-limit", options.train_limit, 1, "Only the first N training examples", "all");
+  }
+  add_integer(app, "--test-limit", options.test_limit, 1, "Only the first N test examples", "all");
+}
+
+Dataset load_dataset(const DatasetOptions& options, Split split) {
+  return load_dataset(options.name, options.directory, split,
+                      split == Split::train ? options.train_limit : options.test_limit);
+}
+
+void add_checkpoint_overrides(CLI::App& app, CheckpointOverrides& overrides) {
+  const char* from_file = "the checkpoint's";
+  const auto add = [&](const char* flag, const char* type, const char* help,
+                       const std::function<void(const std::string&)>& parse) {
+    add_parsed(app, flag, help, type, from_file, parse);
+  };
+  add("--model", "NAME", "Network, for a checkpoint that does not say",
+      [&overrides](const std::string& given) { overrides.model = given; });
+  add_integer(app, "--width", overrides.width, 1, "Channels of the network's first stage", from_file);
+  add_integer(app, "--classes", overrides.classes, 1, "Number of classes", from_file);
+  add("--mean", "R,...", "Mean of each channel, pixels in [0, 1]",
+      [&overrides](const std::string& given) { overrides.mean = parse_floats(given); });
+  add("--std", "R,...", "Deviation of each channel, pixels in [0, 1]",
+      [&overrides](const std::string& given) { overrides.std = parse_floats(given); });
+  add("--input-shape", "C,H,W", "Channels, height and width of an image, pixels",
+      [&overrides](const std::string& given) { overrides.input_shape = parse_input_shape(given); });
+}
+
+}  // namespace saddle
