@@ -1,0 +1,193 @@
+"""The PyTorch side of saddle-bench: the same steps, written as well as eager PyTorch allows.
+
+    python apps/bench/torch_peer.py --model preact_resnet18 --width 64 --input 3 32 32 \
+           --mode sgd,sam,at,pgd --batch 128,256 --threads 2 --seconds 10
+
+in a virtual environment with torch, numpy and safetensors. One line of JSON for every mode and
+batch: the median time of a step and what it makes in images a second.
+
+What a step is (on a fixed random batch of bytes; bytes -> [0, 1] and normalisation are part of it):
+  sgd   forward, backward, SGD with momentum 0.9 and weight decay 5e-4
+  sam   two passes around that SGD, rho = 0.1
+  at    PGD-10 under linf in train mode, then the sgd step on what it found
+  pgd   PGD-10 under linf in eval mode, then the forward pass that scores it; no training
+
+To be a fair opponent: channels_last (or contiguous, where that is faster), multi-tensor (foreach)
+updates, no host round trip inside a step, and attacks that compute no weight gradient. Not used:
+torch.compile and CUDA graphs; the line says "eager".
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "vectors"))
+from preact_resnet import BLOCKS_PER_STAGE, Normalised, build  # noqa: E402
+
+PGD_STEPS = 10
+PGD_EPS = 8 / 255
+PGD_ALPHA = 2 / 255
+RHO = 0.1
+WARM_UP_STEPS = 2
+FEWEST_STEPS = 3
+MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+MODES = ("sgd", "sam", "at", "pgd")
+
+
+class Bench:
+    """One model with one fixed batch; each method below named after a mode runs one step of it."""
+
+    def __init__(self, arguments, batch_size):
+        torch.manual_seed(0)
+        channels = arguments.input[0]
+        network = build(arguments.model, arguments.width, channels, arguments.classes)
+        self.device = torch.device(arguments.device)
+        memory_format = MEMORY_FORMATS[arguments.memory_format]
+        mean, std = torch.full((channels,), 0.5), torch.full((channels,), 0.25)
+        self.model = Normalised(network, mean, std)
+        self.model.to(self.device, memory_format=memory_format)
+        self.parameters = list(self.model.parameters())
+        self.saved = [torch.empty_like(p) for p in self.parameters]
+        self.optimizer = torch.optim.SGD(self.parameters, lr=0.1, momentum=0.9, weight_decay=5e-4,
+                                         foreach=True)
+        self.bytes = torch.randint(256, (batch_size, *arguments.input), dtype=torch.uint8)
+        self.bytes = self.bytes.to(self.device, memory_format=memory_format)
+        self.labels = torch.randint(arguments.classes, (batch_size,), device=self.device)
+
+    def images(self):
+        return self.bytes.float().div_(255)  # keeps the memory format
+
+    def forward_backward(self, x):
+        self.optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(self.model(x), self.labels).backward()
+
+    def sgd(self):
+        self.model.train()
+        self.forward_backward(self.images())
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def sam_ascend(self):
+        """w <- w + rho g / (||g|| + 1e-12), keeping a copy of w."""
+        gradients = [p.grad for p in self.parameters]
+        torch._foreach_copy_(self.saved, self.parameters)
+        norm = torch.stack(torch._foreach_norm(gradients)).norm()
+        torch._foreach_mul_(gradients, RHO / (norm + 1e-12))
+        torch._foreach_add_(self.parameters, gradients)
+
+    @torch.no_grad()
+    def sam_restore(self):
+        torch._foreach_copy_(self.parameters, self.saved)
+
+    def sam(self):
+        self.model.train()
+        x = self.images()
+        self.forward_backward(x)
+        self.sam_ascend()
+        self.forward_backward(x)
+        self.sam_restore()
+        self.optimizer.step()
+
+    def attack(self, x):
+        """PGD from a random start; weights want no gradient, so autograd computes none."""
+        for p in self.parameters:
+            p.requires_grad_(False)
+        # Ball and pixel range in one clamp: both are intervals around each pixel.
+        lower, upper = (x - PGD_EPS).clamp_(min=0), (x + PGD_EPS).clamp_(max=1)
+        x_adv = (x + torch.empty_like(x).uniform_(-PGD_EPS, PGD_EPS)).clamp_(0, 1)
+        for _ in range(PGD_STEPS):
+            x_adv.requires_grad_(True)
+            loss = F.cross_entropy(self.model(x_adv), self.labels, reduction="sum")
+            gradient, = torch.autograd.grad(loss, x_adv)
+            x_adv = x_adv.detach().add_(gradient.sign_(), alpha=PGD_ALPHA)
+            torch.clamp(x_adv, lower, upper, out=x_adv)
+        for p in self.parameters:
+            p.requires_grad_(True)
+        return x_adv
+
+    def at(self):
+        self.model.train()
+        self.forward_backward(self.attack(self.images()))
+        self.optimizer.step()
+
+    def pgd(self):
+        self.model.eval()
+        x_adv = self.attack(self.images())
+        with torch.no_grad():
+            self.model(x_adv).argmax(dim=1).eq(self.labels).sum()
+
+    def synchronise(self):
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def time_steps(self, mode, seconds):
+        """Seconds of each step, warm-up left out; at least FEWEST_STEPS of them."""
+        step = getattr(self, mode)
+        for _ in range(WARM_UP_STEPS):
+            step()
+        self.synchronise()
+        times = []
+        begin = time.perf_counter()
+        while len(times) < FEWEST_STEPS or time.perf_counter() - begin < seconds:
+            start = time.perf_counter()
+            step()
+            self.synchronise()
+            times.append(time.perf_counter() - start)
+        return times
+
+
+def comma_list(kind, allowed=None):
+    def parse(text):
+        values = [kind(part) for part in text.split(",")]
+        wrong = [v for v in values if allowed and v not in allowed]
+        if wrong:
+            raise argparse.ArgumentTypeError(f"{wrong[0]!r} is not one of {', '.join(allowed)}")
+        return values
+    return parse
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="preact_resnet18", choices=sorted(BLOCKS_PER_STAGE))
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--input", type=int, nargs=3, default=[3, 32, 32], metavar=("C", "H", "W"))
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--batch", type=comma_list(int), default=[128], help="comma list")
+    parser.add_argument("--mode", type=comma_list(str, MODES), default=["sgd"],
+                        help="comma list of " + ", ".join(MODES))
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--seconds", type=float, default=5.0, help="least time to measure a mode")
+    parser.add_argument("--dtype", default="fp32", choices=["fp32"])
+    parser.add_argument("--memory-format", default="channels_last", choices=MEMORY_FORMATS)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    for mode in arguments.mode:
+        for batch_size in arguments.batch:
+            times = Bench(arguments, batch_size).time_steps(mode, arguments.seconds)
+            median = statistics.median(times)
+            print(json.dumps({
+                "mode": mode, "model": arguments.model, "width": arguments.width,
+                "input": arguments.input, "batch": batch_size,
+                "images_per_second": round(batch_size / median, 2),
+                "step_seconds": round(median, 6), "fastest_step_seconds": round(min(times), 6),
+                "steps": len(times), "torch": torch.__version__, "threads": arguments.threads,
+                "device": arguments.device, "dtype": arguments.dtype, "execution": "eager",
+                "memory_format": arguments.memory_format,
+            }), flush=True)
+
+
+if __name__ == "__main__":
+    main()
