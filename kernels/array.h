@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/portable.h"
 
@@ -24,7 +25,11 @@ struct Array {
 #endif
     return data[i];
   }
-  SADDLE_DEVICE operator Array<const T>() const { return {data, size}; }
+  SADDLE_DEVICE operator Array<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    return {data, size};
+  }
   SADDLE_DEVICE explicit operator bool() const { return data != nullptr; }
 };
 

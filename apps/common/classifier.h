@@ -1,0 +1,44 @@
+// Classifier: a network together with its values and the pixels it expects.
+//
+// The composition F(x) = network((x - mean) / std) that training and every attack work on: pixels in [0, 1]
+// go in, logits come out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "attacks/attack.h"
+#include "layers/network.h"
+
+namespace saddle {
+
+// What a checkpoint says about a model besides its tensors.
+struct ModelDescription {
+  NetworkOptions network;
+  std::vector<float> mean, std;  // [channels], of pixels in [0, 1]
+};
+
+class Classifier {
+ public:
+  // Initial values drawn from `seed`. Throws Error where mean and std do not fit the channels.
+  Classifier(Device& device, const ModelDescription& description, std::uint64_t seed);
+
+  // Pixels [N, H, W, C] in [0, 1] -> logits [N, classes], as `pass` says.
+  Var logits(const Pass& pass, const Var& pixels) const;
+  // The same in evaluation: running statistics, no weight gradients. What attacks see.
+  LogitsFunction evaluation() const;
+
+  Device& device() const { return weights.device(); }
+  std::int64_t classes() const { return network.options.classes; }
+
+  Network network;
+  std::vector<float> mean, std;
+  Tensor weights, statistics;
+  std::int64_t batches_tracked = 0;  // forwards in training mode, PyTorch's num_batches_tracked
+
+ private:
+  Tensor device_mean_, device_inverse_std_;
+};
+
+}  // namespace saddle

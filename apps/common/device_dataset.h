@@ -1,0 +1,42 @@
+// DeviceDataset: a data set resident on the device as bytes, and batches drawn from it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "apps/data/dataset.h"
+#include "attacks/attack.h"
+
+namespace saddle {
+
+// Random changes of training images: a crop of the image padded by reflection, and a mirror.
+struct Augmentation {
+  int padding = 0;
+  bool flip = false;
+};
+
+// What suits a data set: CIFAR 4 and mirrored (the paper), Fashion-MNIST mirrored, MNIST a crop of 2.
+Augmentation default_augmentation(const std::string& dataset);
+
+class DeviceDataset {
+ public:
+  DeviceDataset(Device& device, const Dataset& dataset);
+
+  std::int64_t size() const { return size_; }
+
+  // The examples at `indices`: pixels / 255 and labels. The augmentation of an image depends on
+  // (seed, epoch, its index) alone.
+  AttackBatch batch(const std::vector<std::int32_t>& indices, const Augmentation& augmentation,
+                    std::uint64_t seed, std::uint32_t epoch) const;
+  // Examples [first, first + count) as they are.
+  AttackBatch batch(std::int64_t first, std::int64_t count) const;
+
+ private:
+  Tensor pixels_, labels_;
+  std::int64_t size_, height_, width_, channels_;
+};
+
+// The order of `size` examples in an epoch, a permutation that depends on (seed, epoch) alone.
+std::vector<std::int32_t> epoch_order(std::int64_t size, std::uint64_t seed, std::uint32_t epoch);
+
+}  // namespace saddle

@@ -1,0 +1,196 @@
+// PreActResNet against the reference in PyTorch: tests/vectors holds what make_vectors.py computed there in
+// double precision for the same weights and the same batch.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/checkpoint.h"
+#include "apps/train/training_step.h"
+
+namespace saddle {
+namespace {
+
+const SafetensorsFile& vectors(const std::string& model) {
+  static std::map<std::string, SafetensorsFile> files;
+  const auto found = files.find(model);
+  if (found != files.end()) return found->second;
+  const std::string path = std::string(SADDLE_SOURCE_DIR) + "/tests/vectors/" + model + ".safetensors";
+  return files.emplace(model, SafetensorsFile::load(path)).first->second;
+}
+
+// Largest difference over the largest reference value.
+double relative_error(const std::vector<float>& got, const std::vector<float>& want) {
+  EXPECT_EQ(got.size(), want.size());
+  double worst = 0, scale = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    worst = std::max(worst, std::abs(double{got[i]} - double{want[i]}));
+    scale = std::max(scale, std::abs(double{want[i]}));
+  }
+  return worst / (scale + 1e-30);
+}
+
+// [N, C, H, W] of a file -> NHWC on the device.
+Tensor nhwc(Device& device, const SafetensorsFile& file, const std::string& name) {
+  const Shape& s = file.tensor(name).shape;
+  const std::vector<float> from = file.read_f32(name);
+  std::vector<float> to(from.size());
+  std::size_t i = 0;
+  for (std::int64_t n = 0; n < s[0]; ++n)
+    for (std::int64_t c = 0; c < s[1]; ++c)
+      for (std::int64_t y = 0; y < s[2]; ++y)
+        for (std::int64_t x = 0; x < s[3]; ++x)
+          to[static_cast<std::size_t>(((n * s[2] + y) * s[3] + x) * s[1] + c)] = from[i++];
+  return Tensor::from_host(device, {s[0], s[2], s[3], s[1]}, to);
+}
+
+struct Case {
+  std::string model, device;
+};
+
+class PreActResNetVectors : public testing::TestWithParam<Case> {
+ protected:
+  Device& device() const { return device_named(GetParam().device); }
+  const SafetensorsFile& file() const { return vectors(GetParam().model); }
+
+  Classifier start() const {
+    const Shape& images = file().tensor("images").shape;
+    NetworkOptions options{GetParam().model, 4, images[1], images[2], images[3], 10};
+    Classifier model(device(), {options, file().read_f32("mean"), file().read_f32("std")}, 0);
+    load_values(model, file(), "init.");
+    return model;
+  }
+  AttackBatch batch() const {
+    const Tensor images = nhwc(device(), file(), "images");
+    const std::vector<std::int64_t> labels = file().read_i64("labels");
+    const std::vector<std::int32_t> narrow(labels.begin(), labels.end());
+    const auto n = static_cast<std::int64_t>(labels.size());
+    std::vector<std::int32_t> indices(labels.size());
+    for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<std::int32_t>(i);
+    return {images, Tensor::from_host(device(), {n}, narrow), Tensor::from_host(device(), {n}, indices)};
+  }
+  // Every tensor `prefix` + name of the file against the slots of `buffer`.
+  void expect_slots(const WeightLayout& layout, const Tensor& buffer, const std::string& prefix,
+                    double bound) const {
+    const std::vector<float> host = buffer.to_host<float>();
+    for (const Slot& slot : layout.slots()) {
+      EXPECT_LT(relative_error(WeightLayout::to_file_order(slot, host), file().read_f32(prefix + slot.name)),
+                bound)
+          << prefix << slot.name;
+    }
+  }
+};
+
+// The engine works in float32, the vectors come from float64: a forward and backward through some twenty
+// layers keeps about five digits.
+constexpr double kBound = 1e-4;
+
+TEST_P(PreActResNetVectors, training_forward_and_every_gradient_agree) {
+  Classifier model = start();
+  const AttackBatch data = batch();
+  const Tensor g = model.network.layout.weights.zeros(device());
+  Tape tape;
+  const Var pixels = tape.input(data.images, Gradient::wanted);
+  const Var logits =
+      model.logits({tape, model.weights, g, model.statistics, BatchNormMode::update}, pixels);
+  const CrossEntropy loss = cross_entropy(tape, logits, data.labels, LossReduction::mean);
+  const float loss_value = loss.loss.value().item();
+
+  tape.backward(loss.loss);
+
+  EXPECT_LT(relative_error(logits.value().to_host<float>(), file().read_f32("train.logits")), kBound);
+  EXPECT_NEAR(loss_value, file().read_f32("train.loss").at(0), kBound);
+  expect_slots(model.network.layout.weights, g, "grad.", kBound);
+  expect_slots(model.network.layout.statistics, model.statistics, "after_forward.", kBound);
+  const Tensor want = nhwc(device(), file(), "grad.images");
+  EXPECT_LT(relative_error(pixels.gradient().to_host<float>(), want.to_host<float>()), kBound);
+}
+
+TEST_P(PreActResNetVectors, evaluation_forward_and_input_gradient_agree) {
+  const Classifier model = start();
+  const AttackBatch data = batch();
+
+  Tape tape;
+  const Var logits = model.evaluation()(tape, tape.input(data.images, Gradient::none));
+  const Tensor dx = input_gradient(model.evaluation(), data.images, data.labels);
+
+  EXPECT_LT(relative_error(logits.value().to_host<float>(), file().read_f32("eval.logits")), kBound);
+  const Tensor want = nhwc(device(), file(), "eval.grad.images");
+  EXPECT_LT(relative_error(dx.to_host<float>(), want.to_host<float>()), kBound);
+}
+
+TEST_P(PreActResNetVectors, pgd_finds_the_same_adversarial_examples_from_the_same_start) {
+  const Classifier model = start();
+  const AttackBatch data = batch();
+  const Tensor start_linf = nhwc(device(), file(), "pgd_linf.start");
+  const Tensor start_l2 = nhwc(device(), file(), "pgd_l2.start");
+
+  const Tensor linf = pgd(model.evaluation(), data, {Norm::linf, 8.f / 255, 2.f / 255, 10, Start::random},
+                          0, 0, nullptr, &start_linf);
+  const Tensor l2 = pgd(model.evaluation(), data, {Norm::l2, 128.f / 255, 15.f / 255, 10, Start::random},
+                        0, 0, nullptr, &start_l2);
+
+  const Tensor want_linf = nhwc(device(), file(), "pgd_linf.adversarial");
+  const Tensor want_l2 = nhwc(device(), file(), "pgd_l2.adversarial");
+  EXPECT_LT(relative_error(linf.to_host<float>(), want_linf.to_host<float>()), 1e-5);
+  EXPECT_LT(relative_error(l2.to_host<float>(), want_l2.to_host<float>()), 1e-5);
+}
+
+BaseOptimizer base_optimizer(const std::string& name, const nlohmann::json& options, Device& device,
+                             std::int64_t size) {
+  const double weight_decay = options.at("weight_decay");
+  if (name == "adam" || name == "adamw") {
+    return Adam(device, size,
+                {0.9, 0.999, 1e-8, weight_decay,
+                 name == "adam" ? WeightDecay::coupled : WeightDecay::decoupled});
+  }
+  return Sgd(device, size, {options.at("momentum"), weight_decay, name == "nesterov"});
+}
+
+TEST_P(PreActResNetVectors, five_steps_of_every_optimiser_agree) {
+  const auto optimisers = nlohmann::json::parse(file().metadata().at("vectors")).at("optimizers");
+  int compared = 0;
+  for (const auto& [name, options] : optimisers.items()) {
+    if (!file().contains(name + ".losses")) continue;
+    SCOPED_TRACE(name);
+    ++compared;
+    Classifier model = start();
+    const AttackBatch data = batch();
+    const WeightLayout& layout = model.network.layout.weights;
+    std::optional<double> rho;
+    if (options.contains("rho")) rho = options.at("rho").get<double>();
+    Minimiser minimiser(base_optimizer(name, options, device(), layout.size()), device(), layout.size(),
+                        rho);
+
+    std::vector<float> losses;
+    for (std::uint32_t step = 0; step < 5; ++step) {
+      losses.push_back(training_step(model, minimiser, data, {}, options.at("lr"), 0, step).loss.item());
+    }
+
+    EXPECT_LT(relative_error(losses, file().read_f32(name + ".losses")), kBound);
+    expect_slots(layout, model.weights, name + ".final.", kBound);
+    expect_slots(model.network.layout.statistics, model.statistics, name + ".final.", kBound);
+  }
+  EXPECT_GE(compared, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, PreActResNetVectors,
+                         testing::Values(Case{"preact_resnet10", "cpu"}, Case{"preact_resnet18", "cpu"},
+                                         Case{"preact_resnet10", "emulated"}),
+                         [](const auto& info) { return info.param.model + "_" + info.param.device; });
+
+TEST(preact_resnet, has_the_parameter_counts_of_the_reference) {
+  const Network ten = make_network({"preact_resnet18", 0, 3, 32, 32, 10});
+  const Network hundred = make_network({"preact_resnet18", 0, 3, 32, 32, 100});
+  const Network two_hundred = make_network({"preact_resnet18", 0, 3, 64, 64, 200});
+
+  EXPECT_EQ(ten.layout.weights.parameter_count(), 11172170);
+  EXPECT_EQ(hundred.layout.weights.parameter_count(), 11218340);
+  EXPECT_EQ(two_hundred.layout.weights.parameter_count(), 11269640);
+  EXPECT_EQ(ten.layout.weights.slots().size(), 56u);
+  EXPECT_EQ(ten.layout.statistics.slots().size(), 34u);  // mean and variance of 17 layers
+  EXPECT_EQ(ten.layout.statistics.parameter_count() + 17, 7825);
+}
+
+}  // namespace
+}  // namespace saddle
