@@ -14,7 +14,7 @@ namespace saddle {
 SADDLE_DEVICE int32_t argmax(const float* z, int64_t classes) {
   int32_t best = 0;
   for (int64_t k = 1; k < classes; ++k) {
-    if (z[k] > z[best] || z[best] != z[best]) best = static_cast<int32_t>(k);
+    if (z[k] > z[best] || (z[best] != z[best] && z[k] == z[k])) best = static_cast<int32_t>(k);
   }
   return best;
 }
@@ -42,7 +42,7 @@ struct SoftmaxCrossEntropy {
     const float factor = scale / sum;
     for (int64_t k = 0; k < classes; ++k) dz[k] *= factor;
     dz[y] -= scale;
-    loss[row] = logarithm(sum) + largest - z[y];
+    loss[row] = logarithm(sum) + (largest - z[y]);  // the difference first: it is exact for large z
     correct[row] = argmax(z, classes) == y ? 1.f : 0.f;
   }
 };
