@@ -15,7 +15,9 @@ struct AdamStep {
   Array<float> w;
   Array<const float> g;
   Array<float> m, v;
-  float beta1, beta2, eps;
+  float beta1, beta2;
+  float one_minus_beta1, one_minus_beta2;  // rounded once: 1.f - 0.999f is 1e-5 away from 0.001
+  float eps;
   float coupled_decay;      // lambda for Adam, 0 for AdamW
   float decoupled_factor;   // 1 for Adam, 1 - lr lambda for AdamW
   float corrected_lr;       // lr / (1 - beta1^t)
@@ -24,8 +26,8 @@ struct AdamStep {
   SADDLE_DEVICE void operator()(int64_t i) const {
     const float decayed = w[i] * decoupled_factor;
     const float d = g[i] + coupled_decay * decayed;
-    const float mean = beta1 * m[i] + (1.f - beta1) * d;
-    const float square = beta2 * v[i] + (1.f - beta2) * d * d;
+    const float mean = beta1 * m[i] + one_minus_beta1 * d;
+    const float square = beta2 * v[i] + one_minus_beta2 * d * d;
     m[i] = mean;
     v[i] = square;
     w[i] = decayed - corrected_lr * mean / (square_root(square) / root_correction + eps);

@@ -26,7 +26,8 @@ void Adam::step(const Tensor& w, const Tensor& g, double lr) {
   const bool coupled = options_.decay == WeightDecay::coupled;
   launch(w.device(),
          AdamStep{w.array(), g.array(), m_.array(), v_.array(), static_cast<float>(options_.beta1),
-                  static_cast<float>(options_.beta2), static_cast<float>(options_.eps),
+                  static_cast<float>(options_.beta2), static_cast<float>(1 - options_.beta1),
+                  static_cast<float>(1 - options_.beta2), static_cast<float>(options_.eps),
                   coupled ? static_cast<float>(options_.weight_decay) : 0.f,
                   coupled ? 1.f : static_cast<float>(1 - lr * options_.weight_decay),
                   static_cast<float>(lr / (1 - std::pow(options_.beta1, t))),
