@@ -1,0 +1,125 @@
+#include "apps/train/run_directory.h"
+
+#include <deque>
+
+#include "apps/common/checkpoint.h"
+#include "core/file.h"
+
+namespace saddle {
+namespace {
+
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = "config.json";
+constexpr const char* kMetrics = "metrics.jsonl";
+constexpr const char* kState = "state.safetensors";
+constexpr const char* kLast = "last.safetensors";
+constexpr const char* kBest = "best.safetensors";
+constexpr std::int64_t kMaxConfigBytes = 1 << 20;
+
+Json read_json(const fs::path& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
+  const auto* begin = reinterpret_cast<const char*>(bytes.data());
+  Json json = Json::parse(begin, begin + bytes.size(), nullptr, false);
+  require(json.is_object(), path.string(), ": is not a JSON object. Remove it, or start over with --overwrite");
+  return json;
+}
+
+// The settings in which two configurations differ, "lr (0.1, now 0.2)".
+std::string differences(const Json& was, const Json& now) {
+  std::string list;
+  for (const auto& [key, value] : now.items()) {
+    const Json old = was.value(key, Json());
+    if (old != value) list += (list.empty() ? "" : ", ") + text(key, " (", old.dump(), ", now ", value.dump(), ")");
+  }
+  for (const auto& [key, value] : was.items()) {
+    if (!now.contains(key)) list += (list.empty() ? "" : ", ") + text(key, " (", value.dump(), ", now unset)");
+  }
+  return list;
+}
+
+bool is_ours(const std::string& name) {
+  for (const char* known : {kConfig, kMetrics, kState, kLast, kBest}) {
+    // A kill may have left "NAME.tmp-PID-N".
+    if (name == known || name.starts_with(std::string(known) + ".tmp-")) return true;
+  }
+  return false;
+}
+
+void remove_files(const fs::path& directory, bool temporary_only) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (is_ours(name) && (!temporary_only || name.find(".tmp-") != std::string::npos)) fs::remove(entry.path());
+  }
+}
+
+void restore_buffer(const SafetensorsFile& file, const std::string& name, Tensor tensor) {
+  const std::vector<float> values = file.read_f32(name);
+  require(static_cast<std::int64_t>(values.size()) == tensor.count(), file.file_name(), ": ", name, " has ",
+          values.size(), " elements, this run needs ", tensor.count(), ". It belongs to another model");
+  tensor.copy_from_host(values.data());
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings, const Json& environment)
+    : path_(path) {
+  std::error_code error;
+  fs::create_directories(path_, error);
+  require(fs::is_directory(path_), path_.string(), ": cannot be made a directory (", error.message(),
+          "). Name another --output");
+  const bool holds_run = fs::exists(path_ / kConfig);
+  require(mode != Open::fresh || !holds_run, path_.string(),
+          ": already holds a run. Go on with --resume, start over with --overwrite, or name another --output");
+  if (holds_run && mode == Open::resume) {
+    const std::string changed = differences(read_json(path_ / kConfig).value("settings", Json::object()), settings);
+    require(changed.empty(), path_.string(), ": --resume with other settings than the run began with: ", changed);
+  }
+  remove_files(path_, mode == Open::resume);
+  write_file_atomically(path_ / kConfig,
+                        std::string_view(Json{{"settings", settings}, {"environment", environment}}.dump(2) + "\n"));
+}
+
+RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser) const {
+  RunPosition position;
+  if (!fs::exists(path_ / kState)) return position;
+  const SafetensorsFile file = SafetensorsFile::load(path_ / kState);
+  try {
+    const Json json = Json::parse(file.metadata().at("position"));
+    position = {json.at("epochs_done"), json.at("steps_done"), json.at("best_accuracy"), json.at("metrics")};
+    model.batches_tracked = json.at("batches_tracked");
+    minimiser.steps() = json.at("optimizer_steps");
+  } catch (const std::exception&) {
+    fail(file.file_name(), ": its metadata is not a training state. Start over with --overwrite");
+  }
+  restore_buffer(file, "weights", model.weights);
+  restore_buffer(file, "statistics", model.statistics);
+  for (const NamedState& state : minimiser.state()) restore_buffer(file, "optimizer." + state.name, state.tensor);
+  return position;
+}
+
+void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const RunPosition& position,
+                        bool is_best) const {
+  if (is_best) save_checkpoint(path_ / kBest, model);
+  save_checkpoint(path_ / kLast, model);
+  std::string lines;
+  for (const Json& epoch : position.metrics) lines += epoch.dump() + "\n";
+  write_file_atomically(path_ / kMetrics, std::string_view(lines));
+
+  std::deque<std::vector<float>> values;
+  std::vector<NamedTensor> entries;
+  const auto add = [&](const std::string& name, const Tensor& tensor) {
+    values.push_back(tensor.to_host<float>());
+    entries.push_back({name, DType::f32, {tensor.count()}, std::as_bytes(std::span(values.back()))});
+  };
+  add("weights", model.weights);
+  add("statistics", model.statistics);
+  for (const NamedState& state : minimiser.state()) add("optimizer." + state.name, state.tensor);
+  const Json json = {{"epochs_done", position.epochs_done},       {"steps_done", position.steps_done},
+                     {"best_accuracy", position.best_accuracy},   {"metrics", position.metrics},
+                     {"batches_tracked", model.batches_tracked},  {"optimizer_steps", minimiser.steps()}};
+  save_safetensors(path_ / kState, entries, {{"position", json.dump()}});
+}
+
+}  // namespace saddle

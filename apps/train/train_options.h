@@ -1,0 +1,55 @@
+// TrainOptions: every setting of a training run, resolved; the defaults are the paper's recipe (section 4 and
+// its official code).
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "apps/common/command_line.h"
+#include "apps/common/device_dataset.h"
+#include "apps/train/training_step.h"
+#include "layers/network.h"
+#include "optim/schedule.h"
+
+namespace saddle {
+
+struct TrainOptions {
+  CommonOptions common;
+  DatasetOptions dataset;
+  std::string model = "preact_resnet18";
+  std::int64_t width = 0;  // 0: the model's own
+  std::string optimizer = "sgd";        // sgd, adam, adamw, sam
+  std::string base_optimizer = "sgd";   // what sam wraps
+  double rho = 0.05;
+  std::string sam_statistics = "both";  // both, first, none
+  std::string adversarial = "none";     // none, pgd
+  std::string at_norm = "linf";
+  std::optional<double> at_eps, at_alpha;  // pixel range [0, 1]
+  std::int64_t at_steps = 10;              // the paper's text; its code defaults to 5
+  std::string attack_batch_norm = "train"; // train, eval
+  std::int64_t epochs = 100, batch_size = 128;
+  std::optional<double> lr, weight_decay;
+  double momentum = 0.9;
+  bool nesterov = false;
+  std::string schedule = "step";
+  bool no_augment = false, no_shuffle = false;
+  std::optional<std::int64_t> crop_padding;
+  std::string init_from;
+  std::string output;
+  bool resume = false, overwrite = false;
+};
+
+// The same with every default filled in that depends on other settings (lr by optimiser, alpha by eps, ...).
+// Throws UsageError for combinations that make no sense.
+TrainOptions resolved(TrainOptions options);
+
+// What a run's config.json records of them. Two runs of equal JSON give equal bytes on one machine.
+nlohmann::json to_json(const TrainOptions& options);
+
+// The parts the trainer works with, from resolved options.
+Augmentation augmentation_of(const TrainOptions& options);
+StepOptions step_options_of(const TrainOptions& options);
+Minimiser minimiser_of(const TrainOptions& options, Device& device, std::int64_t size);
+
+}  // namespace saddle

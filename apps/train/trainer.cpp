@@ -1,0 +1,155 @@
+#include "apps/train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+
+#include "apps/common/checkpoint.h"
+#include "apps/common/evaluate.h"
+#include "apps/common/progress.h"
+#include "apps/train/run_directory.h"
+
+namespace saddle {
+namespace {
+
+using Json = nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kTestBatch = 500;
+
+// What an epoch adds up to.
+struct EpochSums {
+  double loss = 0, correct = 0;
+  std::int64_t examples = 0;
+};
+
+ModelDescription describe(const TrainOptions& options, const Dataset& data) {
+  ModelDescription description;
+  description.network = {options.model, options.width, data.channels, data.height, data.width, data.classes};
+  description.mean = data.mean;
+  description.std = data.std;
+  return description;
+}
+
+double sum_of(const Tensor& tensor) {
+  double sum = 0;
+  for (float value : tensor.to_host<float>()) sum += value;
+  return sum;
+}
+
+class Trainer {
+ public:
+  Trainer(const TrainOptions& options, Device& device, const Dataset& train, const Dataset& test)
+      : options_(options),
+        model_(device, describe(options, train), static_cast<std::uint64_t>(options.common.seed)),
+        minimiser_(minimiser_of(options, device, model_.network.layout.weights.size())),
+        train_(device, train),
+        test_(device, test),
+        directory_(options.output, mode(), to_json(options), environment(device)) {
+    if (!options.init_from.empty()) load_values(model_, SafetensorsFile::load(options.init_from));
+    if (options.resume) position_ = directory_.restore(model_, minimiser_);
+  }
+
+  TrainResult run() {
+    TrainResult result;
+    const std::int64_t images = options_.epochs * train_.size();
+    Progress progress("training", images, "images",
+                      options_.common.quiet ? Progress::Show::nothing : Progress::Show::line,
+                      position_.epochs_done * train_.size());
+    for (std::int64_t epoch = position_.epochs_done; epoch < options_.epochs; ++epoch) {
+      progress.set_label(text("epoch ", epoch + 1, '/', options_.epochs));
+      const auto start = Clock::now();
+      const double lr = learning_rate(schedule_named(options_.schedule), *options_.lr, epoch, options_.epochs);
+      const EpochSums sums = run_epoch(epoch, lr, progress);
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      result.seconds += seconds;
+      finish_epoch(epoch, lr, sums, seconds, progress);
+    }
+    if (!position_.metrics.empty()) result.test_accuracy = position_.metrics.back().at("test_accuracy");
+    result.best_accuracy = position_.best_accuracy;
+    return result;
+  }
+
+ private:
+  RunDirectory::Open mode() const {
+    if (options_.resume) return RunDirectory::Open::resume;
+    return options_.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
+  }
+
+  static Json environment(Device& device) {
+    return {{"version", SADDLE_VERSION}, {"device", device.name()}, {"backends", backends()},
+            {"threads", threads()}};
+  }
+
+  EpochSums run_epoch(std::int64_t epoch, double lr, Progress& progress) {
+    const auto seed = static_cast<std::uint64_t>(options_.common.seed);
+    const StepOptions step_options = step_options_of(options_);
+    const Augmentation augmentation = augmentation_of(options_);
+    std::vector<std::int32_t> order = epoch_order(train_.size(), seed, static_cast<std::uint32_t>(epoch));
+    if (options_.no_shuffle) std::sort(order.begin(), order.end());
+    EpochSums sums;
+    for (std::int64_t first = 0; first < train_.size(); first += options_.batch_size) {
+      const std::int64_t count = std::min(options_.batch_size, train_.size() - first);
+      const std::vector<std::int32_t> indices(order.begin() + first, order.begin() + first + count);
+      const AttackBatch batch = train_.batch(indices, augmentation, seed, static_cast<std::uint32_t>(epoch));
+      const BatchResult result = training_step(model_, minimiser_, batch, step_options, lr, seed,
+                                               static_cast<std::uint32_t>(position_.steps_done++));
+      const double loss = result.loss.item();
+      if (!std::isfinite(loss)) {
+        fail("training diverged: the loss is ", loss, " in epoch ", epoch + 1, ", step ",
+             first / options_.batch_size + 1, ". Lower --lr", options_.optimizer == "sam" ? " or --rho" : "",
+             "; ", options_.output, " keeps the ", epoch, " epochs before");
+      }
+      sums.loss += loss * static_cast<double>(count);
+      sums.correct += sum_of(result.correct);
+      sums.examples += count;
+      const auto seen = static_cast<double>(sums.examples);
+      progress.advance(count, {sums.loss / seen, 100 * sums.correct / seen});
+    }
+    return sums;
+  }
+
+  void finish_epoch(std::int64_t epoch, double lr, const EpochSums& sums, double seconds, Progress& progress) {
+    const Evaluation test = evaluate(model_.evaluation(), test_, kTestBatch);
+    const auto examples = static_cast<double>(sums.examples);
+    position_.epochs_done = epoch + 1;
+    position_.metrics.push_back({{"epoch", epoch + 1},
+                                 {"lr", lr},
+                                 {"train_loss", sums.loss / examples},
+                                 {"train_accuracy", 100 * sums.correct / examples},
+                                 {"test_loss", test.loss},
+                                 {"test_accuracy", test.accuracy},
+                                 {"seconds", seconds},
+                                 {"images_per_second", examples / seconds}});
+    const bool is_best = test.accuracy > position_.best_accuracy;
+    if (is_best) position_.best_accuracy = test.accuracy;
+    directory_.save(model_, minimiser_, position_, is_best);
+    if (!options_.common.quiet) {
+      char line[160];
+      std::snprintf(line, sizeof line,
+                    "epoch %3lld  lr %-8.4g train loss %.4f, accuracy %5.2f %%   test loss %.4f, accuracy %5.2f %%   "
+                    "%.0f images/s",
+                    static_cast<long long>(epoch + 1), lr, sums.loss / examples, 100 * sums.correct / examples,
+                    test.loss, test.accuracy, examples / seconds);
+      progress.print(line);
+    }
+  }
+
+  TrainOptions options_;
+  Classifier model_;
+  Minimiser minimiser_;
+  DeviceDataset train_, test_;
+  RunDirectory directory_;
+  RunPosition position_;
+};
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options) {
+  Device& device = open_device(options.common);
+  const Dataset train_data = load_dataset(options.dataset, Split::train);
+  const Dataset test_data = load_dataset(options.dataset, Split::test);
+  return Trainer(options, device, train_data, test_data).run();
+}
+
+}  // namespace saddle

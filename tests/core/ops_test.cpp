@@ -1,0 +1,609 @@
+// Every op from one table: forward against double, gradient against central differences in double, devices
+// against each other, wrong arguments.
+#include "core/ops.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/differences.h"
+#include "tests/support/expect_near.h"
+#include "tests/support/functional.h"
+#include "tests/support/random_values.h"
+#include "tests/support/reference.h"
+
+namespace saddle {
+namespace {
+
+using namespace testing_support;
+
+using Inputs = std::vector<Values>;
+
+// A row of the table.
+struct OpCase {
+  std::string name;
+  std::vector<Shape> inputs;
+  std::function<Var(Tape&, const std::vector<Var>&)> build;
+  // The output's elements in double.
+  std::function<Values(const Inputs&)> reference;
+  // The terms that add to an output element, and to an element of each gradient.
+  double terms;
+  // Sums of the absolute values of those terms, for the rounding bounds.
+  std::function<Values(const Inputs&)> magnitude;
+  std::function<Values(const Inputs&, const Values& dy, std::size_t input)> gradient_magnitude;
+  // Whether a library's kernel computes a part, which may order its sums as it likes.
+  bool library;
+  // Shapes that do not fit, and a part of what is then said. None for an op that takes any.
+  std::vector<Shape> wrong_inputs;
+  std::string message;
+};
+
+double dot(const Values& a, const Values& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// For an op that is linear in each input, the sum of absolute terms is the op of absolute values, and the
+// same holds for its gradients.
+OpCase multilinear(OpCase op) {
+  const auto reference = op.reference;
+  op.magnitude = [reference](const Inputs& inputs) {
+    Inputs sizes;
+    for (const Values& input : inputs) sizes.push_back(absolute(input));
+    return reference(sizes);
+  };
+  const auto magnitude = op.magnitude;
+  op.gradient_magnitude = [magnitude](const Inputs& inputs, const Values& dy, std::size_t input) {
+    Inputs sizes;
+    for (const Values& values : inputs) sizes.push_back(absolute(values));
+    return central_differences(
+        [&](const Values& x) {
+          Inputs moved = sizes;
+          moved[input] = x;
+          for (double& value : moved[input]) value += 1;  // linear: so far from 0 that |x - h| = x - h
+          return dot(absolute(dy), magnitude(moved));
+        },
+        sizes[input]);
+  };
+  return op;
+}
+
+Shape nhwc(const ConvolutionSize& s) { return {s.batch, s.height, s.width, s.in}; }
+Shape ohwi(const ConvolutionSize& s) { return {s.out, s.kernel, s.kernel, s.in}; }
+
+OpCase convolution_case(const std::string& name, const ConvolutionSize& s) {
+  OpCase op;
+  op.name = "convolution_" + name;
+  op.inputs = {nhwc(s), ohwi(s)};
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return convolution(tape, v[0], v[1], s.stride, s.padding);
+  };
+  op.reference = [=](const Inputs& v) { return convolution_reference(s, v[0], v[1]); };
+  op.terms = static_cast<double>(std::max(s.kernel * s.kernel * std::max(s.in, s.out),
+                                          s.batch * s.out_height() * s.out_width()));
+  op.library = true;
+  op.wrong_inputs = {nhwc(s), {s.out, s.kernel, s.kernel, s.in + 13}};
+  op.message = "weight expects " + std::to_string(s.in + 13);
+  return multilinear(op);
+}
+
+OpCase convolution_add_case(const std::string& name, const ConvolutionSize& s) {
+  OpCase op = convolution_case(name, s);
+  op.name = "convolution_add_" + name;
+  op.inputs.push_back({s.batch, s.out_height(), s.out_width(), s.out});
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return convolution_add(tape, v[0], v[1], s.stride, s.padding, v[2]);
+  };
+  op.reference = [=](const Inputs& v) {
+    Values y = convolution_reference(s, v[0], v[1]);
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += v[2][i];
+    return y;
+  };
+  op.wrong_inputs = {nhwc(s), ohwi(s), {s.batch, s.out_height() + 1, s.out_width(), s.out}};
+  op.message = "convolution_add: the residual has shape";
+  return multilinear(op);
+}
+
+Values ramp(std::size_t n, double from, double to) {
+  Values values(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    values[i] = static_cast<float>(from + (to - from) * static_cast<double>(i) / static_cast<double>(n));
+  }
+  return values;
+}
+
+Tensor on_device(Device& device, const Values& values) {
+  const std::vector<float> floats(values.begin(), values.end());
+  return Tensor::from_host(device, {static_cast<std::int64_t>(values.size())}, floats);
+}
+
+// Per channel: n, 1 / std, sum |dz|, and the largest |x| + |mean|, from which batch-norm's bounds are made.
+struct ChannelSizes {
+  Values inverse_std, dz, dz_xhat, xhat;
+};
+
+ChannelSizes channel_sizes(const BatchNormSize& s, const Values& x, const Values& dy, const Statistics& used) {
+  ChannelSizes sizes{Values(s.channels), Values(s.channels), Values(s.channels), Values(s.channels)};
+  for (std::size_t c = 0; c < s.channels; ++c) sizes.inverse_std[c] = 1 / std::sqrt(used.variance[c] + s.eps);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::size_t c = i % s.channels;
+    // Rounding of x - mean counts with |x| + |mean|, not with their difference.
+    const double xhat = (std::abs(x[i]) + std::abs(used.mean[c])) * sizes.inverse_std[c];
+    sizes.xhat[c] = std::max(sizes.xhat[c], xhat);
+    sizes.dz[c] += std::abs(dy[i]);
+    sizes.dz_xhat[c] += std::abs(dy[i]) * (xhat + 1);
+  }
+  return sizes;
+}
+
+OpCase batch_norm_case(BatchNormMode mode, Activation activation, const Shape& shape) {
+  const auto channels = static_cast<std::size_t>(shape[shape.rank() - 1]);
+  const BatchNormSize s{static_cast<std::size_t>(shape.count()) / channels, channels, double{1e-5f}};
+  const Values running_mean = ramp(channels, -0.3, 0.2), running_var = ramp(channels, 0.2, 0.7);
+  const bool relu = activation == Activation::relu, frozen = mode == BatchNormMode::frozen;
+  const auto statistics = [=](const Values& x) {
+    return frozen ? Statistics{running_mean, running_var} : statistics_reference(s, x);
+  };
+
+  OpCase op;
+  op.name = std::string("batch_norm_") +
+            (frozen ? "frozen" : mode == BatchNormMode::update ? "update" : "batch_only") +
+            (relu ? "_relu" : "_none");
+  op.inputs = {shape, {shape[shape.rank() - 1]}, {shape[shape.rank() - 1]}};
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    Device& device = v[0].device();
+    return batch_norm(tape, v[0], {v[1], v[2], on_device(device, running_mean), on_device(device, running_var),
+                                   mode, activation});
+  };
+  op.reference = [=](const Inputs& v) {
+    return batch_norm_reference(s, v[0], v[1], v[2], statistics(v[0]), relu);
+  };
+  op.terms = static_cast<double>(s.rows);
+  // y = x scale + shift with shift = beta - mean gamma / std; a relative error of 1 / std counts with z too.
+  op.magnitude = [=](const Inputs& v) {
+    const Statistics used = statistics(v[0]);
+    Values magnitude;
+    for (std::size_t i = 0; i < v[0].size(); ++i) {
+      const std::size_t c = i % channels;
+      const double inverse_std = 1 / std::sqrt(used.variance[c] + s.eps);
+      magnitude.push_back(std::abs(v[1][c]) * inverse_std * (std::abs(v[0][i]) + std::abs(used.mean[c])) +
+                          std::abs(v[2][c]));
+    }
+    return magnitude;
+  };
+  op.gradient_magnitude = [=](const Inputs& v, const Values& dy, std::size_t input) {
+    const ChannelSizes sizes = channel_sizes(s, v[0], dy, statistics(v[0]));
+    if (input == 1) return sizes.dz_xhat;  // dgamma
+    if (input == 2) return sizes.dz;       // dbeta
+    const double n = frozen ? 1e300 : static_cast<double>(s.rows);  // the means' terms vanish when frozen
+    Values dx;
+    for (std::size_t i = 0; i < v[0].size(); ++i) {
+      const std::size_t c = i % channels;
+      dx.push_back(std::abs(v[1][c]) * sizes.inverse_std[c] *
+                   (std::abs(dy[i]) + sizes.dz[c] / n + (sizes.xhat[c] + 1) * sizes.dz_xhat[c] / n));
+    }
+    return dx;
+  };
+  op.library = false;
+  op.wrong_inputs = {shape, {shape[shape.rank() - 1] + 1}, {shape[shape.rank() - 1]}};
+  op.message = "the layer has " + std::to_string(shape[shape.rank() - 1] + 1);
+  return op;
+}
+
+OpCase relu_case() {
+  OpCase op;
+  op.name = "relu";
+  op.inputs = {{33, 7}};
+  op.build = [](Tape& tape, const std::vector<Var>& v) { return relu(tape, v[0]); };
+  op.reference = [](const Inputs& v) {
+    Values y = v[0];
+    for (double& value : y) value = std::max(value, 0.);
+    return y;
+  };
+  op.terms = 1;
+  op.library = false;
+  return multilinear(op);
+}
+
+OpCase add_case() {
+  OpCase op;
+  op.name = "add";
+  op.inputs = {{31, 3}, {31, 3}};
+  op.build = [](Tape& tape, const std::vector<Var>& v) { return add(tape, v[0], v[1]); };
+  op.reference = [](const Inputs& v) {
+    Values y = v[0];
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += v[1][i];
+    return y;
+  };
+  op.terms = 2;
+  op.library = false;
+  op.wrong_inputs = {{31, 3}, {3, 31}};
+  op.message = "add: shapes [31, 3] and [3, 31] differ";
+  return multilinear(op);
+}
+
+OpCase linear_case(std::int64_t batch, std::int64_t in, std::int64_t out) {
+  OpCase op;
+  op.name = "linear_" + std::to_string(batch) + "x" + std::to_string(in) + "x" + std::to_string(out);
+  op.inputs = {{batch, in}, {out, in}, {out}};
+  op.build = [](Tape& tape, const std::vector<Var>& v) { return linear(tape, v[0], v[1], v[2]); };
+  op.reference = [=](const Inputs& v) {
+    return linear_reference(static_cast<std::size_t>(in), v[0], v[1], v[2]);
+  };
+  op.terms = static_cast<double>(std::max({batch, in + 1, out}));
+  op.library = true;
+  op.wrong_inputs = {{batch, in}, {out, in + 1}, {out}};
+  op.message = "linear: input";
+  return multilinear(op);
+}
+
+OpCase pool_case() {
+  OpCase op;
+  op.name = "global_average_pool";
+  op.inputs = {{3, 5, 7, 3}};
+  op.build = [](Tape& tape, const std::vector<Var>& v) { return global_average_pool(tape, v[0]); };
+  op.reference = [](const Inputs& v) { return average_pool_reference(35, 3, v[0]); };
+  op.terms = 35;
+  op.library = false;
+  op.wrong_inputs = {{3, 35, 3}};
+  op.message = "global_average_pool: input [3, 35, 3] must be [N, H, W, C]";
+  return multilinear(op);
+}
+
+OpCase normalise_case() {
+  const Values mean = ramp(3, 0.4, 0.5), inverse_std = ramp(3, 3.8, 4.2);
+  OpCase op;
+  op.name = "normalise";
+  op.inputs = {{2, 5, 7, 3}};
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return normalise(tape, v[0], on_device(v[0].device(), mean), on_device(v[0].device(), inverse_std));
+  };
+  op.reference = [=](const Inputs& v) {
+    Values y;
+    for (std::size_t i = 0; i < v[0].size(); ++i) y.push_back((v[0][i] - mean[i % 3]) * inverse_std[i % 3]);
+    return y;
+  };
+  op.terms = 2;
+  op.magnitude = [=](const Inputs& v) {
+    Values y;
+    for (std::size_t i = 0; i < v[0].size(); ++i) {
+      y.push_back((std::abs(v[0][i]) + mean[i % 3]) * inverse_std[i % 3]);
+    }
+    return y;
+  };
+  op.gradient_magnitude = [=](const Inputs&, const Values& dy, std::size_t) {
+    Values dx = absolute(dy);
+    for (std::size_t i = 0; i < dx.size(); ++i) dx[i] *= inverse_std[i % 3];
+    return dx;
+  };
+  op.library = false;
+  op.wrong_inputs = {{2, 5, 7, 4}};
+  op.message = "has 4 channels, mean and std have 3 and 3";
+  return op;
+}
+
+OpCase cross_entropy_case(LossReduction reduction, std::int64_t batch, std::int64_t classes) {
+  const std::vector<std::int32_t> labels = random_labels(batch, 9, static_cast<std::int32_t>(classes));
+  const double scale = reduction == LossReduction::mean ? 1 / static_cast<double>(batch) : 1;
+  OpCase op;
+  op.name = std::string("cross_entropy_") + (reduction == LossReduction::mean ? "mean" : "sum");
+  op.inputs = {{batch, classes}};
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return cross_entropy(tape, v[0], Tensor::from_host(v[0].device(), {batch}, labels), reduction).loss;
+  };
+  op.reference = [=](const Inputs& v) {
+    return Values{scale * sum_of(cross_entropy_reference(v[0], labels))};
+  };
+  op.terms = static_cast<double>(batch + classes);
+  // Logits lie in [-1, 1]: a loss is a logarithm and a difference, of at most log(classes) and 2; exp errs
+  // relatively by eps |z - largest| <= 2 eps.
+  op.magnitude = [=](const Inputs&) {
+    return Values{scale * static_cast<double>(batch) * (std::log(static_cast<double>(classes)) + 4)};
+  };
+  op.gradient_magnitude = [=](const Inputs&, const Values& dy, std::size_t) {
+    return Values{std::abs(dy[0]) * scale * 4};  // softmax with its errors of 2 eps, minus 1
+  };
+  op.library = false;
+  op.wrong_inputs = {{batch + 1, classes}};
+  op.message = "cross_entropy: " + std::to_string(batch + 1) + " rows of logits, " + std::to_string(batch) + " labels";
+  return op;
+}
+
+std::vector<OpCase> cases() {
+  std::vector<OpCase> table = {
+      convolution_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
+      convolution_case("3x3_of_1_channel", {2, 5, 5, 1, 7, 3, 1, 1}),
+      convolution_case("3x3_stride_2", {2, 7, 5, 3, 5, 3, 2, 1}),
+      convolution_case("3x3_stride_2_even", {2, 8, 6, 1, 3, 3, 2, 1}),
+      convolution_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}),
+      convolution_case("1x1_of_1_channel", {1, 3, 3, 1, 2, 1, 1, 0}),
+      convolution_case("3x3_without_padding", {1, 5, 7, 3, 2, 3, 1, 0}),
+      convolution_case("3x3_of_16_channels", {2, 4, 4, 16, 16, 3, 1, 1}),
+      convolution_add_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
+      convolution_add_case("3x3_stride_2", {2, 7, 5, 1, 3, 3, 2, 1}),
+      convolution_add_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}),
+      relu_case(),
+      add_case(),
+      linear_case(1, 1, 1),
+      linear_case(3, 33, 7),
+      linear_case(33, 31, 2),
+      pool_case(),
+      normalise_case(),
+      cross_entropy_case(LossReduction::mean, 33, 7),
+      cross_entropy_case(LossReduction::sum, 33, 7),
+  };
+  for (BatchNormMode mode : {BatchNormMode::update, BatchNormMode::batch_only, BatchNormMode::frozen}) {
+    for (Activation activation : {Activation::none, Activation::relu}) {
+      table.push_back(batch_norm_case(mode, activation, {3, 11, 9, 3}));  // 297 rows: two chunks
+    }
+  }
+  return table;
+}
+
+// Drawing from the table --------------------------------------------------------------------------
+
+class Ops : public ::testing::TestWithParam<OpCase> {
+ protected:
+  const OpCase& op = GetParam();
+  std::vector<std::vector<float>> inputs;
+  Inputs in_double;
+
+  Ops() {
+    for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+      inputs.push_back(random_values(op.inputs[i].count(), 100 + i));
+      in_double.push_back(to_double(inputs.back()));
+    }
+  }
+
+  std::vector<Var> variables(Device& device, Gradient gradient) const {
+    std::vector<Var> made;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      made.push_back(Var(Tensor::from_host(device, op.inputs[i], inputs[i]), gradient));
+    }
+    return made;
+  }
+  std::vector<float> forward(Device& device) const {
+    Tape tape;
+    return op.build(tape, variables(device, Gradient::none)).value().to_host<float>();
+  }
+  // What the functional's weights and the gradients of all inputs are.
+  std::vector<float> weights(std::int64_t count) const { return random_values(count, 200); }
+  std::vector<std::vector<float>> gradients(Device& device) const {
+    Tape tape;
+    const std::vector<Var> made = variables(device, Gradient::wanted);
+    const Var y = op.build(tape, made);
+    tape.backward(functional(tape, y, weights(y.value().count())));
+    std::vector<std::vector<float>> found;
+    for (const Var& input : made) found.push_back(input.gradient().to_host<float>());
+    return found;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Table, Ops, ::testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(Ops, forward_equals_the_reference_in_double) {
+  expect_all_near(forward(cpu_device()), op.reference(in_double), op.terms, op.magnitude(in_double), "y");
+}
+
+TEST_P(Ops, gradient_of_a_random_functional_equals_central_differences_in_double) {
+  const std::vector<std::vector<float>> got = gradients(cpu_device());
+
+  const Values dy = to_double(weights(static_cast<std::int64_t>(op.reference(in_double).size())));
+  for (std::size_t input = 0; input < inputs.size(); ++input) {
+    const auto loss = [&](const Values& x) {
+      Inputs moved = in_double;
+      moved[input] = x;
+      return dot(dy, op.reference(moved));
+    };
+    const Values want = central_differences(loss, in_double[input]);
+    Values magnitude = op.gradient_magnitude(in_double, dy, input);
+    // The differences themselves err by about 1e-16 / h of the functional's sum and by h^2.
+    for (double& m : magnitude) m += 1e-9 / kFloatEps;
+    expect_all_near(got[input], want, op.terms, magnitude, "gradient of input " + std::to_string(input));
+  }
+}
+
+TEST_P(Ops, emulated_device_agrees_with_the_cpu) {
+  const std::vector<float> y = forward(cpu_device()), y_emulated = forward(emulated_device());
+  const auto g = gradients(cpu_device()), g_emulated = gradients(emulated_device());
+
+  if (!op.library) {
+    EXPECT_EQ(bits_of(y_emulated), bits_of(y));
+    for (std::size_t i = 0; i < g.size(); ++i) EXPECT_EQ(bits_of(g_emulated[i]), bits_of(g[i])) << "input " << i;
+    return;
+  }
+  const Values dy = to_double(weights(static_cast<std::int64_t>(y.size())));
+  expect_all_near(y_emulated, to_double(y), op.terms, op.magnitude(in_double), "y");
+  for (std::size_t i = 0; i < g.size(); ++i) {
+    expect_all_near(g_emulated[i], to_double(g[i]), op.terms, op.gradient_magnitude(in_double, dy, i),
+                    "gradient of input " + std::to_string(i));
+  }
+}
+
+TEST_P(Ops, what_wants_no_gradient_gets_none) {
+  for (std::size_t wanted = 0; wanted < inputs.size(); ++wanted) {
+    Tape tape;
+    std::vector<Var> made = variables(cpu_device(), Gradient::none);
+    made[wanted] = Var(made[wanted].value(), Gradient::wanted);
+    const Var y = op.build(tape, made);
+    tape.backward(functional(tape, y, weights(y.value().count())));
+
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      EXPECT_EQ(static_cast<bool>(made[i].gradient()), i == wanted) << "input " << i << ", wanted " << wanted;
+    }
+  }
+}
+
+TEST_P(Ops, gradient_of_one_input_does_not_depend_on_which_others_want_one) {
+  const std::vector<std::vector<float>> all = gradients(cpu_device());
+  for (std::size_t wanted = 0; wanted < inputs.size(); ++wanted) {
+    Tape tape;
+    std::vector<Var> made = variables(cpu_device(), Gradient::none);
+    made[wanted] = Var(made[wanted].value(), Gradient::wanted);
+    const Var y = op.build(tape, made);
+    tape.backward(functional(tape, y, weights(y.value().count())));
+
+    EXPECT_EQ(bits_of(made[wanted].gradient().to_host<float>()), bits_of(all[wanted])) << "input " << wanted;
+  }
+}
+
+TEST_P(Ops, wrong_shapes_are_an_error_that_names_them) {
+  if (op.wrong_inputs.empty()) GTEST_SKIP() << op.name << " takes every shape";
+  std::vector<Var> wrong;
+  for (const Shape& shape : op.wrong_inputs) {
+    wrong.push_back(Var(Tensor::filled(cpu_device(), shape, 0.5f), Gradient::none));
+  }
+
+  Tape tape;
+  const std::string message = message_of<Error>([&] { op.build(tape, wrong); });
+
+  EXPECT_CONTAINS(message, op.message);
+}
+
+// What the table cannot say -----------------------------------------------------------------------
+
+Var constant(const Shape& shape, float value) {
+  return Var(Tensor::filled(cpu_device(), shape, value), Gradient::none);
+}
+
+TEST(relu_op, refuses_a_tensor_that_is_not_f32) {
+  Tape tape;
+  const Var labels(Tensor::from_host(cpu_device(), {3}, std::vector<std::int32_t>{1, 2, 3}), Gradient::none);
+
+  EXPECT_CONTAINS(message_of<Error>([&] { relu(tape, labels); }), "tensor: is i32, was read as f32");
+}
+
+TEST(convolution_op, refuses_a_kernel_larger_than_the_padded_image) {
+  Tape tape;
+
+  EXPECT_CONTAINS(message_of<Error>([&] { convolution(tape, constant({1, 2, 2, 3}, 0), constant({5, 3, 3, 3}, 0), 1, 0); }),
+                  "a 3x3 kernel does not fit into input [1, 2, 2, 3]");
+}
+
+TEST(batch_norm_op, refuses_statistics_of_a_single_row) {
+  Tape tape;
+  const Tensor ones = Tensor::filled(cpu_device(), {3}, 1.f);
+  const BatchNormState state{constant({3}, 1), constant({3}, 0), ones, ones, BatchNormMode::update, Activation::relu};
+
+  EXPECT_CONTAINS(message_of<Error>([&] { batch_norm(tape, constant({1, 1, 1, 3}, 0.5f), state); }),
+                  "one value per channel has no variance");
+}
+
+struct Running {
+  std::vector<float> mean, variance;
+};
+
+Running running_after(BatchNormMode mode, const Shape& shape, const std::vector<float>& x) {
+  const Tensor mean = Tensor::filled(cpu_device(), {3}, 0.25f), variance = Tensor::filled(cpu_device(), {3}, 2.f);
+  Tape tape;
+  batch_norm(tape, Var(Tensor::from_host(cpu_device(), shape, x), Gradient::none),
+             {constant({3}, 1), constant({3}, 0), mean, variance, mode, Activation::relu});
+  return {mean.to_host<float>(), variance.to_host<float>()};
+}
+
+TEST(batch_norm_op, in_mode_update_moves_running_statistics_to_the_mean_and_the_unbiased_variance) {
+  const Shape shape{3, 11, 9, 3};
+  const double rows = 297;
+  const std::vector<float> x = random_values(shape.count(), 1);
+  const Statistics batch = statistics_reference({297, 3, 0}, to_double(x));
+
+  const Running after = running_after(BatchNormMode::update, shape, x);
+
+  for (std::size_t c = 0; c < 3; ++c) {
+    const std::string place = "channel " + std::to_string(c);
+    // Numbers of at most 1 and 2 are averaged.
+    expect_near(after.mean[c], 0.9 * 0.25 + 0.1 * batch.mean[c], summation_bound(rows, 1), place + " mean");
+    expect_near(after.variance[c], 0.9 * 2 + 0.1 * batch.variance[c] * rows / (rows - 1),
+                summation_bound(rows, 2), place + " variance");
+  }
+}
+
+TEST(batch_norm_op, in_modes_batch_only_and_frozen_leaves_running_statistics_alone) {
+  const Shape shape{3, 11, 9, 3};
+  const std::vector<float> x = random_values(shape.count(), 1);
+
+  for (BatchNormMode mode : {BatchNormMode::batch_only, BatchNormMode::frozen}) {
+    const Running after = running_after(mode, shape, x);
+
+    EXPECT_EQ(after.mean, std::vector<float>(3, 0.25f));
+    EXPECT_EQ(after.variance, std::vector<float>(3, 2.f));
+  }
+}
+
+// x reaches the sum by two ways, and batch-norm is the last of them backwards: it adds what has come so far.
+TEST(batch_norm_op, adds_to_a_gradient_that_reached_its_input_by_another_way) {
+  const Shape shape{3, 11, 9, 3};
+  const std::vector<float> values = random_values(shape.count(), 1), weights = random_values(shape.count(), 2);
+  const Tensor zeros = Tensor::filled(cpu_device(), {3}, 0.f), ones = Tensor::filled(cpu_device(), {3}, 1.f);
+  const BatchNormState state{constant({3}, 0.7f), constant({3}, 0.1f), zeros, ones, BatchNormMode::batch_only,
+                             Activation::relu};
+  Tape tape, plain_tape;
+  const Var x(Tensor::from_host(cpu_device(), shape, values), Gradient::wanted), alone(x.value(), Gradient::wanted);
+
+  tape.backward(functional(tape, add(tape, batch_norm(tape, x, state), x), weights));
+  plain_tape.backward(functional(plain_tape, batch_norm(plain_tape, alone, state), weights));
+
+  const std::vector<float> sum = x.gradient().to_host<float>(), plain = alone.gradient().to_host<float>();
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    EXPECT_EQ(sum[i], float(double{plain[i]} + weights[i])) << "element " << i;
+  }
+}
+
+TEST(cross_entropy_op, gives_each_examples_loss_and_whether_it_is_right) {
+  Tape tape;
+  const Var logits(Tensor::from_host(cpu_device(), {2, 2}, std::vector<float>{0.f, 0.f, 1.f, 3.f}), Gradient::none);
+  const Tensor labels = Tensor::from_host(cpu_device(), {2}, std::vector<std::int32_t>{0, 0});
+
+  const CrossEntropy result = cross_entropy(tape, logits, labels, LossReduction::sum);
+
+  const std::vector<float> losses = result.losses.to_host<float>();
+  expect_near(losses[0], std::log(2.), summation_bound(2, 1), "a tie");
+  expect_near(losses[1], 2 + std::log1p(std::exp(-2.)), summation_bound(2, 3), "a wrong one");
+  EXPECT_EQ(result.correct.to_host<float>(), (std::vector<float>{1.f, 0.f}));
+}
+
+TEST(check_labels_op, names_the_first_label_that_is_no_class) {
+  const Tensor labels = Tensor::from_host(cpu_device(), {3}, std::vector<std::int32_t>{0, 10, -1});
+
+  EXPECT_CONTAINS(message_of<Error>([&] { check_labels(labels, 10); }),
+                  "label 10 of example 1 is outside the model's 10 classes");
+}
+
+TEST(predict_op, gives_the_lowest_of_the_best_classes) {
+  const Tensor logits = Tensor::from_host(cpu_device(), {2, 3}, std::vector<float>{1, 2, 2, 3, 1, 3});
+
+  EXPECT_EQ(predict(logits).to_host<std::int32_t>(), (std::vector<std::int32_t>{1, 0}));
+}
+
+TEST(predict_op, refuses_logits_that_are_not_a_matrix) {
+  EXPECT_CONTAINS(message_of<Error>([] { predict(Tensor::filled(cpu_device(), {3}, 0.f)); }),
+                  "predict: logits [3] must be [N, classes]");
+}
+
+class SquareNorm : public ::testing::TestWithParam<std::int64_t> {};
+
+INSTANTIATE_TEST_SUITE_P(Sizes, SquareNorm, ::testing::Values(0, 1, 31, 32, 33, 1025, 40'009));
+
+TEST_P(SquareNorm, has_the_same_bits_on_every_device_and_for_every_thread_count) {
+  const std::vector<float> x = random_values(GetParam(), 1);
+  const int usual = threads();
+
+  const float on_cpu = square_norm(Tensor::from_host(cpu_device(), {GetParam()}, x)).item();
+  const float emulated = square_norm(Tensor::from_host(emulated_device(), {GetParam()}, x)).item();
+  set_threads(3);
+  const float on_three = square_norm(Tensor::from_host(cpu_device(), {GetParam()}, x)).item();
+  set_threads(usual);
+
+  double want = 0;
+  for (float value : x) want += double{value} * value;
+  expect_near(on_cpu, want, summation_bound(static_cast<double>(GetParam()), want), "||x||^2");
+  EXPECT_EQ(on_cpu, emulated);
+  EXPECT_EQ(on_cpu, on_three);
+}
+
+}  // namespace
+}  // namespace saddle
