@@ -1,0 +1,61 @@
+# The front door: `make`, `make demo`, `make test`, `make bench`. Everything it needs on Debian it installs.
+
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 20
+
+# What Debian provides; oneDNN 3 is fetched by CMake where the system's is older.
+PACKAGES := build-essential cmake ninja-build python3 python3-pip \
+            libboost-context-dev libcli11-dev nlohmann-json3-dev libstb-dev zlib1g-dev \
+            libgtest-dev libbenchmark-dev dataset-fashion-mnist
+TEST_PACKAGES := clang libclang-rt-dev
+
+# install(PACKAGES): apt-get the missing ones, or say what to install.
+define install
+	@missing=""; for p in $(1); do \
+	  [ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing:$$missing"; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	  if ! command -v apt-get >/dev/null || \
+	     ! { $$sudo apt-get update -qq && \
+	         DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; then \
+	    echo "make: could not install packages. As root run: apt-get install$$missing" >&2; exit 1; fi; fi
+endef
+
+.PHONY: all deps build demo test test-asan test-fuzz bench clean
+
+all: build
+
+deps:
+	$(call install,$(PACKAGES))
+
+build: deps
+	@cmake --preset release -DCMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) >build-release.log 2>&1 || { cat build-release.log; exit 1; }
+	@rm -f build-release.log
+	@cmake --build --preset release -j $(JOBS)
+
+# Trains three small networks on Fashion-MNIST, attacks each, prints the comparison. No GPU needed.
+demo: build
+	build/bin/saddle-demo --output runs/demo
+
+# Everything that must hold: all tests in release, the same under the sanitizers, the parsers under fuzzing.
+test: build test-asan test-fuzz
+	ctest --preset release -j $(JOBS)
+
+test-asan: deps
+	cmake --preset asan >/dev/null
+	cmake --build --preset asan -j $(JOBS)
+	ctest --preset asan -j $(JOBS)
+
+test-fuzz: deps
+	$(call install,$(TEST_PACKAGES))
+	tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+# Images a second of training steps and attacks, with PyTorch beside where PEER is a Python that has it.
+PEER ?= $(shell python3 -c 'import torch' 2>/dev/null && command -v python3)
+bench: build
+	build/bin/saddle-bench $(if $(PEER),--peer $(PEER))
+
+clean:
+	rm -rf build build-debug build-asan build-fuzz
