@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <iostream>
+#include <memory>
 #include <new>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,18 @@
 
 namespace saddle {
 namespace {
+
+// "--rho R       Radius of the perturbation [default: 0.05]" instead of "--rho R=0.05": defaults may be sentences.
+class HelpFormatter : public CLI::Formatter {
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_name().empty() ? "" : " " + option->get_type_name();
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    const std::string shown = option->get_default_str();
+    return option->get_description() + (option->get_required() ? " [required]" : "") +
+           (shown.empty() ? "" : " [default: " + shown + "]");
+  }
+};
 
 std::string one_line(std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
@@ -144,7 +157,9 @@ int run_program(const std::string& name, const std::string& description, int arg
     CLI::App app(description, name);
     app.set_version_flag("--version", [&name] { return version_line(name); },
                          "Print the version and the compiled backends");
-    app.get_formatter()->column_width(34);
+    const auto formatter = std::make_shared<HelpFormatter>();
+    formatter->column_width(28);
+    app.formatter(formatter);
     try {
       configure(app);
       app.parse(argc, argv);
@@ -272,8 +287,9 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--data-dir", options.directory,
-                 "Folder of its files (default: $SADDLE_DATA/NAME, data/NAME, the system's)")
-      ->type_name("DIR");
+                 "Folder of its files")
+      ->type_name("DIR")
+      ->default_str("$SADDLE_DATA/NAME, data/NAME, the system's");
   if (splits == DatasetSplits::train_and_test) {
     add_integer(app, "--train-limit", options.train_limit, 1, "Only the first N training examples", "all");
   }
