@@ -18,21 +18,31 @@ inline constexpr bool kParallel = false;  // an index check throws, which must n
 inline constexpr bool kParallel = true;
 #endif
 
+// Every thread works on its own copy of the kernel: the compiler then knows that no store through one of the
+// kernel's arrays changes the kernel, and keeps its fields in registers.
 template <class Kernel>
 void run_on_cpu(const void* erased, std::int64_t rows, std::int64_t columns) {
-  const Kernel kernel = *static_cast<const Kernel*>(erased);  // a local copy lets the compiler keep it
+  const Kernel& shared = *static_cast<const Kernel*>(erased);
   if constexpr (BlockKernel<Kernel>) {
 #pragma omp parallel for schedule(static) if (kParallel && rows > 1)
-    for (std::int64_t block = 0; block < rows; ++block) kernel.reference(block);
+    for (std::int64_t block = 0; block < rows; ++block) shared.reference(block);
   } else if constexpr (GridKernel<Kernel>) {
-#pragma omp parallel for schedule(static) if (kParallel && rows * columns > kSerialElements)
-    for (std::int64_t row = 0; row < rows; ++row) {
+#pragma omp parallel if (kParallel && rows * columns > kSerialElements)
+    {
+      const Kernel kernel = shared;
+#pragma omp for schedule(static)
+      for (std::int64_t row = 0; row < rows; ++row) {
 #pragma omp simd
-      for (std::int64_t column = 0; column < columns; ++column) kernel(row, column);
+        for (std::int64_t column = 0; column < columns; ++column) kernel(row, column);
+      }
     }
   } else {
-#pragma omp parallel for simd schedule(static) if (kParallel && rows > kSerialElements)
-    for (std::int64_t i = 0; i < rows; ++i) kernel(i);
+#pragma omp parallel if (kParallel && rows > kSerialElements)
+    {
+      const Kernel kernel = shared;
+#pragma omp for simd schedule(static)
+      for (std::int64_t i = 0; i < rows; ++i) kernel(i);
+    }
   }
 }
 

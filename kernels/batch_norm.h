@@ -229,7 +229,8 @@ struct BatchNormBackwardChunks {
            row += kRowLanes) {
         const int64_t i = row * channels + channel;
         const float z = fmaf(x[i], scale[channel], shift[channel]);
-        const float dz = z > floor ? dy[i] : 0.f;
+        const float passed = dy[i];
+        const float dz = z > floor ? passed : 0.f;
         sum += dz;
         products += dz * (x[i] - mean[channel]);
       }
@@ -324,7 +325,8 @@ struct BatchNormBackwardApply {
   SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
     const int64_t i = row * channels + channel;
     const float z = fmaf(x[i], scale[channel], shift[channel]);
-    const float dz = z > floor ? dy[i] : 0.f;
+    const float passed = dy[i];  // read outside the choice, so that the loop vectorises
+    const float dz = z > floor ? passed : 0.f;
     dx[i] = scale[channel] * dz + (slope[channel] * (x[i] - mean[channel]) + offset[channel]);
   }
 };
