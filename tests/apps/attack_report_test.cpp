@@ -1,0 +1,194 @@
+// What saddle-attack writes: table, JSON, tensors, pictures.
+#include "apps/attack/report.h"
+
+#include <algorithm>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/png.h"
+#include "core/safetensors.h"
+#include "tests/apps/data_files.h"
+
+namespace saddle {
+namespace {
+
+// Two images of 1 x 2 pixels and three channels.
+Dataset two_images() {
+  Dataset data;
+  data.name = "two";
+  data.height = 1;
+  data.width = 2;
+  data.channels = 3;
+  data.classes = 2;
+  data.pixels = {0, 51, 102, 153, 204, 255, 10, 20, 30, 40, 50, 60};
+  data.labels = {1, 0};
+  data.class_names = {"cat", "dog"};
+  return data;
+}
+
+NamedResult attack_result(const std::string& name, double robust_accuracy) {
+  NamedResult named{name, name + ":eps=1/255", {}};
+  named.result.robust_accuracy = robust_accuracy;
+  named.result.max_linf = 0.004;
+  named.result.passes = {30, 20};
+  named.result.seconds = 2;
+  named.result.attacked = 1;
+  named.result.warnings = {"beware"};
+  named.result.predictions = {0, 0};
+  for (std::uint8_t byte : two_images().pixels) {
+    named.result.adversarial.push_back(static_cast<float>(byte) / 255.f);
+  }
+  named.result.adversarial[0] = 0.25f;
+  return named;
+}
+
+AttackReport report() {
+  AttackReport report{"m.safetensors", "preact_resnet10", "cpu", "fp32", {}, {}, std::nullopt};
+  report.clean.accuracy = 50;
+  report.clean.classes = 2;
+  report.clean.logits = {1, 2, 3, 4};
+  report.clean.predictions = {1, 1};
+  report.attacks = {attack_result("fgsm", 40), attack_result("pgd", 25)};
+  return report;
+}
+
+std::vector<std::string> keys_of(const nlohmann::ordered_json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+TEST(ReportJson, has_exactly_the_keys_of_the_contract) {
+  const auto json = nlohmann::ordered_json::parse(report_json(report(), two_images()));
+
+  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"checkpoint", "model", "dataset", "examples", "device", "precision",
+                                                     "clean_accuracy", "attacks", "average_robustness"}));
+  EXPECT_EQ(keys_of(json["attacks"][0]),
+            (std::vector<std::string>{"name", "spec", "robust_accuracy", "max_linf", "max_l2", "forward_passes",
+                                      "backward_passes", "seconds", "images_per_second", "warnings"}));
+}
+
+TEST(ReportJson, says_what_was_found) {
+  const auto json = nlohmann::json::parse(report_json(report(), two_images()));
+
+  EXPECT_EQ(json["examples"], 2);
+  EXPECT_EQ(json["clean_accuracy"], 50.);
+  EXPECT_EQ(json["attacks"][1]["spec"], "pgd:eps=1/255");
+  EXPECT_EQ(json["attacks"][1]["robust_accuracy"], 25.);
+  EXPECT_EQ(json["attacks"][1]["forward_passes"], 30);
+  EXPECT_EQ(json["attacks"][1]["images_per_second"], 0.5);
+  EXPECT_EQ(json["attacks"][1]["warnings"][0], "beware");
+  EXPECT_TRUE(json["average_robustness"].is_null());
+}
+
+TEST(ReportJson, stays_json_for_a_path_that_is_not_utf8) {
+  AttackReport strange = report();
+  strange.checkpoint = "m\xff.safetensors";
+
+  EXPECT_TRUE(nlohmann::json::accept(report_json(strange, two_images())));
+}
+
+TEST(AverageRobustness, is_the_mean_of_the_attack_columns) {
+  EXPECT_EQ(average_robustness(report().attacks), 32.5);
+  EXPECT_THROW(average_robustness({}), Error);
+}
+
+TEST(ReportTable, has_a_row_an_attack) {
+  const std::string table = report_table(report(), two_images());
+
+  expect_part("clean accuracy 50.00 %", table);
+  expect_part("fgsm:eps=1/255", table);
+  expect_part("pgd:eps=1/255", table);
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 4);
+}
+
+TEST(SaveAdversarial, writes_channels_first) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "adversarial.safetensors";
+
+  save_adversarial(path, report(), two_images());
+
+  const SafetensorsFile file = SafetensorsFile::load(path);
+  EXPECT_EQ(file.names(), (std::vector<std::string>{"adversarial.0-fgsm", "adversarial.1-pgd", "images", "labels"}));
+  EXPECT_EQ(file.tensor("images").shape, (Shape{2, 3, 1, 2}));
+  const std::vector<float> images = file.read_f32("images");
+  EXPECT_EQ(images[1], 153.f / 255);  // the second pixel's first channel
+  EXPECT_EQ(images[2], 51.f / 255);   // the first pixel's second channel
+  EXPECT_EQ(file.read_f32("adversarial.1-pgd")[0], 0.25f);
+  EXPECT_EQ(file.read_i64("labels"), (std::vector<std::int64_t>{1, 0}));
+  EXPECT_EQ(file.tensor("labels").dtype, DType::i64);
+}
+
+TEST(SaveLogits, writes_one_row_an_example) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "logits.safetensors";
+
+  save_logits(path, report());
+
+  const SafetensorsFile file = SafetensorsFile::load(path);
+  EXPECT_EQ(file.tensor("logits").shape, (Shape{2, 2}));
+  EXPECT_EQ(file.read_f32("logits"), (std::vector<float>{1, 2, 3, 4}));
+}
+
+TEST(ImageGrid, enlarges_pixels_and_leaves_white_around_them) {
+  ImageGrid grid(1, 2, 1, 2, 3, 3);
+  const std::vector<float> image{1.f, 0.f, 0.5f, 0.f, 2.f, -1.f};
+
+  grid.place(0, 1, image, "");
+
+  const auto rgb = [&](std::int64_t y, std::int64_t x) {
+    const auto pixel = grid.pixel(y, x);
+    return std::vector<int>(pixel.begin(), pixel.end());
+  };
+  constexpr std::int64_t kTop = ImageGrid::kGap + ImageGrid::kCaptionHeight;
+  constexpr std::int64_t kLeft = ImageGrid::kGap + 6 + ImageGrid::kGap;
+  EXPECT_EQ(grid.width(), 3 * ImageGrid::kGap + 12);
+  EXPECT_EQ(rgb(kTop, kLeft), (std::vector<int>{255, 0, 128}));
+  EXPECT_EQ(rgb(kTop + 2, kLeft + 2), (std::vector<int>{255, 0, 128}));
+  EXPECT_EQ(rgb(kTop, kLeft + 3), (std::vector<int>{0, 255, 0}));
+  EXPECT_EQ(rgb(kTop, kLeft - 1), (std::vector<int>{255, 255, 255}));
+  EXPECT_EQ(rgb(kTop + 3, kLeft), (std::vector<int>{255, 255, 255}));
+}
+
+TEST(ImageGrid, writes_captions_under_images) {
+  ImageGrid grid(1, 1, 8, 8, 1, 1);
+  const std::vector<float> white(64, 1.f);
+
+  grid.place(0, 0, white, "I");
+
+  // The middle stroke of the letter I, two pixels under the image.
+  const std::int64_t y = ImageGrid::kGap + ImageGrid::kCaptionHeight + 8 + 2 + 3;
+  EXPECT_EQ(grid.pixel(y, ImageGrid::kGap + 2)[0], 0);
+  EXPECT_EQ(grid.pixel(y, ImageGrid::kGap + 1)[0], 255);
+}
+
+TEST(ImageGrid, rejects_images_that_do_not_fit) {
+  ImageGrid grid(1, 1, 2, 2, 1, 1);
+
+  expect_error("no cell 1, 0", [&] { grid.place(1, 0, std::vector<float>(4), ""); });
+  expect_error("5 values are no image", [&] { grid.place(0, 0, std::vector<float>(5), ""); });
+}
+
+TEST(SaveImages, writes_a_png_of_the_moved_examples) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "images.png";
+
+  save_images(path, report(), two_images());
+
+  std::ifstream stream(path, std::ios::binary);
+  std::vector<unsigned char> bytes(24);
+  stream.read(reinterpret_cast<char*>(bytes.data()), 24);
+  const std::vector<unsigned char> signature{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  EXPECT_TRUE(std::equal(signature.begin(), signature.end(), bytes.begin()));
+  // Width: five cells (clean, and two for each attack) of 2 pixels enlarged 48 times, and six gaps.
+  EXPECT_EQ(bytes[18] * 256 + bytes[19], 5 * 96 + 6 * ImageGrid::kGap);
+}
+
+TEST(WritePng, rejects_bytes_that_are_no_picture) {
+  expect_error("11 bytes are no picture of 2 x 2 pixels and 3 channels",
+               [] { write_png("nowhere.png", 2, 2, 3, std::vector<std::uint8_t>(11)); });
+}
+
+}  // namespace
+}  // namespace saddle
