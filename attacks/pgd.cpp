@@ -85,6 +85,8 @@ Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOpti
               batch.indices.count() == batch.images.shape()[0],
           "pgd: ", batch.images.shape(), " images, ", batch.labels.count(), " labels and ",
           batch.indices.count(), " indices do not match");
+  require(!start || start->shape() == batch.images.shape(), "pgd: the start has shape ",
+          start ? start->shape() : Shape(), ", the images ", batch.images.shape());
   if (batch.images.count() == 0) return batch.images.clone();
   Iterate iterate;
   if (start) {
