@@ -1,5 +1,5 @@
-// Every op from one table: forward against double, gradient against central differences in double, devices
-// against each other, wrong arguments.
+// Every op from one table: forward against double, gradient against central differences in double,
+// devices against each other, wrong arguments.
 #include "core/ops.h"
 
 #include <gtest/gtest.h>
@@ -46,8 +46,8 @@ double dot(const Values& a, const Values& b) {
   return sum;
 }
 
-// For an op that is linear in each input, the sum of absolute terms is the op of absolute values, and the
-// same holds for its gradients.
+// For an op that is linear in each input, the sum of absolute terms is the op of absolute values,
+// and the same holds for its gradients.
 OpCase multilinear(OpCase op) {
   const auto reference = op.reference;
   op.magnitude = [reference](const Inputs& inputs) {
@@ -63,7 +63,8 @@ OpCase multilinear(OpCase op) {
         [&](const Values& x) {
           Inputs moved = sizes;
           moved[input] = x;
-          for (double& value : moved[input]) value += 1;  // linear: so far from 0 that |x - h| = x - h
+          // As it is linear, its slope is the same farther from 0, where |x - h| = x - h.
+          for (double& value : moved[input]) value += 1;
           return dot(absolute(dy), magnitude(moved));
         },
         sizes[input]);
@@ -110,7 +111,8 @@ OpCase convolution_add_case(const std::string& name, const ConvolutionSize& s) {
 Values ramp(std::size_t n, double from, double to) {
   Values values(n);
   for (std::size_t i = 0; i < n; ++i) {
-    values[i] = static_cast<float>(from + (to - from) * static_cast<double>(i) / static_cast<double>(n));
+    values[i] =
+        static_cast<float>(from + (to - from) * static_cast<double>(i) / static_cast<double>(n));
   }
   return values;
 }
@@ -120,14 +122,18 @@ Tensor on_device(Device& device, const Values& values) {
   return Tensor::from_host(device, {static_cast<std::int64_t>(values.size())}, floats);
 }
 
-// Per channel: n, 1 / std, sum |dz|, and the largest |x| + |mean|, from which batch-norm's bounds are made.
+// Per channel: n, 1 / std, sum |dz|, and the largest |x| + |mean|, from which batch-norm's bounds
+// are made.
 struct ChannelSizes {
   Values inverse_std, dz, dz_xhat, xhat;
 };
 
-ChannelSizes channel_sizes(const BatchNormSize& s, const Values& x, const Values& dy, const Statistics& used) {
-  ChannelSizes sizes{Values(s.channels), Values(s.channels), Values(s.channels), Values(s.channels)};
-  for (std::size_t c = 0; c < s.channels; ++c) sizes.inverse_std[c] = 1 / std::sqrt(used.variance[c] + s.eps);
+ChannelSizes channel_sizes(const BatchNormSize& s, const Values& x, const Values& dy,
+                           const Statistics& used) {
+  ChannelSizes sizes{Values(s.channels), Values(s.channels), Values(s.channels),
+                     Values(s.channels)};
+  for (std::size_t c = 0; c < s.channels; ++c)
+    sizes.inverse_std[c] = 1 / std::sqrt(used.variance[c] + s.eps);
   for (std::size_t i = 0; i < x.size(); ++i) {
     const std::size_t c = i % s.channels;
     // Rounding of x - mean counts with |x| + |mean|, not with their difference.
@@ -141,7 +147,8 @@ ChannelSizes channel_sizes(const BatchNormSize& s, const Values& x, const Values
 
 OpCase batch_norm_case(BatchNormMode mode, Activation activation, const Shape& shape) {
   const auto channels = static_cast<std::size_t>(shape[shape.rank() - 1]);
-  const BatchNormSize s{static_cast<std::size_t>(shape.count()) / channels, channels, double{1e-5f}};
+  const BatchNormSize s{static_cast<std::size_t>(shape.count()) / channels, channels,
+                        double{1e-5f}};
   const Values running_mean = ramp(channels, -0.3, 0.2), running_var = ramp(channels, 0.2, 0.7);
   const bool relu = activation == Activation::relu, frozen = mode == BatchNormMode::frozen;
   const auto statistics = [=](const Values& x) {
@@ -150,26 +157,31 @@ OpCase batch_norm_case(BatchNormMode mode, Activation activation, const Shape& s
 
   OpCase op;
   op.name = std::string("batch_norm_") +
-            (frozen ? "frozen" : mode == BatchNormMode::update ? "update" : "batch_only") +
+            (frozen                          ? "frozen"
+             : mode == BatchNormMode::update ? "update"
+                                             : "batch_only") +
             (relu ? "_relu" : "_none");
   op.inputs = {shape, {shape[shape.rank() - 1]}, {shape[shape.rank() - 1]}};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
     Device& device = v[0].device();
-    return batch_norm(tape, v[0], {v[1], v[2], on_device(device, running_mean), on_device(device, running_var),
-                                   mode, activation});
+    return batch_norm(tape, v[0],
+                      {v[1], v[2], on_device(device, running_mean), on_device(device, running_var),
+                       mode, activation});
   };
   op.reference = [=](const Inputs& v) {
     return batch_norm_reference(s, v[0], v[1], v[2], statistics(v[0]), relu);
   };
   op.terms = static_cast<double>(s.rows);
-  // y = x scale + shift with shift = beta - mean gamma / std; a relative error of 1 / std counts with z too.
+  // y = x scale + shift with shift = beta - mean gamma / std; a relative error of 1 / std counts
+  // with z too.
   op.magnitude = [=](const Inputs& v) {
     const Statistics used = statistics(v[0]);
     Values magnitude;
     for (std::size_t i = 0; i < v[0].size(); ++i) {
       const std::size_t c = i % channels;
       const double inverse_std = 1 / std::sqrt(used.variance[c] + s.eps);
-      magnitude.push_back(std::abs(v[1][c]) * inverse_std * (std::abs(v[0][i]) + std::abs(used.mean[c])) +
+      magnitude.push_back(std::abs(v[1][c]) * inverse_std *
+                              (std::abs(v[0][i]) + std::abs(used.mean[c])) +
                           std::abs(v[2][c]));
     }
     return magnitude;
@@ -178,12 +190,14 @@ OpCase batch_norm_case(BatchNormMode mode, Activation activation, const Shape& s
     const ChannelSizes sizes = channel_sizes(s, v[0], dy, statistics(v[0]));
     if (input == 1) return sizes.dz_xhat;  // dgamma
     if (input == 2) return sizes.dz;       // dbeta
-    const double n = frozen ? 1e300 : static_cast<double>(s.rows);  // the means' terms vanish when frozen
+    const double n =
+        frozen ? 1e300 : static_cast<double>(s.rows);  // the means' terms vanish when frozen
     Values dx;
     for (std::size_t i = 0; i < v[0].size(); ++i) {
       const std::size_t c = i % channels;
-      dx.push_back(std::abs(v[1][c]) * sizes.inverse_std[c] *
-                   (std::abs(dy[i]) + sizes.dz[c] / n + (sizes.xhat[c] + 1) * sizes.dz_xhat[c] / n));
+      dx.push_back(
+          std::abs(v[1][c]) * sizes.inverse_std[c] *
+          (std::abs(dy[i]) + sizes.dz[c] / n + (sizes.xhat[c] + 1) * sizes.dz_xhat[c] / n));
     }
     return dx;
   };
@@ -227,7 +241,8 @@ OpCase add_case() {
 
 OpCase linear_case(std::int64_t batch, std::int64_t in, std::int64_t out) {
   OpCase op;
-  op.name = "linear_" + std::to_string(batch) + "x" + std::to_string(in) + "x" + std::to_string(out);
+  op.name =
+      "linear_" + std::to_string(batch) + "x" + std::to_string(in) + "x" + std::to_string(out);
   op.inputs = {{batch, in}, {out, in}, {out}};
   op.build = [](Tape& tape, const std::vector<Var>& v) { return linear(tape, v[0], v[1], v[2]); };
   op.reference = [=](const Inputs& v) {
@@ -259,11 +274,13 @@ OpCase normalise_case() {
   op.name = "normalise";
   op.inputs = {{2, 5, 7, 3}};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return normalise(tape, v[0], on_device(v[0].device(), mean), on_device(v[0].device(), inverse_std));
+    return normalise(tape, v[0], on_device(v[0].device(), mean),
+                     on_device(v[0].device(), inverse_std));
   };
   op.reference = [=](const Inputs& v) {
     Values y;
-    for (std::size_t i = 0; i < v[0].size(); ++i) y.push_back((v[0][i] - mean[i % 3]) * inverse_std[i % 3]);
+    for (std::size_t i = 0; i < v[0].size(); ++i)
+      y.push_back((v[0][i] - mean[i % 3]) * inverse_std[i % 3]);
     return y;
   };
   op.terms = 2;
@@ -286,29 +303,33 @@ OpCase normalise_case() {
 }
 
 OpCase cross_entropy_case(LossReduction reduction, std::int64_t batch, std::int64_t classes) {
-  const std::vector<std::int32_t> labels = random_labels(batch, 9, static_cast<std::int32_t>(classes));
+  const std::vector<std::int32_t> labels =
+      random_labels(batch, 9, static_cast<std::int32_t>(classes));
   const double scale = reduction == LossReduction::mean ? 1 / static_cast<double>(batch) : 1;
   OpCase op;
   op.name = std::string("cross_entropy_") + (reduction == LossReduction::mean ? "mean" : "sum");
   op.inputs = {{batch, classes}};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return cross_entropy(tape, v[0], Tensor::from_host(v[0].device(), {batch}, labels), reduction).loss;
+    return cross_entropy(tape, v[0], Tensor::from_host(v[0].device(), {batch}, labels), reduction)
+        .loss;
   };
   op.reference = [=](const Inputs& v) {
     return Values{scale * sum_of(cross_entropy_reference(v[0], labels))};
   };
   op.terms = static_cast<double>(batch + classes);
-  // Logits lie in [-1, 1]: a loss is a logarithm and a difference, of at most log(classes) and 2; exp errs
-  // relatively by eps |z - largest| <= 2 eps.
+  // Logits lie in [-1, 1]: a loss is a logarithm and a difference, of at most log(classes) and 2;
+  // exp errs relatively by eps |z - largest| <= 2 eps.
   op.magnitude = [=](const Inputs&) {
-    return Values{scale * static_cast<double>(batch) * (std::log(static_cast<double>(classes)) + 4)};
+    return Values{scale * static_cast<double>(batch) *
+                  (std::log(static_cast<double>(classes)) + 4)};
   };
   op.gradient_magnitude = [=](const Inputs&, const Values& dy, std::size_t) {
     return Values{std::abs(dy[0]) * scale * 4};  // softmax with its errors of 2 eps, minus 1
   };
   op.library = false;
   op.wrong_inputs = {{batch + 1, classes}};
-  op.message = "cross_entropy: " + std::to_string(batch + 1) + " rows of logits, " + std::to_string(batch) + " labels";
+  op.message = "cross_entropy: " + std::to_string(batch + 1) + " rows of logits, " +
+               std::to_string(batch) + " labels";
   return op;
 }
 
@@ -321,7 +342,7 @@ std::vector<OpCase> cases() {
       convolution_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}),
       convolution_case("1x1_of_1_channel", {1, 3, 3, 1, 2, 1, 1, 0}),
       convolution_case("3x3_without_padding", {1, 5, 7, 3, 2, 3, 1, 0}),
-      convolution_case("3x3_of_16_channels", {2, 4, 4, 16, 16, 3, 1, 1}),
+      convolution_case("3x3_of_16_channels", {1, 3, 4, 16, 16, 3, 1, 1}),
       convolution_add_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
       convolution_add_case("3x3_stride_2", {2, 7, 5, 1, 3, 3, 2, 1}),
       convolution_add_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}),
@@ -335,7 +356,8 @@ std::vector<OpCase> cases() {
       cross_entropy_case(LossReduction::mean, 33, 7),
       cross_entropy_case(LossReduction::sum, 33, 7),
   };
-  for (BatchNormMode mode : {BatchNormMode::update, BatchNormMode::batch_only, BatchNormMode::frozen}) {
+  for (BatchNormMode mode :
+       {BatchNormMode::update, BatchNormMode::batch_only, BatchNormMode::frozen}) {
     for (Activation activation : {Activation::none, Activation::relu}) {
       table.push_back(batch_norm_case(mode, activation, {3, 11, 9, 3}));  // 297 rows: two chunks
     }
@@ -386,7 +408,8 @@ INSTANTIATE_TEST_SUITE_P(Table, Ops, ::testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
 
 TEST_P(Ops, forward_equals_the_reference_in_double) {
-  expect_all_near(forward(cpu_device()), op.reference(in_double), op.terms, op.magnitude(in_double), "y");
+  expect_all_near(forward(cpu_device()), op.reference(in_double), op.terms, op.magnitude(in_double),
+                  "y");
 }
 
 TEST_P(Ops, gradient_of_a_random_functional_equals_central_differences_in_double) {
@@ -403,7 +426,8 @@ TEST_P(Ops, gradient_of_a_random_functional_equals_central_differences_in_double
     Values magnitude = op.gradient_magnitude(in_double, dy, input);
     // The differences themselves err by about 1e-16 / h of the functional's sum and by h^2.
     for (double& m : magnitude) m += 1e-9 / kFloatEps;
-    expect_all_near(got[input], want, op.terms, magnitude, "gradient of input " + std::to_string(input));
+    expect_all_near(got[input], want, op.terms, magnitude,
+                    "gradient of input " + std::to_string(input));
   }
 }
 
@@ -413,13 +437,15 @@ TEST_P(Ops, emulated_device_agrees_with_the_cpu) {
 
   if (!op.library) {
     EXPECT_EQ(bits_of(y_emulated), bits_of(y));
-    for (std::size_t i = 0; i < g.size(); ++i) EXPECT_EQ(bits_of(g_emulated[i]), bits_of(g[i])) << "input " << i;
+    for (std::size_t i = 0; i < g.size(); ++i)
+      EXPECT_EQ(bits_of(g_emulated[i]), bits_of(g[i])) << "input " << i;
     return;
   }
   const Values dy = to_double(weights(static_cast<std::int64_t>(y.size())));
   expect_all_near(y_emulated, to_double(y), op.terms, op.magnitude(in_double), "y");
   for (std::size_t i = 0; i < g.size(); ++i) {
-    expect_all_near(g_emulated[i], to_double(g[i]), op.terms, op.gradient_magnitude(in_double, dy, i),
+    expect_all_near(g_emulated[i], to_double(g[i]), op.terms,
+                    op.gradient_magnitude(in_double, dy, i),
                     "gradient of input " + std::to_string(i));
   }
 }
@@ -433,7 +459,8 @@ TEST_P(Ops, what_wants_no_gradient_gets_none) {
     tape.backward(functional(tape, y, weights(y.value().count())));
 
     for (std::size_t i = 0; i < made.size(); ++i) {
-      EXPECT_EQ(static_cast<bool>(made[i].gradient()), i == wanted) << "input " << i << ", wanted " << wanted;
+      EXPECT_EQ(static_cast<bool>(made[i].gradient()), i == wanted)
+          << "input " << i << ", wanted " << wanted;
     }
   }
 }
@@ -447,12 +474,22 @@ TEST_P(Ops, gradient_of_one_input_does_not_depend_on_which_others_want_one) {
     const Var y = op.build(tape, made);
     tape.backward(functional(tape, y, weights(y.value().count())));
 
-    EXPECT_EQ(bits_of(made[wanted].gradient().to_host<float>()), bits_of(all[wanted])) << "input " << wanted;
+    EXPECT_EQ(bits_of(made[wanted].gradient().to_host<float>()), bits_of(all[wanted]))
+        << "input " << wanted;
   }
 }
 
-TEST_P(Ops, wrong_shapes_are_an_error_that_names_them) {
-  if (op.wrong_inputs.empty()) GTEST_SKIP() << op.name << " takes every shape";
+class OpsThatMindShapes : public Ops {};
+
+INSTANTIATE_TEST_SUITE_P(Table, OpsThatMindShapes, ::testing::ValuesIn([] {
+                           std::vector<OpCase> minding = cases();
+                           std::erase_if(minding,
+                                         [](const OpCase& op) { return op.wrong_inputs.empty(); });
+                           return minding;
+                         }()),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(OpsThatMindShapes, wrong_shapes_are_an_error_that_names_them) {
   std::vector<Var> wrong;
   for (const Shape& shape : op.wrong_inputs) {
     wrong.push_back(Var(Tensor::filled(cpu_device(), shape, 0.5f), Gradient::none));
@@ -472,24 +509,31 @@ Var constant(const Shape& shape, float value) {
 
 TEST(relu_op, refuses_a_tensor_that_is_not_f32) {
   Tape tape;
-  const Var labels(Tensor::from_host(cpu_device(), {3}, std::vector<std::int32_t>{1, 2, 3}), Gradient::none);
+  const Var labels(Tensor::from_host(cpu_device(), {3}, std::vector<std::int32_t>{1, 2, 3}),
+                   Gradient::none);
 
-  EXPECT_CONTAINS(message_of<Error>([&] { relu(tape, labels); }), "tensor: is i32, was read as f32");
+  EXPECT_CONTAINS(message_of<Error>([&] { relu(tape, labels); }),
+                  "tensor: is i32, was read as f32");
 }
 
 TEST(convolution_op, refuses_a_kernel_larger_than_the_padded_image) {
   Tape tape;
 
-  EXPECT_CONTAINS(message_of<Error>([&] { convolution(tape, constant({1, 2, 2, 3}, 0), constant({5, 3, 3, 3}, 0), 1, 0); }),
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    convolution(tape, constant({1, 2, 2, 3}, 0), constant({5, 3, 3, 3}, 0), 1, 0);
+                  }),
                   "a 3x3 kernel does not fit into input [1, 2, 2, 3]");
 }
 
 TEST(batch_norm_op, refuses_statistics_of_a_single_row) {
   Tape tape;
   const Tensor ones = Tensor::filled(cpu_device(), {3}, 1.f);
-  const BatchNormState state{constant({3}, 1), constant({3}, 0), ones, ones, BatchNormMode::update, Activation::relu};
+  const BatchNormState state{constant({3}, 1),      constant({3}, 0), ones, ones,
+                             BatchNormMode::update, Activation::relu};
 
-  EXPECT_CONTAINS(message_of<Error>([&] { batch_norm(tape, constant({1, 1, 1, 3}, 0.5f), state); }),
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    batch_norm(tape, constant({1, 1, 1, 3}, 0.5f), state);
+                  }),
                   "one value per channel has no variance");
 }
 
@@ -498,7 +542,8 @@ struct Running {
 };
 
 Running running_after(BatchNormMode mode, const Shape& shape, const std::vector<float>& x) {
-  const Tensor mean = Tensor::filled(cpu_device(), {3}, 0.25f), variance = Tensor::filled(cpu_device(), {3}, 2.f);
+  const Tensor mean = Tensor::filled(cpu_device(), {3}, 0.25f),
+               variance = Tensor::filled(cpu_device(), {3}, 2.f);
   Tape tape;
   batch_norm(tape, Var(Tensor::from_host(cpu_device(), shape, x), Gradient::none),
              {constant({3}, 1), constant({3}, 0), mean, variance, mode, Activation::relu});
@@ -516,7 +561,8 @@ TEST(batch_norm_op, in_mode_update_moves_running_statistics_to_the_mean_and_the_
   for (std::size_t c = 0; c < 3; ++c) {
     const std::string place = "channel " + std::to_string(c);
     // Numbers of at most 1 and 2 are averaged.
-    expect_near(after.mean[c], 0.9 * 0.25 + 0.1 * batch.mean[c], summation_bound(rows, 1), place + " mean");
+    expect_near(after.mean[c], 0.9 * 0.25 + 0.1 * batch.mean[c], summation_bound(rows, 1),
+                place + " mean");
     expect_near(after.variance[c], 0.9 * 2 + 0.1 * batch.variance[c] * rows / (rows - 1),
                 summation_bound(rows, 2), place + " variance");
   }
@@ -534,20 +580,25 @@ TEST(batch_norm_op, in_modes_batch_only_and_frozen_leaves_running_statistics_alo
   }
 }
 
-// x reaches the sum by two ways, and batch-norm is the last of them backwards: it adds what has come so far.
+// x reaches the sum by two ways, and batch-norm is the last of them backwards: it adds what has
+// come so far.
 TEST(batch_norm_op, adds_to_a_gradient_that_reached_its_input_by_another_way) {
   const Shape shape{3, 11, 9, 3};
-  const std::vector<float> values = random_values(shape.count(), 1), weights = random_values(shape.count(), 2);
-  const Tensor zeros = Tensor::filled(cpu_device(), {3}, 0.f), ones = Tensor::filled(cpu_device(), {3}, 1.f);
-  const BatchNormState state{constant({3}, 0.7f), constant({3}, 0.1f), zeros, ones, BatchNormMode::batch_only,
-                             Activation::relu};
+  const std::vector<float> values = random_values(shape.count(), 1),
+                           weights = random_values(shape.count(), 2);
+  const Tensor zeros = Tensor::filled(cpu_device(), {3}, 0.f),
+               ones = Tensor::filled(cpu_device(), {3}, 1.f);
+  const BatchNormState state{constant({3}, 0.7f),       constant({3}, 0.1f), zeros, ones,
+                             BatchNormMode::batch_only, Activation::relu};
   Tape tape, plain_tape;
-  const Var x(Tensor::from_host(cpu_device(), shape, values), Gradient::wanted), alone(x.value(), Gradient::wanted);
+  const Var x(Tensor::from_host(cpu_device(), shape, values), Gradient::wanted),
+      alone(x.value(), Gradient::wanted);
 
   tape.backward(functional(tape, add(tape, batch_norm(tape, x, state), x), weights));
   plain_tape.backward(functional(plain_tape, batch_norm(plain_tape, alone, state), weights));
 
-  const std::vector<float> sum = x.gradient().to_host<float>(), plain = alone.gradient().to_host<float>();
+  const std::vector<float> sum = x.gradient().to_host<float>(),
+                           plain = alone.gradient().to_host<float>();
   for (std::size_t i = 0; i < sum.size(); ++i) {
     EXPECT_EQ(sum[i], float(double{plain[i]} + weights[i])) << "element " << i;
   }
@@ -555,7 +606,8 @@ TEST(batch_norm_op, adds_to_a_gradient_that_reached_its_input_by_another_way) {
 
 TEST(cross_entropy_op, gives_each_examples_loss_and_whether_it_is_right) {
   Tape tape;
-  const Var logits(Tensor::from_host(cpu_device(), {2, 2}, std::vector<float>{0.f, 0.f, 1.f, 3.f}), Gradient::none);
+  const Var logits(Tensor::from_host(cpu_device(), {2, 2}, std::vector<float>{0.f, 0.f, 1.f, 3.f}),
+                   Gradient::none);
   const Tensor labels = Tensor::from_host(cpu_device(), {2}, std::vector<std::int32_t>{0, 0});
 
   const CrossEntropy result = cross_entropy(tape, logits, labels, LossReduction::sum);
@@ -574,7 +626,8 @@ TEST(check_labels_op, names_the_first_label_that_is_no_class) {
 }
 
 TEST(predict_op, gives_the_lowest_of_the_best_classes) {
-  const Tensor logits = Tensor::from_host(cpu_device(), {2, 3}, std::vector<float>{1, 2, 2, 3, 1, 3});
+  const Tensor logits =
+      Tensor::from_host(cpu_device(), {2, 3}, std::vector<float>{1, 2, 2, 3, 1, 3});
 
   EXPECT_EQ(predict(logits).to_host<std::int32_t>(), (std::vector<std::int32_t>{1, 0}));
 }

@@ -7,8 +7,8 @@
 
 namespace saddle::testing_support {
 
-// df/dx[i] = (f(x + h e_i) - f(x - h e_i)) / 2h for every i. With h = 1e-5 and numbers around 1 the error is
-// near 1e-10 |f'''| + 1e-11 |f|, far below a float's rounding.
+// df/dx[i] = (f(x + h e_i) - f(x - h e_i)) / 2h for every i. With h = 1e-5 and numbers around 1 the
+// error is near 1e-10 |f'''| + 1e-11 |f|, far below a float's rounding.
 inline std::vector<double> central_differences(
     const std::function<double(const std::vector<double>&)>& f, std::vector<double> x,
     double h = 1e-5) {

@@ -1,8 +1,9 @@
-// expect_near: comparing with a bound that the caller derives, and saying where and by how much it is missed.
+// expect_near: comparing with a bound that the caller derives, and saying where and by how much it
+// is missed.
 //
-// Rounding bounds are made of three things: kFloatEps, the number of terms of the longest sum, and the sum of
-// the terms' absolute values (`magnitude`). A sum of n rounded products errs by at most n * eps * sum|a b|;
-// blocks, lanes and vector registers add in a tree, so log2(n) is typical.
+// Rounding bounds are made of three things: kFloatEps, the number of terms of the longest sum, and
+// the sum of the terms' absolute values (`magnitude`). A sum of n rounded products errs by at most
+// n * eps * sum|a b|; blocks, lanes and vector registers add in a tree, so log2(n) is typical.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -39,7 +40,8 @@ inline void expect_all_near(const std::vector<float>& got, const std::vector<dou
   ASSERT_TRUE(magnitudes.size() == 1 || magnitudes.size() == want.size()) << place;
   for (std::size_t i = 0; i < want.size(); ++i) {
     const double magnitude = magnitudes[magnitudes.size() == 1 ? 0 : i];
-    expect_near(got[i], want[i], summation_bound(terms, magnitude), place + "[" + std::to_string(i) + "]");
+    expect_near(got[i], want[i], summation_bound(terms, magnitude),
+                place + "[" + std::to_string(i) + "]");
   }
 }
 

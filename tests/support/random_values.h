@@ -1,4 +1,5 @@
-// Random vectors from a fixed seed, the same on every machine, made without the engine's own generator.
+// Random vectors from a fixed seed, the same on every machine, made without the engine's own
+// generator.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,8 @@ namespace saddle::testing_support {
 // `count` floats, uniform in [low, high).
 inline std::vector<float> random_values(std::int64_t count, std::uint64_t seed, float low = -1.f,
                                         float high = 1.f) {
-  std::mt19937_64 generator(seed);  // its numbers are fixed by the standard; those of distributions are not
+  std::mt19937_64 generator(
+      seed);  // its numbers are fixed by the standard; those of distributions are not
   std::vector<float> values(static_cast<std::size_t>(count));
   for (float& value : values) {
     const double unit = static_cast<double>(generator() >> 11) * 0x1p-53;

@@ -30,11 +30,13 @@ inline Values convolution_reference(const ConvolutionSize& s, const Values& x, c
           double sum = 0;
           for (std::int64_t ky = 0; ky < s.kernel; ++ky)
             for (std::int64_t kx = 0; kx < s.kernel; ++kx) {
-              const std::int64_t iy = oy * s.stride + ky - s.padding, ix = ox * s.stride + kx - s.padding;
+              const std::int64_t iy = oy * s.stride + ky - s.padding,
+                                 ix = ox * s.stride + kx - s.padding;
               if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
               for (std::int64_t i = 0; i < s.in; ++i) {
-                sum += x[static_cast<std::size_t>(((n * s.height + iy) * s.width + ix) * s.in + i)] *
-                       w[static_cast<std::size_t>(((o * s.kernel + ky) * s.kernel + kx) * s.in + i)];
+                sum +=
+                    x[static_cast<std::size_t>(((n * s.height + iy) * s.width + ix) * s.in + i)] *
+                    w[static_cast<std::size_t>(((o * s.kernel + ky) * s.kernel + kx) * s.in + i)];
               }
             }
           y.push_back(sum);
@@ -70,14 +72,16 @@ inline Values batch_norm_reference(const BatchNormSize& s, const Values& x, cons
   for (std::size_t i = 0; i < x.size(); ++i) {
     const std::size_t c = i % s.channels;
     const double z =
-        gamma[c] * (x[i] - statistics.mean[c]) / std::sqrt(statistics.variance[c] + s.eps) + beta[c];
+        gamma[c] * (x[i] - statistics.mean[c]) / std::sqrt(statistics.variance[c] + s.eps) +
+        beta[c];
     y.push_back(relu ? std::max(z, 0.) : z);
   }
   return y;
 }
 
 // x [batch, in] times w [out, in] transposed, plus bias [out]
-inline Values linear_reference(std::size_t in, const Values& x, const Values& w, const Values& bias) {
+inline Values linear_reference(std::size_t in, const Values& x, const Values& w,
+                               const Values& bias) {
   Values y;
   for (std::size_t n = 0; n < x.size() / in; ++n)
     for (std::size_t o = 0; o < bias.size(); ++o) {
