@@ -1,0 +1,192 @@
+// SAM on a quadratic, where every step is known: L(w) = 1/2 w' A w, dL/dw = A w.
+#include "optim/sam.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "tests/support/expect_near.h"
+#include "tests/support/random_values.h"
+
+namespace saddle {
+namespace {
+
+using namespace testing_support;
+using Values = std::vector<double>;
+
+constexpr std::int64_t kSize = 33;
+constexpr double kLr = 0.1, kRho = 0.05;
+
+// A = tridiagonal(-1, 2.5, -1): positive definite, and no eigenvector is a coordinate.
+template <class T>
+std::vector<T> times_a(const std::vector<T>& w) {
+  std::vector<T> g(w.size());
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    g[i] = T(2.5) * w[i] - (i > 0 ? w[i - 1] : T(0)) - (i + 1 < w.size() ? w[i + 1] : T(0));
+  }
+  return g;
+}
+
+double norm_of(const Values& v) {
+  double sum = 0;
+  for (double value : v) sum += value * value;
+  return std::sqrt(sum);
+}
+
+// The quadratic, and what it was asked.
+struct Quadratic {
+  std::vector<GradientAt> asked;
+  std::vector<std::vector<float>> at;
+  const Tensor* watched = nullptr;  // the weights
+  std::vector<std::vector<float>> weights_meanwhile;
+
+  GradientFunction function() {
+    return [this](const Tensor& w, const Tensor& g, GradientAt where) {
+      asked.push_back(where);
+      at.push_back(w.to_host<float>());
+      if (watched) weights_meanwhile.push_back(watched->to_host<float>());
+      Tensor(g).copy_from_host(times_a(at.back()).data());
+    };
+  }
+};
+
+Tensor start(Device& device = cpu_device()) {
+  return Tensor::from_host(device, {kSize}, random_values(kSize, 1));
+}
+
+constexpr SgdOptions kPlain{0, 0, false};
+
+Minimiser sam(double rho, const SgdOptions& options = kPlain, Device& device = cpu_device()) {
+  return Minimiser(Sgd(device, kSize, options), device, kSize, rho);
+}
+
+class Sam : public ::testing::TestWithParam<const char*> {
+ protected:
+  Device& device() const { return device_named(GetParam()); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Devices, Sam, ::testing::Values("cpu", "emulated"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(Sam, asks_for_the_gradient_at_w_and_then_at_w_hat) {
+  Quadratic loss;
+  sam(kRho, kPlain, device()).step(start(device()), kLr, loss.function());
+
+  EXPECT_EQ(loss.asked,
+            (std::vector<GradientAt>{GradientAt::weights, GradientAt::perturbed_weights}));
+}
+
+TEST_P(Sam, ascend_moves_exactly_rho_in_the_l2_norm) {
+  Quadratic loss;
+  sam(kRho, kPlain, device()).step(start(device()), kLr, loss.function());
+
+  Values moved;
+  for (std::size_t i = 0; i < kSize; ++i) moved.push_back(double{loss.at[1][i]} - loss.at[0][i]);
+  // Every coordinate of w_hat (below 1 + rho) is rounded, which moves the norm by at most sqrt(n)
+  // eps.
+  expect_near(norm_of(moved), kRho,
+              summation_bound(kSize, kRho) + std::sqrt(kSize) * kFloatEps * 1.1, "||w_hat - w||");
+}
+
+TEST_P(Sam, steps_with_the_gradient_at_w_plus_rho_g_over_its_norm) {
+  Quadratic loss;
+  const Tensor w = start(device());
+  sam(kRho, kPlain, device()).step(w, kLr, loss.function());
+
+  const Values before = to_double(random_values(kSize, 1)), g = times_a(before);
+  Values w_hat = before;
+  for (std::size_t i = 0; i < kSize; ++i) w_hat[i] += kRho * g[i] / norm_of(g);
+  const Values g_hat = times_a(w_hat);  // g' = A (w + rho A w / ||A w||)
+  const std::vector<float> after = w.to_host<float>();
+  for (std::size_t i = 0; i < kSize; ++i) {
+    expect_near(after[i], before[i] - kLr * g_hat[i], summation_bound(kSize, 1 + kLr * 4.5),
+                "w[" + std::to_string(i) + "]");
+  }
+}
+
+TEST_P(Sam, never_touches_w_before_the_second_gradient_is_there) {
+  Quadratic loss;
+  const Tensor w = start(device());
+  loss.watched = &w;
+  sam(kRho, kPlain, device()).step(w, kLr, loss.function());
+
+  EXPECT_EQ(bits_of(loss.weights_meanwhile[0]), bits_of(random_values(kSize, 1)));
+  EXPECT_EQ(bits_of(loss.weights_meanwhile[1]), bits_of(random_values(kSize, 1)));
+}
+
+TEST_P(Sam, with_a_zero_gradient_asks_at_w_itself) {
+  const Tensor w = start(device());
+  std::vector<std::vector<float>> at;
+  sam(kRho, kPlain, device()).step(w, kLr, [&](const Tensor& here, const Tensor& g, GradientAt) {
+    at.push_back(here.to_host<float>());
+    Tensor(g).copy_from_host(std::vector<float>(kSize, 0.f).data());
+  });
+
+  EXPECT_EQ(bits_of(at[1]), bits_of(at[0]));
+  EXPECT_EQ(w.to_host<float>(), random_values(kSize, 1));
+}
+
+std::vector<float> after_five_steps(Minimiser minimiser, Device& device) {
+  Quadratic loss;
+  const Tensor w = start(device);
+  for (int step = 0; step < 5; ++step) minimiser.step(w, kLr, loss.function());
+  return w.to_host<float>();
+}
+
+TEST_P(Sam, with_rho_zero_is_sgd_bit_for_bit) {
+  const SgdOptions options{0.9, 5e-4, true};
+
+  const std::vector<float> base =
+      after_five_steps(Minimiser(Sgd(device(), kSize, options), device(), kSize, {}), device());
+
+  EXPECT_EQ(bits_of(after_five_steps(sam(0, options, device()), device())), bits_of(base));
+  EXPECT_NE(bits_of(after_five_steps(sam(kRho, options, device()), device())), bits_of(base));
+}
+
+TEST_P(Sam, with_rho_zero_is_adam_bit_for_bit) {
+  const auto minimiser = [&](std::optional<double> rho) {
+    return Minimiser(Adam(device(), kSize, AdamOptions{}), device(), kSize, rho);
+  };
+
+  EXPECT_EQ(bits_of(after_five_steps(minimiser(0.), device())),
+            bits_of(after_five_steps(minimiser({}), device())));
+}
+
+TEST(sam, gives_the_same_bits_on_every_device) {
+  EXPECT_EQ(bits_of(after_five_steps(sam(kRho, kPlain, cpu_device()), cpu_device())),
+            bits_of(after_five_steps(sam(kRho, kPlain, emulated_device()), emulated_device())));
+}
+
+TEST(minimiser, without_rho_asks_for_one_gradient) {
+  Quadratic loss;
+  Minimiser minimiser(Sgd(cpu_device(), kSize, kPlain), cpu_device(), kSize, {});
+  minimiser.step(start(), kLr, loss.function());
+
+  EXPECT_EQ(loss.asked, std::vector<GradientAt>{GradientAt::weights});
+  EXPECT_EQ(minimiser.gradients_per_step(), 1);
+  EXPECT_EQ(sam(kRho).gradients_per_step(), 2);
+  EXPECT_EQ(minimiser.steps(), 1);
+}
+
+TEST(minimiser, lowers_the_quadratic) {
+  Minimiser minimiser = sam(kRho);
+  Quadratic loss;
+  const Tensor w = start();
+  for (int step = 0; step < 100; ++step) minimiser.step(w, kLr, loss.function());
+
+  // SAM of constant rho stays near rho from the minimum, so it need not reach it.
+  EXPECT_LT(norm_of(to_double(w.to_host<float>())), 2 * kRho);
+}
+
+TEST(minimiser, refuses_a_rho_that_is_negative_or_not_finite) {
+  for (double rho : {-0.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    EXPECT_CONTAINS(message_of<Error>([&] { sam(rho); }), "it must be finite and not negative")
+        << rho;
+  }
+}
+
+}  // namespace
+}  // namespace saddle
