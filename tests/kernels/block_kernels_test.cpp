@@ -1,4 +1,5 @@
-// Every block kernel gives the same bits whatever order its threads run in, and the bits of its reference.
+// Every block kernel gives the same bits whatever order its threads run in, and the bits of its
+// reference.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -43,7 +44,8 @@ std::vector<float> joined(std::initializer_list<std::vector<float>> arrays) {
 
 // Memory a kernel has to write in full: what stays NaN was forgotten.
 std::vector<float> unwritten(std::int64_t count) {
-  return std::vector<float>(static_cast<std::size_t>(count), std::numeric_limits<float>::quiet_NaN());
+  return std::vector<float>(static_cast<std::size_t>(count),
+                            std::numeric_limits<float>::quiet_NaN());
 }
 
 struct BlockCase {
@@ -72,7 +74,8 @@ BlockCase sum_all(std::int64_t n, float keep) {
 }
 
 BlockCase row_norm(std::int64_t rows, std::int64_t columns) {
-  return {"RowNorm_" + std::to_string(rows) + "x" + std::to_string(columns), typeid(RowNorm), [=](How how) {
+  return {"RowNorm_" + std::to_string(rows) + "x" + std::to_string(columns), typeid(RowNorm),
+          [=](How how) {
             const std::vector<float> x = random_values(rows * columns, 13);
             std::vector<float> norm = unwritten(rows);
             run(how, RowNorm{view(x), view(norm), columns}, rows);
@@ -98,7 +101,8 @@ BlockCase batch_norm_chunks(std::int64_t rows, std::int64_t channels) {
   return {"BatchNormChunks_" + size_name(rows, channels), typeid(BatchNormChunks), [=](How how) {
             const std::vector<float> x = random_values(rows * channels, 15);
             const std::int64_t chunks = ceil_divide(rows, kChunkRows);
-            std::vector<float> mean = unwritten(chunks * channels), deviation = unwritten(chunks * channels);
+            std::vector<float> mean = unwritten(chunks * channels),
+                               deviation = unwritten(chunks * channels);
             run(how, BatchNormChunks{view(x), view(mean), view(deviation), rows, channels},
                 ChunkPlace::blocks(rows, channels));
             return joined({mean, deviation});
@@ -107,44 +111,49 @@ BlockCase batch_norm_chunks(std::int64_t rows, std::int64_t channels) {
 
 BlockCase batch_norm_merge(std::int64_t rows, std::int64_t channels, float momentum) {
   const std::string suffix = momentum != 0.f ? "_update" : "_batch_only";
-  return {"BatchNormMerge_" + size_name(rows, channels) + suffix, typeid(BatchNormMerge), [=](How how) {
-            const std::int64_t chunks = ceil_divide(rows, kChunkRows);
-            const std::vector<float> chunk_mean = random_values(chunks * channels, 16);
-            const std::vector<float> deviation = random_values(chunks * channels, 17, 0.f, 300.f);
-            const std::vector<float> gamma = random_values(channels, 18), beta = random_values(channels, 19);
-            std::vector<float> mean = unwritten(channels), inverse_std = unwritten(channels);
-            std::vector<float> scale = unwritten(channels), shift = unwritten(channels);
-            std::vector<float> running_mean = random_values(channels, 20);
-            std::vector<float> running_var = random_values(channels, 21, 0.5f, 2.f);
-            run(how,
-                BatchNormMerge{view(chunk_mean), view(deviation), view(gamma), view(beta), view(mean),
-                               view(inverse_std), view(scale), view(shift), view(running_mean),
-                               view(running_var), rows, channels, 1e-5f, momentum},
-                channels);
-            return joined({mean, inverse_std, scale, shift, running_mean, running_var});
-          }};
+  return {
+      "BatchNormMerge_" + size_name(rows, channels) + suffix, typeid(BatchNormMerge), [=](How how) {
+        const std::int64_t chunks = ceil_divide(rows, kChunkRows);
+        const std::vector<float> chunk_mean = random_values(chunks * channels, 16);
+        const std::vector<float> deviation = random_values(chunks * channels, 17, 0.f, 300.f);
+        const std::vector<float> gamma = random_values(channels, 18),
+                                 beta = random_values(channels, 19);
+        std::vector<float> mean = unwritten(channels), inverse_std = unwritten(channels);
+        std::vector<float> scale = unwritten(channels), shift = unwritten(channels);
+        std::vector<float> running_mean = random_values(channels, 20);
+        std::vector<float> running_var = random_values(channels, 21, 0.5f, 2.f);
+        run(how,
+            BatchNormMerge{view(chunk_mean), view(deviation), view(gamma), view(beta), view(mean),
+                           view(inverse_std), view(scale), view(shift), view(running_mean),
+                           view(running_var), rows, channels, 1e-5f, momentum},
+            channels);
+        return joined({mean, inverse_std, scale, shift, running_mean, running_var});
+      }};
 }
 
 BlockCase batch_norm_backward_chunks(std::int64_t rows, std::int64_t channels, float floor) {
   const std::string suffix = floor == 0.f ? "_relu" : "_plain";
-  return {"BatchNormBackwardChunks_" + size_name(rows, channels) + suffix, typeid(BatchNormBackwardChunks),
-          [=](How how) {
+  return {"BatchNormBackwardChunks_" + size_name(rows, channels) + suffix,
+          typeid(BatchNormBackwardChunks), [=](How how) {
             const std::vector<float> x = random_values(rows * channels, 22);
             const std::vector<float> dy = random_values(rows * channels, 23);
             const std::vector<float> mean = random_values(channels, 24);
-            const std::vector<float> scale = random_values(channels, 25), shift = random_values(channels, 26);
+            const std::vector<float> scale = random_values(channels, 25),
+                                     shift = random_values(channels, 26);
             const std::int64_t chunks = ceil_divide(rows, kChunkRows);
-            std::vector<float> sum = unwritten(chunks * channels), products = unwritten(chunks * channels);
+            std::vector<float> sum = unwritten(chunks * channels),
+                               products = unwritten(chunks * channels);
             run(how,
-                BatchNormBackwardChunks{view(x), view(dy), view(mean), view(scale), view(shift), view(sum),
-                                        view(products), rows, channels, floor},
+                BatchNormBackwardChunks{view(x), view(dy), view(mean), view(scale), view(shift),
+                                        view(sum), view(products), rows, channels, floor},
                 ChunkPlace::blocks(rows, channels));
             return joined({sum, products});
           }};
 }
 
 BlockCase batch_norm_backward_merge(std::int64_t rows, std::int64_t channels) {
-  return {"BatchNormBackwardMerge_" + size_name(rows, channels), typeid(BatchNormBackwardMerge), [=](How how) {
+  return {"BatchNormBackwardMerge_" + size_name(rows, channels), typeid(BatchNormBackwardMerge),
+          [=](How how) {
             const std::int64_t chunks = ceil_divide(rows, kChunkRows);
             const std::vector<float> sum = random_values(chunks * channels, 27);
             const std::vector<float> products = random_values(chunks * channels, 28);
@@ -154,8 +163,8 @@ BlockCase batch_norm_backward_merge(std::int64_t rows, std::int64_t channels) {
             std::vector<float> offset = unwritten(channels), slope = unwritten(channels);
             run(how,
                 BatchNormBackwardMerge{view(sum), view(products), view(inverse_std), view(scale),
-                                       view(dgamma), view(dbeta), view(offset), view(slope), rows, channels,
-                                       1.f},
+                                       view(dgamma), view(dbeta), view(offset), view(slope), rows,
+                                       channels, 1.f},
                 channels);
             return joined({dgamma, dbeta, offset, slope});
           }};
@@ -169,7 +178,9 @@ BlockCase pgd_step_l2(std::int64_t examples, std::int64_t columns, float eps) {
             const std::vector<float> g = random_values(examples * columns, 32);
             std::vector<float> delta = random_values(examples * columns, 33, -0.01f, 0.01f);
             std::vector<float> adversarial = unwritten(examples * columns);
-            run(how, PgdStepL2{view(delta), view(g), view(x), view(adversarial), columns, 0.1f, eps}, examples);
+            run(how,
+                PgdStepL2{view(delta), view(g), view(x), view(adversarial), columns, 0.1f, eps},
+                examples);
             return joined({delta, adversarial});
           }};
 }
@@ -182,8 +193,8 @@ BlockCase pgd_start_l2(std::int64_t examples, std::int64_t columns) {
             std::vector<float> adversarial = unwritten(examples * columns);
             run(how,
                 PgdStartL2{view(example), view(x), view(delta), view(adversarial),
-                           Stream{5, Purpose::attack_start, 1}, Stream{5, Purpose::attack_radius, 1}, 0.5f,
-                           columns},
+                           Stream{5, Purpose::attack_start, 1},
+                           Stream{5, Purpose::attack_radius, 1}, 0.5f, columns},
                 examples);
             return joined({delta, adversarial});
           }};
@@ -193,23 +204,51 @@ constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 std::vector<BlockCase> cases() {
   return {
-      sum_squares(0), sum_squares(1), sum_squares(31), sum_squares(33), sum_squares(1025),
+      sum_squares(0),
+      sum_squares(1),
+      sum_squares(31),
+      sum_squares(33),
+      sum_squares(1025),
       sum_squares(2 * kSumBlocks * 256 + 77),
-      sum_all(0, 0.f), sum_all(1, 1.f), sum_all(31, 0.f), sum_all(32, 1.f), sum_all(33, 0.f),
+      sum_all(0, 0.f),
+      sum_all(1, 1.f),
+      sum_all(31, 0.f),
+      sum_all(32, 1.f),
+      sum_all(33, 0.f),
       sum_all(1025, 1.f),
-      row_norm(1, 1), row_norm(3, 31), row_norm(7, 33), row_norm(5, 1025),
-      column_sums(1, 1), column_sums(33, 7), column_sums(600, 5), column_sums(1025, 3),
-      batch_norm_chunks(1, 1), batch_norm_chunks(255, 5), batch_norm_chunks(600, 5),
-      batch_norm_chunks(600, 8), batch_norm_chunks(600, 16), batch_norm_chunks(600, 32),
-      batch_norm_chunks(600, 33), batch_norm_chunks(513, 40),
-      batch_norm_merge(600, 5, 0.1f), batch_norm_merge(600, 33, 0.f), batch_norm_merge(256 * 70 + 1, 3, 0.1f),
-      batch_norm_backward_chunks(1, 1, 0.f), batch_norm_backward_chunks(600, 5, 0.f),
-      batch_norm_backward_chunks(600, 16, 0.f), batch_norm_backward_chunks(600, 33, kNoFloor),
+      row_norm(1, 1),
+      row_norm(3, 31),
+      row_norm(7, 33),
+      row_norm(5, 1025),
+      column_sums(1, 1),
+      column_sums(33, 7),
+      column_sums(600, 5),
+      column_sums(1025, 3),
+      batch_norm_chunks(1, 1),
+      batch_norm_chunks(255, 5),
+      batch_norm_chunks(600, 5),
+      batch_norm_chunks(600, 8),
+      batch_norm_chunks(600, 16),
+      batch_norm_chunks(600, 32),
+      batch_norm_chunks(600, 33),
+      batch_norm_chunks(513, 40),
+      batch_norm_merge(600, 5, 0.1f),
+      batch_norm_merge(600, 33, 0.f),
+      batch_norm_merge(256 * 70 + 1, 3, 0.1f),
+      batch_norm_backward_chunks(1, 1, 0.f),
+      batch_norm_backward_chunks(600, 5, 0.f),
+      batch_norm_backward_chunks(600, 16, 0.f),
+      batch_norm_backward_chunks(600, 33, kNoFloor),
       batch_norm_backward_chunks(513, 40, 0.f),
-      batch_norm_backward_merge(600, 5), batch_norm_backward_merge(256 * 70 + 1, 33),
-      pgd_step_l2(1, 1, 0.05f), pgd_step_l2(3, 33, 0.05f), pgd_step_l2(3, 1025, 0.05f),
+      batch_norm_backward_merge(600, 5),
+      batch_norm_backward_merge(256 * 70 + 1, 33),
+      pgd_step_l2(1, 1, 0.05f),
+      pgd_step_l2(3, 33, 0.05f),
+      pgd_step_l2(3, 1025, 0.05f),
       pgd_step_l2(7, 31, 2.f),
-      pgd_start_l2(1, 1), pgd_start_l2(3, 33), pgd_start_l2(5, 1025),
+      pgd_start_l2(1, 1),
+      pgd_start_l2(3, 33),
+      pgd_start_l2(5, 1025),
   };
 }
 
@@ -229,14 +268,16 @@ TEST_P(BlockKernels, give_the_bits_of_their_reference_in_every_thread_order) {
 TEST_P(BlockKernels, write_every_element_of_their_outputs) {
   const std::vector<float> outputs = GetParam().outputs(How::forward);
 
-  for (std::size_t i = 0; i < outputs.size(); ++i) EXPECT_FALSE(std::isnan(outputs[i])) << "element " << i;
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    EXPECT_FALSE(std::isnan(outputs[i])) << "element " << i;
 }
 
 // A kernel added to the list without a case here is named.
 template <class Kernel>
 void expect_case(const std::set<std::type_index>& covered) {
   if constexpr (BlockKernel<Kernel>) {
-    EXPECT_TRUE(covered.contains(typeid(Kernel))) << typeid(Kernel).name() << " has no case in this file";
+    EXPECT_TRUE(covered.contains(typeid(Kernel)))
+        << typeid(Kernel).name() << " has no case in this file";
   }
 }
 
@@ -249,7 +290,8 @@ void expect_cases(KernelList<Kernels...>) {
 
 TEST(block_kernels, of_the_list_all_have_a_case) { expect_cases(AllKernels{}); }
 
-// What the references compute, against sums in double ----------------------------------------------
+// What the references compute, against sums in double
+// ----------------------------------------------
 
 TEST(sum_squares_test, two_launches_give_the_square_norm) {
   const std::int64_t n = 2 * kSumBlocks * 256 + 77;
@@ -268,7 +310,8 @@ TEST(batch_norm_statistics, of_chunks_merge_to_the_mean_and_unbiased_variance_fa
   // Mean 1000, deviation 1/2: E[x^2] - E[x]^2 in float would have no correct digit.
   const std::int64_t rows = 600, channels = 5, chunks = ceil_divide(rows, kChunkRows);
   const std::vector<float> x = random_values(rows * channels, 41, 999.f, 1001.f);
-  std::vector<float> chunk_mean = unwritten(chunks * channels), deviation = unwritten(chunks * channels);
+  std::vector<float> chunk_mean = unwritten(chunks * channels),
+                     deviation = unwritten(chunks * channels);
   const std::vector<float> gamma(channels, 1.f), beta(channels, 0.f);
   std::vector<float> mean = unwritten(channels), inverse_std = unwritten(channels);
   std::vector<float> scale = unwritten(channels), shift = unwritten(channels);
@@ -278,8 +321,8 @@ TEST(batch_norm_statistics, of_chunks_merge_to_the_mean_and_unbiased_variance_fa
       ChunkPlace::blocks(rows, channels));
   run(How::reference,
       BatchNormMerge{view(chunk_mean), view(deviation), view(gamma), view(beta), view(mean),
-                     view(inverse_std), view(scale), view(shift), view(running_mean), view(running_var), rows,
-                     channels, 0.f, 1.f},
+                     view(inverse_std), view(scale), view(shift), view(running_mean),
+                     view(running_var), rows, channels, 0.f, 1.f},
       channels);
 
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -290,9 +333,10 @@ TEST(batch_norm_statistics, of_chunks_merge_to_the_mean_and_unbiased_variance_fa
     }
     const std::string place = "channel " + std::to_string(c);
     expect_near(running_mean[c], want_mean, summation_bound(rows, 1000), place + " mean");
-    // x - shift is exact (both within a factor of two); sums of squares of numbers below 2 add to 4 rows,
-    // of which the squared sum takes a part away again.
-    expect_near(running_var[c], squares / (rows - 1), summation_bound(rows, 4), place + " variance");
+    // x - shift is exact (both within a factor of two); sums of squares of numbers below 2 add to 4
+    // rows, of which the squared sum takes a part away again.
+    expect_near(running_var[c], squares / (rows - 1), summation_bound(rows, 4),
+                place + " variance");
   }
 }
 

@@ -53,21 +53,24 @@ TEST_P(Elementwise, fill_writes_the_value) {
 TEST_P(Elementwise, add_is_the_rounded_sum) {
   for_all(Add{view(a), view(b), view(y)}, n);
 
-  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], float(double{a[i]} + b[i])) << place(i);
+  for (std::size_t i = 0; i < y.size(); ++i)
+    EXPECT_EQ(y[i], float(double{a[i]} + b[i])) << place(i);
 }
 
 TEST_P(Elementwise, add_to_adds_to_what_was_there) {
   const std::vector<float> before = y;
   for_all(AddTo{view(a), view(y)}, n);
 
-  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], float(double{before[i]} + a[i])) << place(i);
+  for (std::size_t i = 0; i < y.size(); ++i)
+    EXPECT_EQ(y[i], float(double{before[i]} + a[i])) << place(i);
 }
 
 TEST_P(Elementwise, scale_by_scalar_is_the_rounded_product) {
   const std::vector<float> factor = {0.3f};
   for_all(ScaleByScalar{view(a), view(factor), view(y)}, n);
 
-  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], float(double{a[i]} * 0.3f)) << place(i);
+  for (std::size_t i = 0; i < y.size(); ++i)
+    EXPECT_EQ(y[i], float(double{a[i]} * 0.3f)) << place(i);
 }
 
 TEST_P(Elementwise, relu_passes_values_and_gradients_only_where_x_is_positive) {
@@ -110,7 +113,8 @@ void expect_sgd_step(std::int64_t n, float nesterov) {
     const double want_b = double{step.momentum} * b_before[i] + d;
     const double direction = nesterov != 0.f ? d + step.momentum * want_b : want_b;
     const double magnitude = sgd_magnitude(step, w_before[i], g[i], b_before[i]);
-    expect_near(b[i], want_b, summation_bound(3, magnitude / step.lr), "b[" + std::to_string(i) + "]");
+    expect_near(b[i], want_b, summation_bound(3, magnitude / step.lr),
+                "b[" + std::to_string(i) + "]");
     expect_near(w[i], w_before[i] - step.lr * direction, summation_bound(4, magnitude),
                 "w[" + std::to_string(i) + "]");
   }
@@ -122,7 +126,8 @@ TEST_P(Elementwise, sgd_step_with_nesterov_is_the_formula) { expect_sgd_step(n, 
 
 void expect_adam_step(std::int64_t n, float coupled_decay, float decoupled_factor) {
   const std::vector<float> g = random_values(n, 1), w_before = random_values(n, 2),
-                           m_before = random_values(n, 3), v_before = random_values(n, 4, 0.1f, 1.f);
+                           m_before = random_values(n, 3),
+                           v_before = random_values(n, 4, 0.1f, 1.f);
   std::vector<float> w = w_before, m = m_before, v = v_before;
   AdamStep step{};
   step.w = view(w), step.g = view(g), step.m = view(m), step.v = view(v);
@@ -138,20 +143,26 @@ void expect_adam_step(std::int64_t n, float coupled_decay, float decoupled_facto
     const double d = g[i] + coupled_decay * decayed;
     const double mean = step.beta1 * double{m_before[i]} + (1. - step.beta1) * d;
     const double square = step.beta2 * double{v_before[i]} + (1. - step.beta2) * d * d;
-    const double want = decayed - step.corrected_lr * mean / (std::sqrt(square) / step.root_correction + step.eps);
+    const double want =
+        decayed - step.corrected_lr * mean / (std::sqrt(square) / step.root_correction + step.eps);
     const double d_magnitude = std::abs(g[i]) + coupled_decay * std::abs(decayed);
     const double mean_magnitude = std::abs(m_before[i]) + d_magnitude;
     const std::string at = "[" + std::to_string(i) + "]";
     expect_near(m[i], mean, summation_bound(3, mean_magnitude), "m" + at);
-    expect_near(v[i], square, summation_bound(3, v_before[i] + d_magnitude * d_magnitude), "v" + at);
+    expect_near(v[i], square, summation_bound(3, v_before[i] + d_magnitude * d_magnitude),
+                "v" + at);
     const double step_magnitude = step.corrected_lr * mean_magnitude / std::sqrt(square);
     expect_near(w[i], want, summation_bound(4, std::abs(decayed) + step_magnitude), "w" + at);
   }
 }
 
-TEST_P(Elementwise, adam_step_with_coupled_decay_is_the_formula) { expect_adam_step(n, 0.01f, 1.f); }
+TEST_P(Elementwise, adam_step_with_coupled_decay_is_the_formula) {
+  expect_adam_step(n, 0.01f, 1.f);
+}
 
-TEST_P(Elementwise, adam_step_with_decoupled_decay_is_the_formula) { expect_adam_step(n, 0.f, 0.99f); }
+TEST_P(Elementwise, adam_step_with_decoupled_decay_is_the_formula) {
+  expect_adam_step(n, 0.f, 0.99f);
+}
 
 TEST_P(Elementwise, sam_perturb_moves_along_g_by_rho_over_its_norm) {
   const std::vector<float> square_norm = {7.f};
@@ -190,7 +201,8 @@ TEST_P(Elementwise, normalise_subtracts_the_mean_and_divides_by_the_deviation_of
   for (std::size_t i = 0; i < y.size(); ++i) {
     const std::size_t c = i % a.size();
     const double magnitude = (std::abs(double{x[i]}) + std::abs(a[c])) * inverse_std[c];
-    expect_near(y[i], (double{x[i]} - a[c]) * inverse_std[c], summation_bound(2, magnitude), place(i));
+    expect_near(y[i], (double{x[i]} - a[c]) * inverse_std[c], summation_bound(2, magnitude),
+                place(i));
     EXPECT_EQ(dx[i], float(double{x[i]} * inverse_std[c])) << place(i);
   }
 }
@@ -200,7 +212,8 @@ TEST_P(Elementwise, gather_labels_picks_the_examples) {
   std::vector<std::int32_t> label(example.size(), -1);
   for_all(GatherLabels{view(labels), view(example), view(label)}, n);
 
-  for (std::size_t i = 0; i < label.size(); ++i) EXPECT_EQ(label[i], labels[example[i]]) << place(i);
+  for (std::size_t i = 0; i < label.size(); ++i)
+    EXPECT_EQ(label[i], labels[example[i]]) << place(i);
 }
 
 TEST_P(Elementwise, global_average_pool_is_the_mean_over_pixels) {
@@ -218,7 +231,8 @@ TEST_P(Elementwise, global_average_pool_is_the_mean_over_pixels) {
       }
       // One float after the other: n roundings, of which the square root of n is typical.
       const double count = static_cast<double>(n);
-      expect_near(mean[image * 3 + c], sum / count, 4 * std::sqrt(count) * kFloatEps * magnitude / count,
+      expect_near(mean[image * 3 + c], sum / count,
+                  4 * std::sqrt(count) * kFloatEps * magnitude / count,
                   "image " + std::to_string(image) + " channel " + std::to_string(c));
     }
   }

@@ -24,7 +24,8 @@ struct Images {
   std::int64_t size() const { return height * width * channels; }
 };
 
-Images made_images(std::int64_t dataset, std::int64_t height, std::int64_t width, std::int64_t channels) {
+Images made_images(std::int64_t dataset, std::int64_t height, std::int64_t width,
+                   std::int64_t channels) {
   Images images{height, width, channels, {}};
   for (std::int64_t i = 0; i < dataset * images.size(); ++i) {
     images.pixels.push_back(static_cast<std::uint8_t>(i * 7919 >> 3));
@@ -32,20 +33,22 @@ Images made_images(std::int64_t dataset, std::int64_t height, std::int64_t width
   return images;
 }
 
-std::vector<float> run(const Images& images, const std::vector<std::int32_t>& example, const Stream& stream,
-                       int padding, int flip) {
-  const std::int64_t pixels = images.height * images.width, rows = static_cast<std::int64_t>(example.size());
+std::vector<float> run(const Images& images, const std::vector<std::int32_t>& example,
+                       const Stream& stream, int padding, int flip) {
+  const std::int64_t pixels = images.height * images.width,
+                     rows = static_cast<std::int64_t>(example.size());
   std::vector<float> out(example.size() * static_cast<std::size_t>(images.size()), -1.f);
-  const BytesToImages kernel{view(images.pixels), view(example), view(out), images.height, images.width,
-                             images.channels, stream, padding, flip};
+  const BytesToImages kernel{
+      view(images.pixels), view(example), view(out), images.height, images.width,
+      images.channels,     stream,        padding,   flip};
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t pixel = 0; pixel < pixels; ++pixel) kernel(row, pixel);
   }
   return out;
 }
 
-// The source line of every place of a padded line: "padding" mirrored places, the line, and again. Built as
-// numpy.pad(mode="reflect") describes it, by walking back and forth.
+// The source line of every place of a padded line: "padding" mirrored places, the line, and again.
+// Built as numpy.pad(mode="reflect") describes it, by walking back and forth.
 std::vector<std::int64_t> padded_line(std::int64_t size, std::int64_t padding) {
   std::vector<std::int64_t> line;
   for (std::int64_t i = padding; i > 0; --i) line.push_back(i);
@@ -66,7 +69,8 @@ std::vector<float> naive(const Images& images, std::int64_t example, int padding
     for (std::int64_t x : from) {
       const std::int64_t line = lines[static_cast<std::size_t>(y + top)];
       for (std::int64_t c = 0; c < images.channels; ++c) {
-        const std::int64_t at = ((example * images.height + line) * images.width + x) * images.channels + c;
+        const std::int64_t at =
+            ((example * images.height + line) * images.width + x) * images.channels + c;
         out.push_back(static_cast<float>(images.pixels[static_cast<std::size_t>(at)]) / 255.f);
       }
     }
@@ -79,15 +83,18 @@ TEST(reflect, of_a_ramp_padded_by_4_repeats_no_edge) {
   for (std::int64_t i = -4; i < 36; ++i) got.push_back(reflect(i, 32));
 
   EXPECT_EQ(got, padded_line(32, 4));
-  EXPECT_EQ(std::vector<std::int64_t>(got.begin(), got.begin() + 6), (std::vector<std::int64_t>{4, 3, 2, 1, 0, 1}));
-  EXPECT_EQ(std::vector<std::int64_t>(got.end() - 5, got.end()), (std::vector<std::int64_t>{31, 30, 29, 28, 27}));
+  EXPECT_EQ(std::vector<std::int64_t>(got.begin(), got.begin() + 6),
+            (std::vector<std::int64_t>{4, 3, 2, 1, 0, 1}));
+  EXPECT_EQ(std::vector<std::int64_t>(got.end() - 5, got.end()),
+            (std::vector<std::int64_t>{31, 30, 29, 28, 27}));
 }
 
 TEST(bytes_to_images, without_augmentation_are_the_bytes_over_255) {
   const Images images = made_images(3, 5, 7, 3);
 
   EXPECT_EQ(run(images, {2, 0, 2}, Stream{1, Purpose::crop_and_flip, 0}, 0, 0).size(), 3u * 105u);
-  EXPECT_EQ(run(images, {2}, Stream{1, Purpose::crop_and_flip, 0}, 0, 0), naive(images, 2, 0, 0, 0, false));
+  EXPECT_EQ(run(images, {2}, Stream{1, Purpose::crop_and_flip, 0}, 0, 0),
+            naive(images, 2, 0, 0, 0, false));
 }
 
 // Draws seeds until every (top, left, mirrored) has come, and checks the first image of each.
@@ -97,7 +104,8 @@ void expect_every_crop(const Images& images, int padding) {
   for (std::uint64_t seed = 0; seed < 5000 && seen.size() < 2 * offsets * offsets; ++seed) {
     const Stream stream{seed, Purpose::crop_and_flip, 9};
     const Random4 bits = stream.bits(1, 0);
-    const std::uint32_t top = uniform_below(bits.v[0], offsets), left = uniform_below(bits.v[1], offsets);
+    const std::uint32_t top = uniform_below(bits.v[0], offsets),
+                        left = uniform_below(bits.v[1], offsets);
     const bool mirrored = bits.v[2] & 1u;
     if (seen[{top, left, mirrored}]++ > 0) continue;
     ASSERT_EQ(run(images, {1}, stream, padding, 1), naive(images, 1, padding, top, left, mirrored))
@@ -132,17 +140,20 @@ TEST(bytes_to_images, with_flip_alone_mirror_about_half_of_the_examples) {
   std::iota(example.begin(), example.end(), 0);
 
   const std::vector<float> plain = run(images, example, Stream{1, Purpose::crop_and_flip, 0}, 0, 0);
-  const std::vector<float> flipped = run(images, example, Stream{1, Purpose::crop_and_flip, 0}, 0, 1);
+  const std::vector<float> flipped =
+      run(images, example, Stream{1, Purpose::crop_and_flip, 0}, 0, 1);
 
   int mirrored = 0, distinct = 0;
   for (std::size_t i = 0; i < 2000; i += 2) {
     if (plain[i] == plain[i + 1]) continue;
     ++distinct;
     const bool swapped = flipped[i] == plain[i + 1] && flipped[i + 1] == plain[i];
-    EXPECT_TRUE(swapped || (flipped[i] == plain[i] && flipped[i + 1] == plain[i + 1])) << "example " << i / 2;
+    EXPECT_TRUE(swapped || (flipped[i] == plain[i] && flipped[i + 1] == plain[i + 1]))
+        << "example " << i / 2;
     mirrored += swapped;
   }
-  expect_near(mirrored, distinct / 2., 4 * std::sqrt(distinct / 4.), "mirrored");  // 4 standard deviations
+  expect_near(mirrored, distinct / 2., 4 * std::sqrt(distinct / 4.),
+              "mirrored");  // 4 standard deviations
 }
 
 }  // namespace

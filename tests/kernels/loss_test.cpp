@@ -21,12 +21,13 @@ struct Result {
   std::vector<float> loss, correct, dlogits;
 };
 
-Result run(const std::vector<float>& logits, const std::vector<std::int32_t>& labels, std::int64_t classes,
-           float scale = 1.f) {
+Result run(const std::vector<float>& logits, const std::vector<std::int32_t>& labels,
+           std::int64_t classes, float scale = 1.f) {
   Result result{std::vector<float>(labels.size(), -7.f), std::vector<float>(labels.size(), -7.f),
                 std::vector<float>(logits.size(), -7.f)};
-  const SoftmaxCrossEntropy kernel{view(logits), view(labels), view(result.loss), view(result.correct),
-                                   view(result.dlogits), classes, scale};
+  const SoftmaxCrossEntropy kernel{
+      view(logits), view(labels), view(result.loss), view(result.correct), view(result.dlogits),
+      classes,      scale};
   for (std::size_t row = 0; row < labels.size(); ++row) kernel(static_cast<std::int64_t>(row));
   return result;
 }
@@ -38,17 +39,19 @@ struct Size {
 class SoftmaxCrossEntropySizes : public ::testing::TestWithParam<Size> {};
 
 INSTANTIATE_TEST_SUITE_P(Sizes, SoftmaxCrossEntropySizes,
-                         ::testing::Values(Size{0, 10}, Size{1, 1}, Size{7, 2}, Size{31, 10}, Size{33, 33},
-                                           Size{3, 1025}),
+                         ::testing::Values(Size{0, 10}, Size{1, 1}, Size{7, 2}, Size{31, 10},
+                                           Size{33, 33}, Size{3, 1025}),
                          [](const auto& info) {
-                           return std::to_string(info.param.rows) + "x" + std::to_string(info.param.classes);
+                           return std::to_string(info.param.rows) + "x" +
+                                  std::to_string(info.param.classes);
                          });
 
 TEST_P(SoftmaxCrossEntropySizes, equals_the_formula_in_double) {
   const auto [rows, classes] = GetParam();
   const float scale = 0.25f;
   const std::vector<float> logits = random_values(rows * classes, 1, -4.f, 4.f);
-  const std::vector<std::int32_t> labels = random_labels(rows, 2, static_cast<std::int32_t>(classes));
+  const std::vector<std::int32_t> labels =
+      random_labels(rows, 2, static_cast<std::int32_t>(classes));
 
   const Result got = run(logits, labels, classes, scale);
 
@@ -59,13 +62,15 @@ TEST_P(SoftmaxCrossEntropySizes, equals_the_formula_in_double) {
     double sum = 0;
     for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(double{z[k]});
     const std::string place = "row " + std::to_string(row);
-    // exp(z - largest) errs by up to eps |z - largest| <= 8 eps, relative; then a sum of `classes` terms.
+    // exp(z - largest) errs by up to eps |z - largest| <= 8 eps, relative; then a sum of `classes`
+    // terms.
     const double n = static_cast<double>(classes);
     expect_near(got.loss[row], std::log(sum) - z[y], summation_bound(n, 8 + 1), place);
     for (std::int64_t k = 0; k < classes; ++k) {
       const double p = std::exp(double{z[k]}) / sum;
       expect_near(got.dlogits[row * classes + k], scale * (p - (k == y)),
-                  summation_bound(n, scale * (9 * p + (k == y))), place + " class " + std::to_string(k));
+                  summation_bound(n, scale * (9 * p + (k == y))),
+                  place + " class " + std::to_string(k));
     }
     EXPECT_EQ(got.correct[row], z[y] == largest ? 1.f : 0.f) << place;
   }
@@ -84,7 +89,8 @@ TEST(softmax_cross_entropy, is_exact_where_one_logit_is_1e4_and_the_others_are_m
 // z + c - max(z + c) = z - max z: a shift that is exact in float changes no bit of the loss.
 TEST(softmax_cross_entropy, does_not_change_by_a_bit_when_all_logits_are_shifted_by_1e4) {
   std::vector<float> logits(33 * 7);
-  for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i * 37 % 41) / 8 - 2.5f;
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    logits[i] = static_cast<float>(i * 37 % 41) / 8 - 2.5f;
   std::vector<float> above = logits, below = logits;
   for (float& z : above) z += 1e4f;
   for (float& z : below) z -= 1e4f;
@@ -132,7 +138,8 @@ TEST(argmax, takes_minus_zero_and_zero_for_equals) {
 
 TEST(argmax, never_predicts_a_nan_over_a_number) {
   const float nan = std::nanf("");
-  const std::vector<float> first = {nan, -5.f, -6.f}, middle = {-5.f, nan, -6.f}, last = {-6.f, -5.f, nan};
+  const std::vector<float> first = {nan, -5.f, -6.f}, middle = {-5.f, nan, -6.f},
+                           last = {-6.f, -5.f, nan};
 
   EXPECT_EQ(argmax(first.data(), 3), 1);
   EXPECT_EQ(argmax(middle.data(), 3), 0);

@@ -1,5 +1,5 @@
-// The steps and starts of projected gradient ascent: feasibility, projection, and draws that depend on the
-// example alone.
+// The steps and starts of projected gradient ascent: feasibility, projection, and draws that depend
+// on the example alone.
 #include "kernels/pgd.h"
 
 #include <gtest/gtest.h>
@@ -32,13 +32,15 @@ double norm_of(const std::vector<float>& delta, std::size_t first, std::size_t c
   return std::sqrt(sum);
 }
 
-// x + delta and the adversarial image in [0, 1]; they may differ by the rounding of the sum and of 1 - x.
+// x + delta and the adversarial image in [0, 1]; they may differ by the rounding of the sum and of
+// 1 - x.
 void expect_in_box(const std::vector<float>& x, const std::vector<float>& delta,
                    const std::vector<float>& adversarial) {
   for (std::size_t i = 0; i < x.size(); ++i) {
     EXPECT_GE(adversarial[i], 0.f) << i;
     EXPECT_LE(adversarial[i], 1.f) << i;
-    expect_near(adversarial[i], double{x[i]} + delta[i], 2 * kFloatEps, "adversarial " + std::to_string(i));
+    expect_near(adversarial[i], double{x[i]} + delta[i], 2 * kFloatEps,
+                "adversarial " + std::to_string(i));
   }
 }
 
@@ -116,15 +118,18 @@ TEST_P(PgdSizes, l2_step_is_the_formula) {
   const double shrink = std::min(1., eps / std::sqrt(square));
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double want = std::clamp(moved[i] * shrink, -double{x[i]}, 1 - double{x[i]});
-    const double magnitude = std::abs(double{before[i]}) + std::abs(moved[i]) + 1;  // 1 - x rounds at 1
-    expect_near(delta[i], want, summation_bound(static_cast<double>(n), magnitude), "delta " + std::to_string(i));
+    const double magnitude =
+        std::abs(double{before[i]}) + std::abs(moved[i]) + 1;  // 1 - x rounds at 1
+    expect_near(delta[i], want, summation_bound(static_cast<double>(n), magnitude),
+                "delta " + std::to_string(i));
   }
 }
 
 TEST_P(PgdSizes, l2_step_stays_in_the_ball_and_in_the_pixel_range) {
   for (int repeat = 0; repeat < 10; ++repeat) l2_step(g, 0.02f, 0.05f);
 
-  EXPECT_LE(norm_of(delta, 0, delta.size()), 0.05 * (1 + summation_bound(static_cast<double>(n), 1)));
+  EXPECT_LE(norm_of(delta, 0, delta.size()),
+            0.05 * (1 + summation_bound(static_cast<double>(n), 1)));
   expect_in_box(x, delta, adversarial);
 }
 
@@ -174,22 +179,25 @@ struct Drawn {
 
 constexpr Stream kStart{5, Purpose::attack_start, 2}, kRadius{5, Purpose::attack_radius, 2};
 
-Drawn linf_start(const std::vector<std::int32_t>& example, const std::vector<float>& x, std::int64_t columns,
-                 float eps) {
+Drawn linf_start(const std::vector<std::int32_t>& example, const std::vector<float>& x,
+                 std::int64_t columns, float eps) {
   Drawn drawn{std::vector<float>(x.size(), -9.f), std::vector<float>(x.size(), -9.f)};
-  const PgdStartLinf start{view(example), view(x), view(drawn.delta), view(drawn.adversarial), kStart, eps, columns};
+  const PgdStartLinf start{
+      view(example), view(x), view(drawn.delta), view(drawn.adversarial), kStart, eps, columns};
   for (std::int64_t row = 0; row < static_cast<std::int64_t>(example.size()); ++row) {
     for (std::int64_t column = 0; column < columns; ++column) start(row, column);
   }
   return drawn;
 }
 
-Drawn l2_start(const std::vector<std::int32_t>& example, const std::vector<float>& x, std::int64_t columns,
-               float eps) {
+Drawn l2_start(const std::vector<std::int32_t>& example, const std::vector<float>& x,
+               std::int64_t columns, float eps) {
   Drawn drawn{std::vector<float>(x.size(), -9.f), std::vector<float>(x.size(), -9.f)};
-  const PgdStartL2 start{view(example), view(x), view(drawn.delta), view(drawn.adversarial),
-                         kStart, kRadius, eps, columns};
-  for (std::int64_t row = 0; row < static_cast<std::int64_t>(example.size()); ++row) start.reference(row);
+  const PgdStartL2 start{
+      view(example), view(x), view(drawn.delta), view(drawn.adversarial), kStart, kRadius,
+      eps,           columns};
+  for (std::int64_t row = 0; row < static_cast<std::int64_t>(example.size()); ++row)
+    start.reference(row);
   return drawn;
 }
 
@@ -208,7 +216,8 @@ TEST(pgd_start_linf, is_uniform_in_the_cube) {
 
   double mean = 0, square = 0;
   for (float d : drawn.delta) mean += d / kEps / columns, square += std::pow(d / kEps, 2) / columns;
-  expect_near(mean, 0, 4 * std::sqrt(1. / 3 / columns), "mean");  // 4 standard deviations of the estimate
+  expect_near(mean, 0, 4 * std::sqrt(1. / 3 / columns),
+              "mean");  // 4 standard deviations of the estimate
   expect_near(square, 1. / 3, 4 * std::sqrt((1. / 5 - 1. / 9) / columns), "mean square");
 }
 
@@ -217,7 +226,8 @@ TEST(pgd_start_l2, lies_in_the_ball_and_in_the_pixel_range) {
 
   const Drawn drawn = l2_start({0, 1, 2, 3, 4, 5, 6}, x, 33, 0.5f);
 
-  for (std::size_t row = 0; row < 7; ++row) EXPECT_LE(norm_of(drawn.delta, row * 33, 33), 0.5 * (1 + 1e-6));
+  for (std::size_t row = 0; row < 7; ++row)
+    EXPECT_LE(norm_of(drawn.delta, row * 33, 33), 0.5 * (1 + 1e-6));
   expect_in_box(x, drawn.delta, drawn.adversarial);
 }
 
@@ -245,7 +255,8 @@ TEST(pgd_start_l2, has_no_preferred_direction) {
 
   const Drawn drawn = l2_start(example, std::vector<float>(kExamples * 3, 0.5f), 3, 0.25f);
 
-  // A coordinate of r v with r uniform in [0, eps] and v on the sphere: mean 0, variance eps^2 / 3 / 3.
+  // A coordinate of r v with r uniform in [0, eps] and v on the sphere: mean 0, variance eps^2 / 3
+  // / 3.
   for (std::size_t c = 0; c < 3; ++c) {
     double mean = 0;
     for (std::size_t row = 0; row < kExamples; ++row) mean += drawn.delta[row * 3 + c] / kExamples;
@@ -269,11 +280,13 @@ void expect_independent_of_the_batch(StartOf start) {
 }
 
 TEST(pgd_start_linf, depends_on_the_example_and_not_on_its_batch) {
-  expect_independent_of_the_batch([](const auto& example, const auto& x) { return linf_start(example, x, 33, kEps); });
+  expect_independent_of_the_batch(
+      [](const auto& example, const auto& x) { return linf_start(example, x, 33, kEps); });
 }
 
 TEST(pgd_start_l2, depends_on_the_example_and_not_on_its_batch) {
-  expect_independent_of_the_batch([](const auto& example, const auto& x) { return l2_start(example, x, 33, 0.5f); });
+  expect_independent_of_the_batch(
+      [](const auto& example, const auto& x) { return l2_start(example, x, 33, 0.5f); });
 }
 
 }  // namespace

@@ -82,11 +82,12 @@ Moments moments_of(Draw value) {
   return moments;
 }
 
-// The bounds are 4 standard deviations of the estimate, sqrt(variance of the summand / n). The stream is
-// fixed, so a pass is a pass for ever.
+// The bounds are 4 standard deviations of the estimate, sqrt(variance of the summand / n). The
+// stream is fixed, so a pass is a pass for ever.
 TEST(uniform, has_the_moments_of_the_uniform_distribution) {
   const Stream stream{1, Purpose::attack_start, 0};
-  const Moments moments = moments_of([&](std::uint32_t i) { return double{uniform(stream.bits(0, i).v[0])}; });
+  const Moments moments =
+      moments_of([&](std::uint32_t i) { return double{uniform(stream.bits(0, i).v[0])}; });
 
   expect_near(moments.mean, 0.5, 4 * std::sqrt(1. / 12 / kDraws), "mean");
   expect_near(moments.variance, 1. / 12, 4 * std::sqrt((1. / 80 - 1. / 144) / kDraws), "variance");

@@ -1,0 +1,118 @@
+// Who includes whom: reads every #include "..." and names the edges that architecture forbids.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace saddle {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What each folder may include of the others. Layers, optimisers and attacks never see each other:
+// only the apps join them.
+const std::map<std::string, std::set<std::string>> kMayInclude = {
+    {"kernels", {"kernels"}},
+    {"core", {"core", "kernels"}},
+    {"layers", {"layers", "core"}},
+    {"optim", {"optim", "core", "kernels"}},
+    {"attacks", {"attacks", "core", "kernels"}},
+    {"apps", {"apps", "layers", "optim", "attacks", "core", "kernels"}},
+};
+
+bool is_source(const fs::path& path) {
+  static const std::set<std::string> kSuffixes = {".h", ".cpp", ".cu", ".cuh"};
+  return kSuffixes.contains(path.extension().string());
+}
+
+// Line and path of every #include "path".
+struct Include {
+  int line;
+  std::string path;
+};
+
+std::vector<Include> includes_of(std::istream& source) {
+  std::vector<Include> found;
+  std::string text;
+  for (int line = 1; std::getline(source, text); ++line) {
+    const std::size_t hash = text.find_first_not_of(" \t");
+    if (hash == std::string::npos || text[hash] != '#') continue;
+    const std::size_t word = text.find_first_not_of(" \t", hash + 1);
+    if (word == std::string::npos || text.compare(word, 7, "include") != 0) continue;
+    const std::size_t open = text.find('"', word);
+    if (open == std::string::npos) continue;
+    found.push_back({line, text.substr(open + 1, text.find('"', open + 1) - open - 1)});
+  }
+  return found;
+}
+
+// What is wrong with a file of `folder` that includes `path`; empty where it may.
+std::string objection(const std::string& folder, const std::string& path) {
+  const std::string target = path.substr(0, path.find('/'));
+  if (kMayInclude.at(folder).contains(target) && path.find("..") == std::string::npos) return "";
+  return folder + " must not include " + target + " (\"" + path + "\")";
+}
+
+TEST(tree, includes_only_go_where_the_architecture_allows) {
+  const fs::path root = SADDLE_SOURCE_DIR;
+  int files = 0;
+  for (const auto& [folder, allowed] : kMayInclude) {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
+      if (!entry.is_regular_file() || !is_source(entry.path())) continue;
+      ++files;
+      std::ifstream source(entry.path());
+      for (const Include& include : includes_of(source)) {
+        EXPECT_EQ(objection(folder, include.path), "")
+            << fs::relative(entry.path(), root).string() << ":" << include.line;
+      }
+    }
+  }
+  EXPECT_GT(files, 30);  // the tree was found
+}
+
+TEST(tree, headers_begin_with_what_they_are_and_are_guarded) {
+  const fs::path root = SADDLE_SOURCE_DIR;
+  for (const auto& [folder, allowed] : kMayInclude) {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
+      if (entry.path().extension() != ".h") continue;
+      std::ifstream source(entry.path());
+      std::string line;
+      std::getline(source, line);
+      EXPECT_TRUE(line.starts_with("// ")) << entry.path() << " does not say what it is";
+      while (line.starts_with("//")) std::getline(source, line);
+      EXPECT_EQ(line, "#pragma once") << entry.path();
+    }
+  }
+}
+
+TEST(tree, finds_includes_however_they_are_spaced) {
+  std::istringstream source(
+      "#include <vector>\n  #  include \"core/tensor.h\"\n// #include \"no\"\n#include \"a.h\"");
+
+  const std::vector<Include> found = includes_of(source);
+
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].path, "core/tensor.h");
+  EXPECT_EQ(found[0].line, 2);
+  EXPECT_EQ(found[1].path, "a.h");
+}
+
+TEST(tree, names_the_edge_that_is_forbidden) {
+  EXPECT_EQ(objection("optim", "attacks/pgd.h"),
+            "optim must not include attacks (\"attacks/pgd.h\")");
+  EXPECT_EQ(objection("kernels", "core/error.h"),
+            "kernels must not include core (\"core/error.h\")");
+  EXPECT_EQ(objection("apps", "tests/support/view.h"),
+            "apps must not include tests (\"tests/support/view.h\")");
+  EXPECT_EQ(objection("core", "core/../optim/sam.h"),
+            "core must not include core (\"core/../optim/sam.h\")");
+  EXPECT_EQ(objection("attacks", "kernels/pgd.h"), "");
+}
+
+}  // namespace
+}  // namespace saddle
