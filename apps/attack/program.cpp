@@ -30,25 +30,30 @@ struct AttackOptions {
 };
 
 void configure(CLI::App& app, AttackOptions& options) {
-  app.add_option("--checkpoint", options.checkpoint, "The model: a safetensors file")->type_name("FILE");
+  app.add_option("--checkpoint", options.checkpoint, "The model: a safetensors file")
+      ->type_name("FILE");
   app.add_option("--attack", options.attacks,
                  "NAME[:key=value,...], e.g. pgd:norm=l2,eps=32/255,steps=10; repeatable")
       ->type_name("SPEC")
       ->take_all()
       ->allow_extra_args(false);
-  app.add_option("--suite", options.suite, "A set of attacks: paper, autoattack-linf, autoattack-l2")
+  app.add_option("--suite", options.suite,
+                 "A set of attacks: paper, autoattack-linf, autoattack-l2")
       ->type_name("NAME");
   add_number(app, "--eps", options.eps, "Radius of --suite autoattack-*, pixel range [0, 1]",
              "8/255 (linf), 0.5 (l2)");
-  app.add_flag("--list-attacks", options.list_attacks, "Print every attack with its keys, and stop");
+  app.add_flag("--list-attacks", options.list_attacks,
+               "Print every attack with its keys, and stop");
   app.add_flag("--attack-all", options.attack_all,
                "Attack also what the clean model gets wrong (else unchanged and not robust)");
-  add_integer(app, "--batch-size", options.batch_size, 1, "Examples in a batch; no influence on results");
+  add_integer(app, "--batch-size", options.batch_size, 1,
+              "Examples in a batch; no influence on results");
   app.add_option("--json", options.json, "Write the results there as JSON")->type_name("FILE");
   app.add_option("--save-adversarial", options.adversarial,
                  "Write images, labels and adversarial.<index>-<name>, safetensors")
       ->type_name("FILE");
-  app.add_option("--save-logits", options.logits, "Write the logits on the clean images, safetensors")
+  app.add_option("--save-logits", options.logits,
+                 "Write the logits on the clean images, safetensors")
       ->type_name("FILE");
   app.add_option("--save-images", options.images,
                  "Write a picture of clean, perturbation and adversarial images, PNG")
@@ -66,9 +71,11 @@ struct Plan {
 };
 
 Plan make_plan(const AttackOptions& options) {
-  if (options.checkpoint.empty()) throw UsageError("--checkpoint is missing: name the model to attack");
+  if (options.checkpoint.empty())
+    throw UsageError("--checkpoint is missing: name the model to attack");
   if (options.eps && options.suite.empty()) {
-    throw UsageError("--eps belongs to --suite. A single attack takes it as --attack pgd:eps=8/255");
+    throw UsageError(
+        "--eps belongs to --suite. A single attack takes it as --attack pgd:eps=8/255");
   }
   const auto models = model_names();
   if (options.overrides.model &&
@@ -98,10 +105,12 @@ void check_outputs(const AttackOptions& options) {
     return std::filesystem::weakly_canonical(path, ignored);
   };
   std::vector<std::filesystem::path> taken{canonical(options.checkpoint)};
-  for (const std::string& path : {options.json, options.adversarial, options.logits, options.images}) {
+  for (const std::string& path :
+       {options.json, options.adversarial, options.logits, options.images}) {
     if (path.empty()) continue;
     if (std::find(taken.begin(), taken.end(), canonical(path)) != taken.end()) {
-      throw UsageError(text(path, " would be written over the checkpoint or another output. Name another file"));
+      throw UsageError(
+          text(path, " would be written over the checkpoint or another output. Name another file"));
     }
     taken.push_back(canonical(path));
     const AtomicFile probe(path);  // its temporary file goes away again
@@ -122,14 +131,16 @@ Classifier load_model(const AttackOptions& options, Device& device, const Datase
   Classifier model = load_checkpoint(options.checkpoint, device, options.overrides, fallback);
 
   const NetworkOptions& network = model.network.options;
-  const std::string expected = shape_text(network.in_channels, network.height, network.width_pixels);
+  const std::string expected =
+      shape_text(network.in_channels, network.height, network.width_pixels);
   const std::string given = shape_text(data.channels, data.height, data.width);
   require(expected == given, options.checkpoint, ": the model sees images of ", expected,
           " (channels x height x width), ", data.name, " has ", given,
           ". Name the data set it was trained on with --dataset");
   const std::int32_t largest = *std::max_element(data.labels.begin(), data.labels.end());
-  require(largest < model.classes(), options.checkpoint, ": the model has ", model.classes(), " classes, ",
-          data.name, " has labels up to ", largest, " (counted from 0). Name the data set it was trained on "
+  require(largest < model.classes(), options.checkpoint, ": the model has ", model.classes(),
+          " classes, ", data.name, " has labels up to ", largest,
+          " (counted from 0). Name the data set it was trained on "
           "with --dataset");
   return model;
 }
@@ -150,10 +161,10 @@ AttackReport run_attacks(const AttackOptions& options, const Plan& plan, const C
     const AttackSpec& spec = plan.specs[i];
     const Attack& attack = plan.attacks[i];
     Progress progress(spec.text, images.size() * attack.restarts, "images", show);
-    AttackResult result = evaluate_attack(
-        logits, images, report.clean, attack,
-        options.attack_all ? AttackedExamples::all : AttackedExamples::correct_only, options.batch_size,
-        &progress);
+    AttackResult result =
+        evaluate_attack(logits, images, report.clean, attack,
+                        options.attack_all ? AttackedExamples::all : AttackedExamples::correct_only,
+                        options.batch_size, &progress);
     for (const std::string& warning : result.warnings) {
       progress.print(text(kName, ": warning: ", spec.text, ": ", warning));
     }
@@ -165,7 +176,8 @@ AttackReport run_attacks(const AttackOptions& options, const Plan& plan, const C
 }
 
 void write_outputs(const AttackOptions& options, const AttackReport& report, const Dataset& data) {
-  if (!options.json.empty()) write_file_atomically(options.json, std::string_view(report_json(report, data)));
+  if (!options.json.empty())
+    write_file_atomically(options.json, std::string_view(report_json(report, data)));
   if (!options.logits.empty()) save_logits(options.logits, report);
   if (!options.adversarial.empty()) save_adversarial(options.adversarial, report, data);
   if (!options.images.empty()) save_images(options.images, report, data);

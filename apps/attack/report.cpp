@@ -45,7 +45,8 @@ std::vector<float> channels_first(const std::vector<float>& images, const Datase
   return moved;
 }
 
-std::span<const float> image_of(const std::vector<float>& images, const Dataset& data, std::int64_t example) {
+std::span<const float> image_of(const std::vector<float>& images, const Dataset& data,
+                                std::int64_t example) {
   const auto size = static_cast<std::size_t>(data.height * data.width * data.channels);
   return {images.data() + static_cast<std::size_t>(example) * size, size};
 }
@@ -56,7 +57,8 @@ std::string class_name(const Dataset& data, std::int32_t label) {
 }
 
 // Grey where nothing changed; the largest change is black or white.
-std::vector<float> stretched(std::span<const float> clean, std::span<const float> adversarial, float largest) {
+std::vector<float> stretched(std::span<const float> clean, std::span<const float> adversarial,
+                             float largest) {
   std::vector<float> picture;
   for (std::size_t i = 0; i < clean.size(); ++i) {
     picture.push_back(largest > 0 ? 0.5f + (adversarial[i] - clean[i]) / (2 * largest) : 0.5f);
@@ -78,7 +80,8 @@ std::vector<std::int64_t> examples_to_show(const AttackReport& report, const Dat
   std::vector<std::int64_t> moved;
   for (std::int64_t n = 0; n < data.size() && moved.size() < most; ++n) {
     const auto moves = [&](const NamedResult& attack) {
-      return largest_change(image_of(clean, data, n), image_of(attack.result.adversarial, data, n)) > 0;
+      return largest_change(image_of(clean, data, n),
+                            image_of(attack.result.adversarial, data, n)) > 0;
     };
     if (std::any_of(report.attacks.begin(), report.attacks.end(), moves)) moved.push_back(n);
   }
@@ -102,17 +105,20 @@ std::string report_table(const AttackReport& report, const Dataset& data) {
     word.resize(width, ' ');
     return word;
   };
-  std::string table = formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy, report.clean.loss) +
-                      text(data.size(), " examples of ", data.name, ", ", report.model, ")\n");
+  std::string table =
+      formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy, report.clean.loss) +
+      text(data.size(), " examples of ", data.name, ", ", report.model, ")\n");
   if (report.attacks.empty()) return table;
-  table += padded("attack") +
-           "  robust accuracy    max linf      max l2     forward    backward  images/s   seconds\n";
+  table +=
+      padded("attack") +
+      "  robust accuracy    max linf      max l2     forward    backward  images/s   seconds\n";
   for (const NamedResult& attack : report.attacks) {
     const AttackResult& r = attack.result;
-    table += padded(attack.spec) +
-             formatted("  %13.2f %%  %10.6f  %10.6f  %10lld  %10lld  %8.4g  %8.2f\n", r.robust_accuracy,
-                       r.max_linf, r.max_l2, static_cast<long long>(r.passes.forward),
-                       static_cast<long long>(r.passes.backward), images_per_second(r), r.seconds);
+    table +=
+        padded(attack.spec) +
+        formatted("  %13.2f %%  %10.6f  %10.6f  %10lld  %10lld  %8.4g  %8.2f\n", r.robust_accuracy,
+                  r.max_linf, r.max_l2, static_cast<long long>(r.passes.forward),
+                  static_cast<long long>(r.passes.backward), images_per_second(r), r.seconds);
   }
   if (report.average_robustness) {
     table += formatted("average robustness %.2f %%\n", *report.average_robustness);
@@ -144,12 +150,14 @@ std::string report_json(const AttackReport& report, const Dataset& data) {
             {"precision", report.precision},
             {"clean_accuracy", report.clean.accuracy},
             {"attacks", attacks}};
-  json["average_robustness"] = report.average_robustness ? Json(*report.average_robustness) : Json(nullptr);
+  json["average_robustness"] =
+      report.average_robustness ? Json(*report.average_robustness) : Json(nullptr);
   // A path need not be UTF-8; JSON must be.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-void save_adversarial(const std::filesystem::path& path, const AttackReport& report, const Dataset& data) {
+void save_adversarial(const std::filesystem::path& path, const AttackReport& report,
+                      const Dataset& data) {
   const Shape shape{data.size(), data.channels, data.height, data.width};
   const std::vector<float> images = channels_first(unit_pixels(data), data);
   const std::vector<std::int64_t> labels(data.labels.begin(), data.labels.end());
@@ -173,19 +181,23 @@ void save_adversarial(const std::filesystem::path& path, const AttackReport& rep
 void save_logits(const std::filesystem::path& path, const AttackReport& report) {
   const std::vector<float>& logits = report.clean.logits;
   const std::int64_t classes = report.clean.classes;
-  const NamedTensor tensor{"logits", DType::f32, {static_cast<std::int64_t>(logits.size()) / classes, classes},
+  const NamedTensor tensor{"logits",
+                           DType::f32,
+                           {static_cast<std::int64_t>(logits.size()) / classes, classes},
                            std::as_bytes(std::span(logits))};
   save_safetensors(path, std::span(&tensor, 1), {});
 }
 
-void save_images(const std::filesystem::path& path, const AttackReport& report, const Dataset& data) {
+void save_images(const std::filesystem::path& path, const AttackReport& report,
+                 const Dataset& data) {
   constexpr std::size_t kMostRows = 10;
   constexpr std::int64_t kCellPixels = 96;  // wide enough for a caption of 16 letters
   const std::vector<float> clean = unit_pixels(data);
   const std::vector<std::int64_t> examples = examples_to_show(report, data, clean, kMostRows);
   ImageGrid grid(static_cast<std::int64_t>(examples.size()),
                  1 + 2 * static_cast<std::int64_t>(report.attacks.size()), data.height, data.width,
-                 data.channels, std::max<std::int64_t>(1, (kCellPixels + data.width - 1) / data.width));
+                 data.channels,
+                 std::max<std::int64_t>(1, (kCellPixels + data.width - 1) / data.width));
   grid.heading(0, "clean");
   for (std::size_t i = 0; i < report.attacks.size(); ++i) {
     const auto column = 1 + 2 * static_cast<std::int64_t>(i);
@@ -203,7 +215,8 @@ void save_images(const std::filesystem::path& path, const AttackReport& report, 
       const std::span<const float> x_hat = image_of(result.adversarial, data, n);
       const float largest = largest_change(x, x_hat);
       const auto column = 1 + 2 * static_cast<std::int64_t>(i);
-      grid.place(line, column, stretched(x, x_hat, largest), formatted("linf %.5f", static_cast<double>(largest)));
+      grid.place(line, column, stretched(x, x_hat, largest),
+                 formatted("linf %.5f", static_cast<double>(largest)));
       grid.place(line, column + 1, x_hat, class_name(data, result.predictions[place]));
     }
   }

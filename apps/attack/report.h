@@ -30,19 +30,23 @@ double average_robustness(const std::vector<NamedResult>& attacks);
 // The table for stdout: a row an attack.
 std::string report_table(const AttackReport& report, const Dataset& data);
 
-// {"checkpoint", "model", "dataset", "examples", "device", "precision", "clean_accuracy", "attacks",
-// "average_robustness"}; accuracies in percent, average_robustness null where there is none.
+// {"checkpoint", "model", "dataset", "examples", "device", "precision", "clean_accuracy",
+// "attacks", "average_robustness"}; accuracies in percent, average_robustness null where there is
+// none.
 std::string report_json(const AttackReport& report, const Dataset& data);
 
-// `images` [N, C, H, W] f32 in [0, 1], `labels` [N] i64, and `adversarial.<index>-<name>` [N, C, H, W] for each
-// attack, counted from 0.
-void save_adversarial(const std::filesystem::path& path, const AttackReport& report, const Dataset& data);
+// `images` [N, C, H, W] f32 in [0, 1], `labels` [N] i64, and `adversarial.<index>-<name>` [N, C, H,
+// W] for each attack, counted from 0.
+void save_adversarial(const std::filesystem::path& path, const AttackReport& report,
+                      const Dataset& data);
 
 // `logits` [N, K] f32, on the clean images.
 void save_logits(const std::filesystem::path& path, const AttackReport& report);
 
-// A row for each of the first examples that an attack moved: the clean image and, for each attack, the
-// perturbation (stretched so that its largest element is white or black) and the adversarial image.
-void save_images(const std::filesystem::path& path, const AttackReport& report, const Dataset& data);
+// A row for each of the first examples that an attack moved: the clean image and, for each attack,
+// the perturbation (stretched so that its largest element is white or black) and the adversarial
+// image.
+void save_images(const std::filesystem::path& path, const AttackReport& report,
+                 const Dataset& data);
 
 }  // namespace saddle

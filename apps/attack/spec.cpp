@@ -1,6 +1,7 @@
 #include "apps/attack/spec.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "apps/common/command_line.h"
@@ -54,7 +55,8 @@ Attack make_fgsm(const SpecValues& values) {
   return pgd_attack(fgsm(static_cast<float>(values.number("eps", 1. / 255))), values.seed(), 1);
 }
 
-// Defaults of the paper: eps 1/255 and alpha eps/4 (linf), eps 32/255 and alpha eps/8 (l2), 10 steps.
+// Defaults of the paper: eps 1/255 and alpha eps/4 (linf), eps 32/255 and alpha eps/8 (l2), 10
+// steps.
 Attack make_pgd(const SpecValues& values) {
   const bool linf = values.choice("norm", {"linf", "l2"}) == "linf";
   const double eps = values.number("eps", linf ? 1. / 255 : 32. / 255);
@@ -63,13 +65,18 @@ Attack make_pgd(const SpecValues& values) {
   options.eps = static_cast<float>(eps);
   options.alpha = static_cast<float>(values.number("alpha", eps / (linf ? 4 : 8)));
   options.steps = static_cast<int>(values.integer("steps", 0, 10));
-  options.start = values.choice("start", {"random", "zero"}) == "random" ? Start::random : Start::zero;
+  options.start =
+      values.choice("start", {"random", "zero"}) == "random" ? Start::random : Start::zero;
   return pgd_attack(options, values.seed(), values.integer("restarts", 1, 1));
 }
 
 const AttackKey kSeedKey{"seed", "--seed", "of the random numbers"};
 
-std::string shown(double number) { return text(number); }
+// The shortest text that reads back as the same number.
+std::string exact_text(double number) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
+}
 
 }  // namespace
 
@@ -94,7 +101,8 @@ const std::vector<AttackRow>& attack_table() {
 
 AttackSpec parse_attack_spec(const std::string& spec_text) {
   const auto wrong = [&](const std::string& what) {
-    return UsageError(text("attack '", spec_text, "': ", what, ". Write NAME or NAME:key=value,key=value"));
+    return UsageError(
+        text("attack '", spec_text, "': ", what, ". Write NAME or NAME:key=value,key=value"));
   };
   AttackSpec spec;
   spec.text = spec_text;
@@ -111,7 +119,8 @@ AttackSpec parse_attack_spec(const std::string& spec_text) {
       throw wrong(text("'", pair, "' is not key=value"));
     }
     const std::string key = pair.substr(0, equals);
-    if (!spec.values.emplace(key, pair.substr(equals + 1)).second) throw wrong(text(key, " is given twice"));
+    if (!spec.values.emplace(key, pair.substr(equals + 1)).second)
+      throw wrong(text(key, " is given twice"));
     first = comma + 1;
   }
   return spec;
@@ -128,7 +137,8 @@ double SpecValues::number(const std::string& key, double fallback) const {
   return read_value(spec_, key, [&] { return parse_number(*value); });
 }
 
-std::int64_t SpecValues::integer(const std::string& key, std::int64_t least, std::int64_t fallback) const {
+std::int64_t SpecValues::integer(const std::string& key, std::int64_t least,
+                                 std::int64_t fallback) const {
   const std::string* value = find(key);
   if (!value) return fallback;
   return read_value(spec_, key, [&] {
@@ -141,7 +151,8 @@ std::int64_t SpecValues::integer(const std::string& key, std::int64_t least, std
   });
 }
 
-std::string SpecValues::choice(const std::string& key, const std::vector<std::string>& choices) const {
+std::string SpecValues::choice(const std::string& key,
+                               const std::vector<std::string>& choices) const {
   const std::string* value = find(key);
   if (!value) return choices.front();
   if (std::find(choices.begin(), choices.end(), *value) == choices.end()) {
@@ -164,15 +175,15 @@ std::uint64_t SpecValues::seed() const {
 Attack make_attack(const AttackSpec& spec, std::uint64_t seed) {
   const AttackRow* row = find_row(spec.name);
   if (!row) {
-    throw UsageError(text("attack ", spec.text, ": this version has no attack '", spec.name, "'. It has ",
-                          joined(attack_names())));
+    throw UsageError(text("attack ", spec.text, ": this version has no attack '", spec.name,
+                          "'. It has ", joined(attack_names())));
   }
   std::vector<std::string> keys;
   for (const AttackKey& key : row->keys) keys.push_back(key.name);
   for (const auto& [key, value] : spec.values) {
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-      throw UsageError(text("attack ", spec.text, ": ", spec.name, " has no key '", key, "'. Its keys: ",
-                            joined(keys)));
+      throw UsageError(text("attack ", spec.text, ": ", spec.name, " has no key '", key,
+                            "'. Its keys: ", joined(keys)));
     }
   }
   try {
@@ -200,23 +211,25 @@ std::string describe_attacks() {
 }
 
 Suite find_suite(const std::string& name, const std::optional<double>& eps) {
-  const auto autoattack = [&](const std::string& norm, double published) {
-    return Suite{name, {"autoattack:norm=" + norm + ",eps=" + shown(eps.value_or(published))}, false};
+  const auto autoattack = [&](const std::string& norm, const std::string& published) {
+    const std::string radius = eps ? exact_text(*eps) : published;
+    return Suite{name, {"autoattack:norm=" + norm + ",eps=" + radius}, false};
   };
   Suite suite;
   if (name == "paper") {  // the columns of Table 2
     if (eps) throw UsageError("--eps: the radii of --suite paper are fixed. Leave the flag out");
     suite = {name,
              {"fgsm:eps=1/255", "pgd:norm=linf,eps=1/255,alpha=0.25/255,steps=10",
-              "pgd:norm=l2,eps=32/255,alpha=4/255,steps=10", "autoattack:norm=l2,eps=32/255", "stadv",
-              "fab:norm=l2,eps=32/255,steps=10", "pixle"},
+              "pgd:norm=l2,eps=32/255,alpha=4/255,steps=10", "autoattack:norm=l2,eps=32/255",
+              "stadv", "fab:norm=l2,eps=32/255,steps=10", "pixle"},
              true};
   } else if (name == "autoattack-linf") {
-    suite = autoattack("linf", 8. / 255);
+    suite = autoattack("linf", "8/255");
   } else if (name == "autoattack-l2") {
-    suite = autoattack("l2", 0.5);
+    suite = autoattack("l2", "0.5");
   } else {
-    throw UsageError(text("--suite: '", name, "' is not one of paper, autoattack-linf, autoattack-l2"));
+    throw UsageError(
+        text("--suite: '", name, "' is not one of paper, autoattack-linf, autoattack-l2"));
   }
   std::vector<std::string> missing;
   std::string present;

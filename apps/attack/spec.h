@@ -1,8 +1,8 @@
 // Spec: what the user writes to name an attack, and the register of the attacks there are.
 //
 //   pgd:norm=l2,eps=32/255,steps=10     NAME[:key=value,...]
-// An attack is one row of attack_table(): its name, source, keys with defaults, and how to make it. Names,
-// keys and suites are those of the command line and of the tables in the README.
+// An attack is one row of attack_table(): its name, source, keys with defaults, and how to make it.
+// Names, keys and suites are those of the command line and of the tables in the README.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,8 @@ class SpecValues {
 
   double number(const std::string& key, double fallback) const;
   std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t fallback) const;
-  std::string choice(const std::string& key, const std::vector<std::string>& choices) const;  // default: first
+  // The first of `choices` is the default.
+  std::string choice(const std::string& key, const std::vector<std::string>& choices) const;
   std::uint64_t seed() const;
 
  private:
@@ -55,8 +56,8 @@ struct AttackRow {
 
 const std::vector<AttackRow>& attack_table();
 
-// The attack a spec describes, ready to run. Throws UsageError for a name or key that is not there (listing
-// those that are) and for a value that does not work.
+// The attack a spec describes, ready to run. Throws UsageError for a name or key that is not there
+// (listing those that are) and for a value that does not work.
 Attack make_attack(const AttackSpec& spec, std::uint64_t seed);
 
 // Every attack with its keys, their defaults and its source, for --list-attacks.
@@ -70,9 +71,10 @@ struct Suite {
   bool has_average;  // whether the mean of the columns is reported, as in the paper's Table 2
 };
 
-// "paper", "autoattack-linf", "autoattack-l2"; eps sets the radius of the latter two (their published one
-// where empty: 8/255 and 0.5). Throws UsageError for another name, an eps that does not apply, and where this
-// version lacks attacks of the suite (names them, and the specs that can be run).
+// "paper", "autoattack-linf", "autoattack-l2"; eps sets the radius of the latter two (their
+// published one where empty: 8/255 and 0.5). Throws UsageError for another name, an eps that does
+// not apply, and where this version lacks attacks of the suite (names them, and the specs that can
+// be run).
 Suite find_suite(const std::string& name, const std::optional<double>& eps);
 
 }  // namespace saddle

@@ -21,7 +21,8 @@
 namespace saddle {
 namespace {
 
-// "--rho R       Radius of the perturbation [default: 0.05]" instead of "--rho R=0.05": defaults may be sentences.
+// "--rho R       Radius of the perturbation [default: 0.05]" instead of "--rho R=0.05": defaults
+// may be sentences.
 class HelpFormatter : public CLI::Formatter {
   std::string make_option_opts(const CLI::Option* option) const override {
     return option->get_type_name().empty() ? "" : " " + option->get_type_name();
@@ -44,8 +45,8 @@ int report(const std::string& name, const std::string& what, int exit_code) {
   return exit_code;
 }
 
-// A stream closed by the caller would give its number to the next file we open, and our output would end
-// up in that file.
+// A stream closed by the caller would give its number to the next file we open, and our output
+// would end up in that file.
 void occupy_standard_streams() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor) {
     if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) {
@@ -60,7 +61,8 @@ void finish_output() {
   const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
   if (written) return;
   struct stat status;
-  if (::fstat(STDOUT_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))) {
+  if (::fstat(STDOUT_FILENO, &status) == 0 &&
+      (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))) {
     return;
   }
   fail("the standard output cannot be written. Is the disk full?");
@@ -91,7 +93,8 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& flag, const std::strin
 
 std::int64_t parse_at_least(const std::string& value, std::int64_t least) {
   const std::int64_t number = parse_integer(value);
-  if (number < least) throw UsageError(text("'", value, "' is below ", least, ", the least that works"));
+  if (number < least)
+    throw UsageError(text("'", value, "' is below ", least, ", the least that works"));
   return number;
 }
 
@@ -130,8 +133,8 @@ std::string joined(const std::vector<std::string>& names) {
   return line;
 }
 
-// auto, cpu, emulated, cuda, cuda:N. Whether there is such a device is a later question, with another exit
-// code.
+// auto, cpu, emulated, cuda, cuda:N. Whether there is such a device is a later question, with
+// another exit code.
 bool is_device_name(const std::string& name) {
   if (name == "auto" || name == "cpu" || name == "emulated" || name == "cuda") return true;
   return name.starts_with("cuda:") && name.size() > 5 && name.size() <= 8 &&
@@ -152,7 +155,7 @@ int run_program(const std::string& name, const std::string& description, int arg
                 const char* const* argv, const Configure& configure,
                 const std::function<void()>& execute) {
   occupy_standard_streams();
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, not a death half-way through the work
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, not a death in mid-work
   try {
     CLI::App app(description, name);
     app.set_version_flag("--version", [&name] { return version_line(name); },
@@ -217,8 +220,8 @@ std::int64_t parse_integer(const std::string& text_of_number) {
   return value;
 }
 
-CLI::Option* add_number(CLI::App& app, const std::string& flag, double& value, const std::string& help,
-                        const std::string& shown_default) {
+CLI::Option* add_number(CLI::App& app, const std::string& flag, double& value,
+                        const std::string& help, const std::string& shown_default) {
   return add_parsed(app, flag, help, "R", shown_default.empty() ? text(value) : shown_default,
                     [&value](const std::string& given) { value = parse_number(given); });
 }
@@ -229,16 +232,20 @@ CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<do
                     [&value](const std::string& given) { value = parse_number(given); });
 }
 
-CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::int64_t& value, std::int64_t least,
-                         const std::string& help, const std::string& shown_default) {
-  return add_parsed(app, flag, help, "N", shown_default.empty() ? text(value) : shown_default,
-                    [&value, least](const std::string& given) { value = parse_at_least(given, least); });
+CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::int64_t& value,
+                         std::int64_t least, const std::string& help,
+                         const std::string& shown_default) {
+  return add_parsed(
+      app, flag, help, "N", shown_default.empty() ? text(value) : shown_default,
+      [&value, least](const std::string& given) { value = parse_at_least(given, least); });
 }
 
 CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value,
-                         std::int64_t least, const std::string& help, const std::string& shown_default) {
-  return add_parsed(app, flag, help, "N", shown_default,
-                    [&value, least](const std::string& given) { value = parse_at_least(given, least); });
+                         std::int64_t least, const std::string& help,
+                         const std::string& shown_default) {
+  return add_parsed(app, flag, help, "N", shown_default, [&value, least](const std::string& given) {
+    value = parse_at_least(given, least);
+  });
 }
 
 CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::string& value,
@@ -252,17 +259,19 @@ CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::string& val
 }
 
 void add_common_options(CLI::App& app, CommonOptions& options) {
-  add_parsed(app, "--device", "auto, cpu, cuda, cuda:N, or emulated (the CUDA kernels, on the CPU)", "NAME",
-             options.device, [&options](const std::string& given) {
-               if (!is_device_name(given)) {
-                 throw UsageError(text("'", given, "' is not one of auto, cpu, cuda, cuda:N, emulated"));
-               }
-               options.device = given;
-             });
+  add_parsed(
+      app, "--device", "auto, cpu, cuda, cuda:N, or emulated (the CUDA kernels, on the CPU)",
+      "NAME", options.device, [&options](const std::string& given) {
+        if (!is_device_name(given)) {
+          throw UsageError(text("'", given, "' is not one of auto, cpu, cuda, cuda:N, emulated"));
+        }
+        options.device = given;
+      });
   add_choice(app, "--precision", options.precision, {"fp32", "tf32", "bf16"},
              "Arithmetic: fp32, tf32, bf16 (CPU: fp32 only)");
   add_integer(app, "--seed", options.seed, 0, "Fixes every random number");
-  add_integer(app, "--threads", options.threads, 0, "CPU threads; 0 is OMP_NUM_THREADS or all cores");
+  add_integer(app, "--threads", options.threads, 0,
+              "CPU threads; 0 is OMP_NUM_THREADS or all cores");
   app.add_flag("--deterministic", options.deterministic,
                "Two runs of one command give the same bits (the CPU always does)");
   app.add_flag("--quiet", options.quiet, "Warnings and the final result only");
@@ -291,7 +300,8 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
       ->type_name("DIR")
       ->default_str("$SADDLE_DATA/NAME, data/NAME, the system's");
   if (splits == DatasetSplits::train_and_test) {
-    add_integer(app, "--train-limit", options.train_limit, 1, "Only the first N training examples", "all");
+    add_integer(app, "--train-limit", options.train_limit, 1, "Only the first N training examples",
+                "all");
   }
   add_integer(app, "--test-limit", options.test_limit, 1, "Only the first N test examples", "all");
 }
@@ -309,7 +319,8 @@ void add_checkpoint_overrides(CLI::App& app, CheckpointOverrides& overrides) {
   };
   add("--model", "NAME", "Network, for a checkpoint that does not say",
       [&overrides](const std::string& given) { overrides.model = given; });
-  add_integer(app, "--width", overrides.width, 1, "Channels of the network's first stage", from_file);
+  add_integer(app, "--width", overrides.width, 1, "Channels of the network's first stage",
+              from_file);
   add_integer(app, "--classes", overrides.classes, 1, "Number of classes", from_file);
   add("--mean", "R,...", "Mean of each channel, pixels in [0, 1]",
       [&overrides](const std::string& given) { overrides.mean = parse_floats(given); });

@@ -1,7 +1,7 @@
 // Command line: what all programs share: flags, exit codes, and one way for an error to look.
 //
-// A program's main is one call of run_program. Its configure function declares flags (with CLI11; include
-// <CLI/CLI.hpp> there), its execute function does the work and throws where it cannot.
+// A program's main is one call of run_program. Its configure function declares flags (with CLI11;
+// include <CLI/CLI.hpp> there), its execute function does the work and throws where it cannot.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,11 @@ struct CheckpointOverrides;
 
 using Configure = std::function<void(CLI::App& app)>;
 
-// Parses the command line into what `configure` declares, then calls `execute`, and returns the exit code:
-// 0 done (also --help and --version), 2 the command line is wrong (UsageError, and what CLI11 rejects),
-// 1 it could not be done (any other exception). An error is one line on stderr, "NAME: error: WHAT".
-// A reader that closes stdout early is no error; a stdout that cannot be written (a full disk) is.
+// Parses the command line into what `configure` declares, then calls `execute`, and returns the
+// exit code: 0 done (also --help and --version), 2 the command line is wrong (UsageError, and what
+// CLI11 rejects), 1 it could not be done (any other exception). An error is one line on stderr,
+// "NAME: error: WHAT". A reader that closes stdout early is no error; a stdout that cannot be
+// written (a full disk) is.
 int run_program(const std::string& name, const std::string& description, int argc,
                 const char* const* argv, const Configure& configure,
                 const std::function<void()>& execute);
@@ -40,21 +41,22 @@ void print_warning(const std::string& name, const std::string& what);
 
 // ---- numbers ----
 
-// "0.031", "1e-3", "8/255", "0.5/255". Throws UsageError for anything else, a zero denominator, and what is
-// not finite.
+// "0.031", "1e-3", "8/255", "0.5/255". Throws UsageError for anything else, a zero denominator, and
+// what is not finite.
 double parse_number(const std::string& text);
 // Decimal digits with an optional sign. Throws UsageError for anything else and beyond 64 bits.
 std::int64_t parse_integer(const std::string& text);
 
-// A flag that takes a fraction. --help shows `shown_default` where given, else the value; `help` ends in the
-// unit. Errors name the flag.
-CLI::Option* add_number(CLI::App& app, const std::string& flag, double& value, const std::string& help,
-                        const std::string& shown_default = "");
+// A flag that takes a fraction. --help shows `shown_default` where given, else the value; `help`
+// ends in the unit. Errors name the flag.
+CLI::Option* add_number(CLI::App& app, const std::string& flag, double& value,
+                        const std::string& help, const std::string& shown_default = "");
 CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<double>& value,
                         const std::string& help, const std::string& shown_default = "");
 // A flag that takes an integer of at least `least`.
-CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::int64_t& value, std::int64_t least,
-                         const std::string& help, const std::string& shown_default = "");
+CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::int64_t& value,
+                         std::int64_t least, const std::string& help,
+                         const std::string& shown_default = "");
 CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value,
                          std::int64_t least, const std::string& help,
                          const std::string& shown_default = "");
@@ -75,8 +77,9 @@ struct CommonOptions {
 
 void add_common_options(CLI::App& app, CommonOptions& options);
 
-// The device asked for, ready for work: sets the threads and, unless quiet, prints the choice on stderr.
-// Throws UsageError for a precision the device does not compute in, Error where there is no such device.
+// The device asked for, ready for work: sets the threads and, unless quiet, prints the choice on
+// stderr. Throws UsageError for a precision the device does not compute in, Error where there is no
+// such device.
 Device& open_device(const CommonOptions& options);
 
 // ---- data ----

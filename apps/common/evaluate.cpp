@@ -20,10 +20,13 @@ std::vector<float> finite_logits(const LogitsFunction& logits, const Tensor& ima
                                  std::span<const std::int32_t> indices, const char* what) {
   Tape tape;
   const Tensor values = logits(tape, tape.input(images, Gradient::none)).value();
-  require(values.shape().rank() == 2 && values.shape()[0] == images.shape()[0] && values.shape()[1] > 0,
-          "evaluate: logits are ", values.shape(), " for images ", images.shape(), ", expected [N, classes]");
+  require(
+      values.shape().rank() == 2 && values.shape()[0] == images.shape()[0] && values.shape()[1] > 0,
+      "evaluate: logits are ", values.shape(), " for images ", images.shape(),
+      ", expected [N, classes]");
   std::vector<float> host = values.to_host<float>();
-  const auto bad = std::find_if(host.begin(), host.end(), [](float z) { return !std::isfinite(z); });
+  const auto bad =
+      std::find_if(host.begin(), host.end(), [](float z) { return !std::isfinite(z); });
   if (bad != host.end()) {
     const auto row = static_cast<std::size_t>((bad - host.begin()) / values.shape()[1]);
     fail("evaluate: the model answers ", *bad, " on the ", what, " example ", indices[row],
@@ -45,13 +48,13 @@ struct Norms {
 };
 
 // Of x_hat - x; throws where x_hat is no image or outside the ball.
-Norms checked_norms(std::span<const float> x, std::span<const float> x_hat, const std::optional<Ball>& ball,
-                    std::int32_t example) {
+Norms checked_norms(std::span<const float> x, std::span<const float> x_hat,
+                    const std::optional<Ball>& ball, std::int32_t example) {
   Norms norms;
   double squares = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    require(x_hat[i] >= 0 && x_hat[i] <= 1, "attack: element ", i, " of adversarial example ", example, " is ",
-            x_hat[i], ", outside [0, 1]. This is a fault of the attack");
+    require(x_hat[i] >= 0 && x_hat[i] <= 1, "attack: element ", i, " of adversarial example ",
+            example, " is ", x_hat[i], ", outside [0, 1]. This is a fault of the attack");
     const double delta = static_cast<double>(x_hat[i]) - x[i];
     norms.linf = std::max(norms.linf, std::fabs(delta));
     squares += delta * delta;
@@ -60,9 +63,10 @@ Norms checked_norms(std::span<const float> x, std::span<const float> x_hat, cons
   if (ball) {
     const double norm = ball->norm == Norm::linf ? norms.linf : norms.l2;
     // Rounding of x + delta, about 6e-8 an element, and of the norm, relative to it.
-    require(norm <= ball->eps + 1e-6 * std::max(1., ball->eps), "attack: the perturbation of example ",
-            example, " has ", ball->norm == Norm::linf ? "linf" : "l2", " norm ", norm, ", over eps ",
-            ball->eps, ". This is a fault of the attack");
+    require(norm <= ball->eps + 1e-6 * std::max(1., ball->eps),
+            "attack: the perturbation of example ", example, " has ",
+            ball->norm == Norm::linf ? "linf" : "l2", " norm ", norm, ", over eps ", ball->eps,
+            ". This is a fault of the attack");
   }
   return norms;
 }
@@ -75,7 +79,8 @@ class AttackRun {
       : logits_(logits), data_(data), attack_(attack), result_(result) {}
 
   // One attempt on these examples; returns those that withstood it.
-  std::vector<std::int32_t> attempt(const std::vector<std::int32_t>& examples, std::uint32_t restart) {
+  std::vector<std::int32_t> attempt(const std::vector<std::int32_t>& examples,
+                                    std::uint32_t restart) {
     const AttackBatch batch = data_.batch(examples, {}, 0, 0);
     const Tensor adversarial = attack_.attempt(logits_, batch, restart, result_.passes);
     require(adversarial.shape() == batch.images.shape(), "attack: returned ", adversarial.shape(),
@@ -97,15 +102,16 @@ class AttackRun {
 
   // Norms of what is stored for these examples; counts those that were not moved at all.
   void measure(const std::vector<std::int32_t>& examples) {
+    std::int64_t unmoved = 0;
     for (std::int32_t example : examples) {
       const Norms& norms = norms_[static_cast<std::size_t>(example)];
       result_.max_linf = std::max(result_.max_linf, norms.linf);
       result_.max_l2 = std::max(result_.max_l2, norms.l2);
-      unmoved_ += norms.linf == 0 ? 1 : 0;
+      unmoved += norms.linf == 0 ? 1 : 0;
     }
-    if (unmoved_ > 0 && (!attack_.ball || attack_.ball->eps > 0)) {
+    if (unmoved > 0 && (!attack_.ball || attack_.ball->eps > 0)) {
       result_.warnings.push_back(
-          text(unmoved_, " of ", examples.size(), " attacked examples were not moved at all: ",
+          text(unmoved, " of ", examples.size(), " attacked examples were not moved at all: ",
                "a gradient of exactly zero, as a saturated softmax has, stops this attack"));
     }
   }
@@ -119,18 +125,22 @@ class AttackRun {
       result_.adversarial.resize(size * static_cast<std::size_t>(data_.size()));
       norms_.resize(static_cast<std::size_t>(data_.size()));
     }
-    std::copy(x.begin(), x.end(), result_.adversarial.begin() + static_cast<std::ptrdiff_t>(
-                                                                     size * static_cast<std::size_t>(first)));
+    std::copy(x.begin(), x.end(),
+              result_.adversarial.begin() +
+                  static_cast<std::ptrdiff_t>(size * static_cast<std::size_t>(first)));
   }
 
  private:
-  void store(const AttackBatch& batch, const Tensor& adversarial, const std::vector<std::int32_t>& examples) {
-    const std::vector<float> x = batch.images.to_host<float>(), x_hat = adversarial.to_host<float>();
+  void store(const AttackBatch& batch, const Tensor& adversarial,
+             const std::vector<std::int32_t>& examples) {
+    const std::vector<float> x = batch.images.to_host<float>(),
+                             x_hat = adversarial.to_host<float>();
     const std::size_t size = x.size() / examples.size();
     for (std::size_t row = 0; row < examples.size(); ++row) {
       const auto example = static_cast<std::size_t>(examples[row]);
       const std::span<const float> image(x_hat.data() + row * size, size);
-      norms_[example] = checked_norms({x.data() + row * size, size}, image, attack_.ball, examples[row]);
+      norms_[example] =
+          checked_norms({x.data() + row * size, size}, image, attack_.ball, examples[row]);
       std::copy(image.begin(), image.end(),
                 result_.adversarial.begin() + static_cast<std::ptrdiff_t>(example * size));
     }
@@ -141,7 +151,6 @@ class AttackRun {
   const Attack& attack_;
   AttackResult& result_;
   std::vector<Norms> norms_;  // [N]
-  std::int64_t unmoved_ = 0;
 };
 
 std::vector<std::int32_t> examples_to_attack(const DeviceDataset& data, const Evaluation& clean,
@@ -162,8 +171,8 @@ std::vector<std::int32_t> examples_to_attack(const DeviceDataset& data, const Ev
 
 }  // namespace
 
-Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data, std::int64_t batch_size,
-                    Progress* progress) {
+Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data,
+                    std::int64_t batch_size, Progress* progress) {
   require(batch_size >= 1, "evaluate: a batch size of ", batch_size, " is below 1");
   Evaluation result;
   std::int64_t correct = 0;
@@ -214,13 +223,17 @@ AttackResult evaluate_attack(const LogitsFunction& logits, const DeviceDataset& 
 
   std::vector<std::int32_t> standing = examples;
   for (std::int64_t restart = 0; restart < attack.restarts && !standing.empty(); ++restart) {
-    // Survivors are packed into full batches: fewer passes, and few shapes for the libraries to prepare.
+    // Survivors are packed into full batches: fewer passes, and few shapes for the libraries to
+    // prepare.
     std::vector<std::int32_t> withstood;
-    for (std::size_t first = 0; first < standing.size(); first += static_cast<std::size_t>(batch_size)) {
-      const std::size_t last = std::min(first + static_cast<std::size_t>(batch_size), standing.size());
+    for (std::size_t first = 0; first < standing.size();
+         first += static_cast<std::size_t>(batch_size)) {
+      const std::size_t last =
+          std::min(first + static_cast<std::size_t>(batch_size), standing.size());
       const std::vector<std::int32_t> batch(standing.begin() + static_cast<std::ptrdiff_t>(first),
                                             standing.begin() + static_cast<std::ptrdiff_t>(last));
-      const std::vector<std::int32_t> left = run.attempt(batch, static_cast<std::uint32_t>(restart));
+      const std::vector<std::int32_t> left =
+          run.attempt(batch, static_cast<std::uint32_t>(restart));
       withstood.insert(withstood.end(), left.begin(), left.end());
       const auto unbroken = static_cast<std::int64_t>(withstood.size() + standing.size() - last);
       // The accuracy shown is what is left of it: it falls towards the result.

@@ -1,7 +1,7 @@
 // Evaluate: how often a model is right, on clean images and on what an attack made of them.
 //
-// All accuracies are percentages of all examples. The verdict on an adversarial image is a forward pass of
-// the very tensor that is stored, never a value from inside the attack.
+// All accuracies are percentages of all examples. The verdict on an adversarial image is a forward
+// pass of the very tensor that is stored, never a value from inside the attack.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,10 @@ struct Evaluation {
   std::vector<std::int32_t> predictions;  // [N], ties to the lowest class
 };
 
-// The whole data set, in batches. Throws Error where a logit is not finite or a label is not a class of the
-// model, naming the example.
-Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data, std::int64_t batch_size,
-                    Progress* progress = nullptr);
+// The whole data set, in batches. Throws Error where a logit is not finite or a label is not a
+// class of the model, naming the example.
+Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data,
+                    std::int64_t batch_size, Progress* progress = nullptr);
 
 // The bound an attack promises to keep.
 struct Ball {
@@ -36,8 +36,8 @@ struct Ball {
   double eps = 0;  // pixel range [0, 1]
 };
 
-// One attempt on every example of a batch: adversarial images of its shape. `restart` numbers the attempts
-// and keys their random numbers; passes are added to `counts`.
+// One attempt on every example of a batch: adversarial images of its shape. `restart` numbers the
+// attempts and keys their random numbers; passes are added to `counts`.
 using AttackFunction = std::function<Tensor(const LogitsFunction& logits, const AttackBatch& batch,
                                             std::uint32_t restart, PassCounts& counts)>;
 
@@ -47,8 +47,8 @@ struct Attack {
   std::optional<Ball> ball;   // empty: the attack has no radius, only the pixel range is checked
 };
 
-// Whom an attack sees. Of `correct_only` the rest is returned unchanged and counts as not robust; under `all`
-// a clean error may be turned into a right answer and then counts as robust.
+// Whom an attack sees. Of `correct_only` the rest is returned unchanged and counts as not robust;
+// under `all` a clean error may be turned into a right answer and then counts as robust.
 enum class AttackedExamples { correct_only, all };
 
 struct AttackResult {
@@ -62,10 +62,11 @@ struct AttackResult {
   std::vector<std::int32_t> predictions;  // [N], of `adversarial`
 };
 
-// Runs `attack` on the examples of `data`; `clean` is evaluate() of the same. An attempt is repeated only on
-// examples that withstood all before it. What is found for an example does not depend on batch_size, but for
-// the rounding of library convolutions. Throws Error, naming the example, where the attack leaves [0, 1] or
-// its ball (by more than 1e-6, relative over radius 1), or a logit is not finite: that is never a success.
+// Runs `attack` on the examples of `data`; `clean` is evaluate() of the same. An attempt is
+// repeated only on examples that withstood all before it. What is found for an example does not
+// depend on batch_size, but for the rounding of library convolutions. Throws Error, naming the
+// example, where the attack leaves [0, 1] or its ball (by more than 1e-6, relative over radius 1),
+// or a logit is not finite: that is never a success.
 AttackResult evaluate_attack(const LogitsFunction& logits, const DeviceDataset& data,
                              const Evaluation& clean, const Attack& attack, AttackedExamples which,
                              std::int64_t batch_size, Progress* progress = nullptr);

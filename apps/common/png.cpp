@@ -18,7 +18,8 @@ namespace saddle {
 namespace {
 
 constexpr std::int64_t kGlyphWidth = 5, kGlyphHeight = 7, kAdvance = kGlyphWidth + 1;
-constexpr std::int64_t kMostPixels = 1 << 28;  // far over any picture worth looking at; products stay small
+constexpr std::int64_t kMostPixels =
+    1 << 28;  // far over any picture worth looking at; products stay small
 
 struct Glyph {
   char letter;
@@ -81,15 +82,18 @@ constexpr Glyph kFont[] = {
 // A letter the font does not have is a question mark.
 const Glyph& glyph_of(char letter) {
   const char capital = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  const auto is = [](char wanted) { return [wanted](const Glyph& glyph) { return glyph.letter == wanted; }; };
+  const auto is = [](char wanted) {
+    return [wanted](const Glyph& glyph) { return glyph.letter == wanted; };
+  };
   const Glyph* found = std::find_if(std::begin(kFont), std::end(kFont), is(capital));
-  return found != std::end(kFont) ? *found : *std::find_if(std::begin(kFont), std::end(kFont), is('?'));
+  return found != std::end(kFont) ? *found
+                                  : *std::find_if(std::begin(kFont), std::end(kFont), is('?'));
 }
 
 void append(void* bytes, void* data, int size) {
   const auto* first = static_cast<const std::byte*>(data);
-  static_cast<std::vector<std::byte>*>(bytes)->insert(static_cast<std::vector<std::byte>*>(bytes)->end(),
-                                                      first, first + size);
+  static_cast<std::vector<std::byte>*>(bytes)->insert(
+      static_cast<std::vector<std::byte>*>(bytes)->end(), first, first + size);
 }
 
 std::uint8_t to_byte(float value) {
@@ -101,26 +105,33 @@ std::uint8_t to_byte(float value) {
 
 void write_png(const std::filesystem::path& path, std::int64_t width, std::int64_t height,
                std::int64_t channels, std::span<const std::uint8_t> pixels) {
-  require((channels == 1 || channels == 3) && width > 0 && height > 0 && width < kMostPixels / height &&
+  require((channels == 1 || channels == 3) && width > 0 && height > 0 &&
+              width < kMostPixels / height &&
               static_cast<std::int64_t>(pixels.size()) == width * height * channels,
-          path.string(), ": ", pixels.size(), " bytes are no picture of ", width, " x ", height, " pixels and ",
-          channels, " channels (1 or 3)");
+          path.string(), ": ", pixels.size(), " bytes are no picture of ", width, " x ", height,
+          " pixels and ", channels, " channels (1 or 3)");
   std::vector<std::byte> bytes;
-  const int done = stbi_write_png_to_func(append, &bytes, static_cast<int>(width), static_cast<int>(height),
-                                          static_cast<int>(channels), pixels.data(),
-                                          static_cast<int>(width * channels));
-  require(done != 0 && !bytes.empty(), path.string(), ": out of memory for a picture of ", width, " x ",
-          height, " pixels");
+  const int done = stbi_write_png_to_func(append, &bytes, static_cast<int>(width),
+                                          static_cast<int>(height), static_cast<int>(channels),
+                                          pixels.data(), static_cast<int>(width * channels));
+  require(done != 0 && !bytes.empty(), path.string(), ": out of memory for a picture of ", width,
+          " x ", height, " pixels");
   write_file_atomically(path, Bytes(bytes));
 }
 
-ImageGrid::ImageGrid(std::int64_t rows, std::int64_t columns, std::int64_t height, std::int64_t width,
-                     std::int64_t channels, std::int64_t scale)
-    : rows_(rows), columns_(columns), image_height_(height), image_width_(width), channels_(channels),
+ImageGrid::ImageGrid(std::int64_t rows, std::int64_t columns, std::int64_t height,
+                     std::int64_t width, std::int64_t channels, std::int64_t scale)
+    : rows_(rows),
+      columns_(columns),
+      image_height_(height),
+      image_width_(width),
+      channels_(channels),
       scale_(scale) {
-  require(channels == 1 || channels == 3, "grid: images have ", channels, " channels, expected 1 or 3");
-  require(rows > 0 && columns > 0 && height > 0 && width > 0 && scale > 0, "grid: ", rows, " x ", columns,
-          " images of ", height, " x ", width, " enlarged ", scale, " times have no pixels");
+  require(channels == 1 || channels == 3, "grid: images have ", channels,
+          " channels, expected 1 or 3");
+  require(rows > 0 && columns > 0 && height > 0 && width > 0 && scale > 0, "grid: ", rows, " x ",
+          columns, " images of ", height, " x ", width, " enlarged ", scale,
+          " times have no pixels");
   height_ = top(rows);
   width_ = left(columns);
   require(width_ < kMostPixels / height_, "grid: ", width_, " x ", height_, " pixels are too many");
@@ -146,11 +157,13 @@ std::span<const std::uint8_t, 3> ImageGrid::pixel(std::int64_t y, std::int64_t x
 
 void ImageGrid::draw_text(std::int64_t y, std::int64_t x, const std::string& text) {
   const std::int64_t fitting = image_width_ * scale_ / kAdvance;
-  for (std::int64_t i = 0; i < std::min<std::int64_t>(fitting, static_cast<std::int64_t>(text.size())); ++i) {
+  for (std::int64_t i = 0;
+       i < std::min<std::int64_t>(fitting, static_cast<std::int64_t>(text.size())); ++i) {
     const Glyph& glyph = glyph_of(text[static_cast<std::size_t>(i)]);
     for (std::int64_t line = 0; line < kGlyphHeight; ++line) {
       for (std::int64_t column = 0; column < kGlyphWidth; ++column) {
-        const bool ink = (glyph.lines[static_cast<std::size_t>(line)] >> (kGlyphWidth - 1 - column) & 1) != 0;
+        const bool ink =
+            (glyph.lines[static_cast<std::size_t>(line)] >> (kGlyphWidth - 1 - column) & 1) != 0;
         if (ink) std::memset(at(y + line, x + i * kAdvance + column), 0, 3);
       }
     }
@@ -164,9 +177,11 @@ void ImageGrid::heading(std::int64_t column, const std::string& text) {
 
 void ImageGrid::place(std::int64_t row, std::int64_t column, std::span<const float> image,
                       const std::string& caption) {
-  require(row >= 0 && row < rows_ && column >= 0 && column < columns_, "grid: no cell ", row, ", ", column);
-  require(static_cast<std::int64_t>(image.size()) == image_height_ * image_width_ * channels_, "grid: ",
-          image.size(), " values are no image of ", image_height_, " x ", image_width_, " x ", channels_);
+  require(row >= 0 && row < rows_ && column >= 0 && column < columns_, "grid: no cell ", row, ", ",
+          column);
+  require(static_cast<std::int64_t>(image.size()) == image_height_ * image_width_ * channels_,
+          "grid: ", image.size(), " values are no image of ", image_height_, " x ", image_width_,
+          " x ", channels_);
   for (std::int64_t y = 0; y < image_height_ * scale_; ++y) {
     for (std::int64_t x = 0; x < image_width_ * scale_; ++x) {
       const float* from = image.data() + (y / scale_ * image_width_ + x / scale_) * channels_;

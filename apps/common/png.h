@@ -9,19 +9,20 @@
 
 namespace saddle {
 
-// `pixels` is [height, width, channels], channels 1 (grey) or 3 (RGB), 0 to 255. Throws Error where the sizes
-// do not fit or the file cannot be written; all or nothing.
+// `pixels` is [height, width, channels], channels 1 (grey) or 3 (RGB), 0 to 255. Throws Error where
+// the sizes do not fit or the file cannot be written; all or nothing.
 void write_png(const std::filesystem::path& path, std::int64_t width, std::int64_t height,
                std::int64_t channels, std::span<const std::uint8_t> pixels);
 
-// Cells of equal size in rows and columns on white, each an enlarged image above a caption, below a line of
-// headings. Captions are cut where the cell ends; letters are shown as capitals.
+// Cells of equal size in rows and columns on white, each an enlarged image above a caption, below a
+// line of headings. Captions are cut where the cell ends; letters are shown as capitals.
 class ImageGrid {
  public:
   static constexpr std::int64_t kGap = 4;            // pixels between cells and around them
   static constexpr std::int64_t kCaptionHeight = 11;  // a line of 5 x 7 letters and its margins
 
-  // Images are [height, width, channels], channels 1 or 3; each of their pixels becomes scale x scale.
+  // Images are [height, width, channels], channels 1 or 3; each of their pixels becomes scale x
+  // scale.
   ImageGrid(std::int64_t rows, std::int64_t columns, std::int64_t height, std::int64_t width,
             std::int64_t channels, std::int64_t scale);
 

@@ -41,7 +41,8 @@ std::string duration_text(double seconds) {
 
 std::string progress_line(const ProgressState& state) {
   const double percent =
-      state.total > 0 ? 100. * static_cast<double>(state.done) / static_cast<double>(state.total) : 100.;
+      state.total > 0 ? 100. * static_cast<double>(state.done) / static_cast<double>(state.total)
+                      : 100.;
   std::string line = state.label + ": " + formatted("%.0f %%", std::floor(percent));
   if (state.rate > 0) line += ", " + rate_text(state.rate) + " " + state.unit + "/s";
   if (state.values.loss) line += formatted(", loss %.4g", *state.values.loss);

@@ -2,8 +2,8 @@
 //
 //   Progress progress("pgd", examples, "images", options.quiet ? Progress::Show::nothing : ...);
 //   ... progress.advance(batch, {loss, accuracy}) ...
-// On a terminal the line is rewritten in place; elsewhere (a log file) a plain line appears every ten
-// seconds. stdout is left to results.
+// On a terminal the line is rewritten in place; elsewhere (a log file) a plain line appears every
+// ten seconds. stdout is left to results.
 #pragma once
 
 #include <chrono>
@@ -37,7 +37,8 @@ class Progress {
  public:
   enum class Show { nothing, line };
 
-  // `total` units of work, of which a resumed run has `done` behind it: they do not count for the rate.
+  // `total` units of work, of which a resumed run has `done` behind it: they do not count for the
+  // rate.
   Progress(const std::string& label, std::int64_t total, const std::string& unit, Show show,
            std::int64_t done = 0);
   ~Progress();  // clears the line
@@ -47,8 +48,8 @@ class Progress {
   void set_label(const std::string& label) { state_.label = label; }
   // `units` more are done. Cheap enough for every batch.
   void advance(std::int64_t units, const ProgressValues& values = {});
-  // A line of its own (a result, a warning), which the progress line does not tear. Shown even where
-  // progress is not.
+  // A line of its own (a result, a warning), which the progress line does not tear. Shown even
+  // where progress is not.
   void print(const std::string& line);
 
  private:

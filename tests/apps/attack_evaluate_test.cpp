@@ -10,8 +10,8 @@
 namespace saddle {
 namespace {
 
-// Images of 1 x 1 pixel and two channels. The margin of an example is the difference of its channels, and an
-// l-inf attack of radius eps takes 2 eps off it.
+// Images of 1 x 1 pixel and two channels. The margin of an example is the difference of its
+// channels, and an l-inf attack of radius eps takes 2 eps off it.
 Dataset four_examples() {
   Dataset data;
   data.name = "four";
@@ -37,8 +37,10 @@ LogitsFunction identity_logits() { return linear_logits({1, 0, 0, 1}); }
 
 Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
   Attack attack;
-  attack.attempt = [options](const LogitsFunction& logits, const AttackBatch& batch, std::uint32_t restart,
-                             PassCounts& counts) { return pgd(logits, batch, options, 5, restart, &counts); };
+  attack.attempt = [options](const LogitsFunction& logits, const AttackBatch& batch,
+                             std::uint32_t restart, PassCounts& counts) {
+    return pgd(logits, batch, options, 5, restart, &counts);
+  };
   attack.restarts = restarts;
   attack.ball = Ball{options.norm, options.eps};
   return attack;
@@ -47,9 +49,11 @@ Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
 // Every adversarial image is these two channels.
 Attack always(float first, float second) {
   Attack attack;
-  attack.attempt = [=](const LogitsFunction&, const AttackBatch& batch, std::uint32_t, PassCounts&) {
+  attack.attempt = [=](const LogitsFunction&, const AttackBatch& batch, std::uint32_t,
+                       PassCounts&) {
     std::vector<float> values;
-    for (std::int64_t i = 0; i < batch.images.shape()[0]; ++i) values.insert(values.end(), {first, second});
+    for (std::int64_t i = 0; i < batch.images.shape()[0]; ++i)
+      values.insert(values.end(), {first, second});
     return Tensor::from_host(cpu_device(), batch.images.shape(), values);
   };
   return attack;
@@ -134,7 +138,8 @@ TEST(EvaluateAttack, reports_norms_passes_and_predictions) {
 TEST(EvaluateAttack, returns_clean_errors_unchanged_and_counts_them_as_failures) {
   const Victim victim;
 
-  const AttackResult result = victim.attack(always(0.f, 1.f));  // predicts 1: right only for examples 1 and 2
+  const AttackResult result =
+      victim.attack(always(0.f, 1.f));  // predicts 1: right only for examples 1 and 2
 
   EXPECT_EQ(result.robust_accuracy, 25.);
   EXPECT_EQ(result.adversarial[4], 200.f / 255);
@@ -153,13 +158,15 @@ TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_succe
   Attack attack;
   attack.restarts = 3;
   // Restart r breaks the examples of label r, and does nothing to others.
-  attack.attempt = [&](const LogitsFunction&, const AttackBatch& batch, std::uint32_t restart, PassCounts&) {
+  attack.attempt = [&](const LogitsFunction&, const AttackBatch& batch, std::uint32_t restart,
+                       PassCounts&) {
     seen.push_back(batch.indices.to_host<std::int32_t>());
     std::vector<float> x = batch.images.to_host<float>();
     const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>();
     for (std::size_t i = 0; i < labels.size(); ++i) {
       if (labels[i] != static_cast<std::int32_t>(restart)) continue;
-      x[2 * i] = static_cast<float>(labels[i]);  // below the other channel for label 0, above it for label 1
+      x[2 * i] = static_cast<float>(
+          labels[i]);  // below the other channel for label 0, above it for label 1
       x[2 * i + 1] = 0.5f;
     }
     return Tensor::from_host(cpu_device(), batch.images.shape(), x);
@@ -189,7 +196,8 @@ TEST(EvaluateAttack, finds_the_same_for_any_batch_size) {
 TEST(EvaluateAttack, fails_where_an_attack_leaves_the_pixel_range) {
   const Victim victim;
 
-  expect_error("of adversarial example 0 is 1.5, outside [0, 1]", [&] { victim.attack(always(0.5f, 1.5f)); });
+  expect_error("of adversarial example 0 is 1.5, outside [0, 1]",
+               [&] { victim.attack(always(0.5f, 1.5f)); });
   expect_error("outside [0, 1]", [&] { victim.attack(always(std::nanf(""), 0.f)); });
 }
 
@@ -214,7 +222,8 @@ TEST(EvaluateAttack, takes_logits_that_are_not_finite_for_an_error_and_not_for_a
   const Evaluation clean = evaluate(fails_later, victim.data, 4);
 
   expect_error("on the adversarial example 0", [&] {
-    evaluate_attack(fails_later, victim.data, clean, always(1.f, 0.f), AttackedExamples::correct_only, 4);
+    evaluate_attack(fails_later, victim.data, clean, always(1.f, 0.f),
+                    AttackedExamples::correct_only, 4);
   });
 }
 

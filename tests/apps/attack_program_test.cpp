@@ -38,7 +38,8 @@ void save_network(const std::filesystem::path& path, std::int64_t size, std::int
   save_checkpoint(path, Classifier(cpu_device(), description, 1));
 }
 
-void expect_answer(int exit_code, const std::string& part, const std::vector<std::string>& arguments) {
+void expect_answer(int exit_code, const std::string& part,
+                   const std::vector<std::string>& arguments) {
   const Answer answer = attack(arguments);
   EXPECT_EQ(answer.exit_code, exit_code) << answer.err;
   EXPECT_EQ(answer.out, "");
@@ -49,7 +50,8 @@ void expect_answer(int exit_code, const std::string& part, const std::vector<std
 class AttackProgram : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kFashionMnist)) GTEST_SKIP() << "needs Debian's package dataset-fashion-mnist";
+    if (!std::filesystem::exists(kFashionMnist))
+      GTEST_SKIP() << "needs Debian's package dataset-fashion-mnist";
     save_network(checkpoint(), 28, 10);
   }
   std::string file(const std::string& name) const { return (directory_.path() / name).string(); }
@@ -68,24 +70,43 @@ TEST(AttackProgramUsage, lists_attacks_without_a_checkpoint) {
 TEST(AttackProgramUsage, returns_2_for_a_wrong_command_line) {
   expect_answer(2, "--checkpoint is missing", {});
   expect_answer(2, "--frobnicate", {"--frobnicate"});
-  expect_answer(2, "pgd has no key 'foo'. Its keys: norm, eps,", {"--checkpoint", "m", "--attack", "pgd:foo=1"});
-  expect_answer(2, "this version has no attack 'nothing'", {"--checkpoint", "m", "--attack", "nothing"});
+  expect_answer(2, "pgd has no key 'foo'. Its keys: norm, eps,",
+                {"--checkpoint", "m", "--attack", "pgd:foo=1"});
+  expect_answer(2, "this version has no attack 'nothing'",
+                {"--checkpoint", "m", "--attack", "nothing"});
   expect_answer(2, "--eps belongs to --suite", {"--checkpoint", "m", "--eps", "8/255"});
   expect_answer(2, "--model: 'vgg' is not one of", {"--checkpoint", "m", "--model", "vgg"});
 }
 
 TEST_F(AttackProgram, writes_table_json_and_tensors) {
-  const Answer answer = attack({"--checkpoint", checkpoint(), "--test-limit", "16", "--batch-size", "5", "--quiet",
-                                "--attack", "fgsm:eps=8/255", "--attack", "pgd:norm=l2,steps=2", "--json",
-                                file("r.json"), "--save-adversarial", file("a.safetensors"), "--save-logits",
-                                file("l.safetensors"), "--save-images", file("i.png"), "--attack-all"});
+  const Answer answer = attack({"--checkpoint",
+                                checkpoint(),
+                                "--test-limit",
+                                "16",
+                                "--batch-size",
+                                "5",
+                                "--quiet",
+                                "--attack",
+                                "fgsm:eps=8/255",
+                                "--attack",
+                                "pgd:norm=l2,steps=2",
+                                "--json",
+                                file("r.json"),
+                                "--save-adversarial",
+                                file("a.safetensors"),
+                                "--save-logits",
+                                file("l.safetensors"),
+                                "--save-images",
+                                file("i.png"),
+                                "--attack-all"});
 
   ASSERT_EQ(answer.exit_code, 0) << answer.err;
   EXPECT_EQ(answer.err, "");
   expect_part("fgsm:eps=8/255", answer.out);
   const std::vector<std::byte> bytes = read_file(file("r.json"), 1 << 20);
-  const auto json = nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()),
-                                          reinterpret_cast<const char*>(bytes.data()) + bytes.size());
+  const auto json =
+      nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()),
+                            reinterpret_cast<const char*>(bytes.data()) + bytes.size());
   EXPECT_EQ(json["examples"], 16);
   EXPECT_EQ(json["model"], "preact_resnet10");
   EXPECT_EQ(json["attacks"][0]["backward_passes"], 16);
@@ -99,7 +120,8 @@ TEST_F(AttackProgram, writes_table_json_and_tensors) {
 }
 
 TEST_F(AttackProgram, finds_unwritable_outputs_before_the_work) {
-  expect_answer(1, "cannot be written", {"--checkpoint", checkpoint(), "--json", file("nowhere/r.json")});
+  expect_answer(1, "cannot be written",
+                {"--checkpoint", checkpoint(), "--json", file("nowhere/r.json")});
   expect_answer(2, "would be written over", {"--checkpoint", checkpoint(), "--json", checkpoint()});
   expect_answer(2, "would be written over",
                 {"--checkpoint", checkpoint(), "--json", file("r"), "--save-logits", file("r")});
@@ -110,11 +132,14 @@ TEST_F(AttackProgram, returns_1_for_files_that_do_not_fit) {
   save_network(file("fewer.safetensors"), 28, 3);
 
   expect_answer(1, "cannot be opened", {"--checkpoint", file("none")});
-  expect_answer(1, "fashion-mnist: found no files", {"--checkpoint", checkpoint(), "--data-dir", file("none")});
-  expect_answer(1, "the model sees images of 1 x 32 x 32", {"--checkpoint", file("larger.safetensors"),
-                                                           "--test-limit", "16"});
-  expect_answer(1, "the model has 3 classes", {"--checkpoint", file("fewer.safetensors"), "--test-limit", "16"});
-  expect_answer(2, "over the 10000 of the test split", {"--checkpoint", checkpoint(), "--test-limit", "10001"});
+  expect_answer(1, "fashion-mnist: found no files",
+                {"--checkpoint", checkpoint(), "--data-dir", file("none")});
+  expect_answer(1, "the model sees images of 1 x 32 x 32",
+                {"--checkpoint", file("larger.safetensors"), "--test-limit", "16"});
+  expect_answer(1, "the model has 3 classes",
+                {"--checkpoint", file("fewer.safetensors"), "--test-limit", "16"});
+  expect_answer(2, "over the 10000 of the test split",
+                {"--checkpoint", checkpoint(), "--test-limit", "10001"});
 }
 
 }  // namespace

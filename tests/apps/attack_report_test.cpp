@@ -62,11 +62,13 @@ std::vector<std::string> keys_of(const nlohmann::ordered_json& object) {
 TEST(ReportJson, has_exactly_the_keys_of_the_contract) {
   const auto json = nlohmann::ordered_json::parse(report_json(report(), two_images()));
 
-  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"checkpoint", "model", "dataset", "examples", "device", "precision",
-                                                     "clean_accuracy", "attacks", "average_robustness"}));
+  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"checkpoint", "model", "dataset", "examples",
+                                                     "device", "precision", "clean_accuracy",
+                                                     "attacks", "average_robustness"}));
   EXPECT_EQ(keys_of(json["attacks"][0]),
-            (std::vector<std::string>{"name", "spec", "robust_accuracy", "max_linf", "max_l2", "forward_passes",
-                                      "backward_passes", "seconds", "images_per_second", "warnings"}));
+            (std::vector<std::string>{"name", "spec", "robust_accuracy", "max_linf", "max_l2",
+                                      "forward_passes", "backward_passes", "seconds",
+                                      "images_per_second", "warnings"}));
 }
 
 TEST(ReportJson, says_what_was_found) {
@@ -110,7 +112,8 @@ TEST(SaveAdversarial, writes_channels_first) {
   save_adversarial(path, report(), two_images());
 
   const SafetensorsFile file = SafetensorsFile::load(path);
-  EXPECT_EQ(file.names(), (std::vector<std::string>{"adversarial.0-fgsm", "adversarial.1-pgd", "images", "labels"}));
+  EXPECT_EQ(file.names(), (std::vector<std::string>{"adversarial.0-fgsm", "adversarial.1-pgd",
+                                                    "images", "labels"}));
   EXPECT_EQ(file.tensor("images").shape, (Shape{2, 3, 1, 2}));
   const std::vector<float> images = file.read_f32("images");
   EXPECT_EQ(images[1], 153.f / 255);  // the second pixel's first channel

@@ -39,7 +39,9 @@ TEST(ParseAttackSpec, rejects_what_is_not_key_and_value) {
   EXPECT_THROW(parse_attack_spec("pgd:eps=1,eps=1"), UsageError);
 }
 
-TEST(MakeAttack, names_the_attacks_there_are) { expect_usage_error("It has fgsm, pgd", "frobnicate"); }
+TEST(MakeAttack, names_the_attacks_there_are) {
+  expect_usage_error("It has fgsm, pgd", "frobnicate");
+}
 
 TEST(MakeAttack, names_the_keys_there_are) {
   expect_usage_error("fgsm has no key 'steps'. Its keys: eps, seed", "fgsm:steps=2");
@@ -54,7 +56,9 @@ TEST(MakeAttack, names_the_key_of_a_wrong_value) {
   expect_usage_error("seed: -1 is negative", "pgd:seed=-1");
 }
 
-TEST(MakeAttack, rejects_a_radius_that_forgot_255) { expect_usage_error("Did you mean 8/255?", "pgd:eps=8"); }
+TEST(MakeAttack, rejects_a_radius_that_forgot_255) {
+  expect_usage_error("Did you mean 8/255?", "pgd:eps=8");
+}
 
 TEST(MakeAttack, takes_the_papers_radius_for_each_norm) {
   EXPECT_FLOAT_EQ(static_cast<float>(make("fgsm").ball->eps), 1.f / 255);

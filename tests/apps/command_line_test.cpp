@@ -1,4 +1,5 @@
-// The command line that all programs share: numbers, exit codes, what an error looks like; the progress line.
+// The command line that all programs share: numbers, exit codes, what an error looks like; the
+// progress line.
 #include "apps/common/command_line.h"
 
 #include <CLI/CLI.hpp>
@@ -26,14 +27,16 @@ Answer run(std::vector<const char*> arguments, const Configure& configure,
   testing::internal::CaptureStderr();
   const int exit_code = run_program("saddle-test", "Tests.", static_cast<int>(arguments.size()),
                                     arguments.data(), configure, execute);
-  Answer answer{exit_code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+  Answer answer{exit_code, testing::internal::GetCapturedStdout(),
+                testing::internal::GetCapturedStderr()};
   return answer;
 }
 
 void nothing() {}
 
 Answer run_common(std::vector<const char*> arguments, CommonOptions& options) {
-  return run(std::move(arguments), [&](CLI::App& app) { add_common_options(app, options); }, nothing);
+  return run(
+      std::move(arguments), [&](CLI::App& app) { add_common_options(app, options); }, nothing);
 }
 
 // ---- numbers ----
@@ -147,8 +150,9 @@ TEST(RunProgram, returns_1_when_memory_runs_out) {
 TEST(CommonOptions, are_read) {
   CommonOptions options;
 
-  const Answer answer =
-      run_common({"--device", "emulated", "--seed", "7", "--threads", "3", "--quiet", "--deterministic"}, options);
+  const Answer answer = run_common(
+      {"--device", "emulated", "--seed", "7", "--threads", "3", "--quiet", "--deterministic"},
+      options);
 
   EXPECT_EQ(answer.exit_code, 0) << answer.err;
   EXPECT_EQ(options.device, "emulated");
@@ -174,7 +178,8 @@ TEST(OpenDevice, refuses_other_precisions_on_the_cpu) {
   options.device = "cpu";
   options.precision = "bf16";
 
-  expect_error("--precision bf16: the device cpu computes in fp32 only", [&] { open_device(options); });
+  expect_error("--precision bf16: the device cpu computes in fp32 only",
+               [&] { open_device(options); });
 }
 
 TEST(OpenDevice, prints_its_choice_on_stderr_unless_quiet) {
@@ -194,9 +199,10 @@ TEST(OpenDevice, prints_its_choice_on_stderr_unless_quiet) {
 TEST(CheckpointOverrides, are_read_with_fractions) {
   CheckpointOverrides overrides;
 
-  const Answer answer = run({"--model", "preact_resnet10", "--classes", "7", "--mean", "1/2,0.25,0", "--input-shape",
-                             "3,32,31"},
-                            [&](CLI::App& app) { add_checkpoint_overrides(app, overrides); }, nothing);
+  const Answer answer = run(
+      {"--model", "preact_resnet10", "--classes", "7", "--mean", "1/2,0.25,0", "--input-shape",
+       "3,32,31"},
+      [&](CLI::App& app) { add_checkpoint_overrides(app, overrides); }, nothing);
 
   EXPECT_EQ(answer.exit_code, 0) << answer.err;
   EXPECT_EQ(overrides.model, "preact_resnet10");
@@ -223,7 +229,8 @@ TEST(DatasetOptions, reject_a_limit_of_zero) {
 TEST(ProgressLine, says_percent_rate_loss_accuracy_and_time_left) {
   const ProgressState state{"epoch 3/30", "images", 421, 1000, 512.4, 199.2, {0.5321, 81.23}};
 
-  EXPECT_EQ(progress_line(state), "epoch 3/30: 42 %, 512 images/s, loss 0.5321, accuracy 81.2 %, 3 min 20 s left");
+  EXPECT_EQ(progress_line(state),
+            "epoch 3/30: 42 %, 512 images/s, loss 0.5321, accuracy 81.2 %, 3 min 20 s left");
 }
 
 TEST(ProgressLine, leaves_out_what_is_not_known) {
