@@ -157,16 +157,18 @@ AttackReport run_attacks(const AttackOptions& options, const Plan& plan, const C
     Progress progress("clean", images.size(), "images", show);
     report.clean = evaluate(logits, images, options.batch_size, &progress);
   }
+  const auto which = options.attack_all ? AttackedExamples::all : AttackedExamples::correct_only;
   for (std::size_t i = 0; i < plan.attacks.size(); ++i) {
     const AttackSpec& spec = plan.specs[i];
     const Attack& attack = plan.attacks[i];
-    Progress progress(spec.text, images.size() * attack.restarts, "images", show);
-    AttackResult result =
-        evaluate_attack(logits, images, report.clean, attack,
-                        options.attack_all ? AttackedExamples::all : AttackedExamples::correct_only,
-                        options.batch_size, &progress);
+    AttackResult result;
+    {
+      Progress progress(spec.text, images.size() * attack.restarts, "images", show);
+      result = evaluate_attack(logits, images, report.clean, attack, which, options.batch_size,
+                               &progress);
+    }
     for (const std::string& warning : result.warnings) {
-      progress.print(text(kName, ": warning: ", spec.text, ": ", warning));
+      print_warning(kName, text(spec.text, ": ", warning));
     }
     if (!keep_images) result.adversarial = {};
     report.attacks.push_back({spec.name, spec.text, std::move(result)});
