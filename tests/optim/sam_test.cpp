@@ -83,6 +83,7 @@ TEST_P(Sam, ascend_moves_exactly_rho_in_the_l2_norm) {
   Quadratic loss;
   sam(kRho, kPlain, device()).step(start(device()), kLr, loss.function());
 
+  ASSERT_EQ(loss.at.size(), 2u);
   Values moved;
   for (std::size_t i = 0; i < kSize; ++i) moved.push_back(double{loss.at[1][i]} - loss.at[0][i]);
   // Every coordinate of w_hat (below 1 + rho) is rounded, which moves the norm by at most sqrt(n)
@@ -113,6 +114,7 @@ TEST_P(Sam, never_touches_w_before_the_second_gradient_is_there) {
   loss.watched = &w;
   sam(kRho, kPlain, device()).step(w, kLr, loss.function());
 
+  ASSERT_EQ(loss.weights_meanwhile.size(), 2u);
   EXPECT_EQ(bits_of(loss.weights_meanwhile[0]), bits_of(random_values(kSize, 1)));
   EXPECT_EQ(bits_of(loss.weights_meanwhile[1]), bits_of(random_values(kSize, 1)));
 }
@@ -125,6 +127,7 @@ TEST_P(Sam, with_a_zero_gradient_asks_at_w_itself) {
     Tensor(g).copy_from_host(std::vector<float>(kSize, 0.f).data());
   });
 
+  ASSERT_EQ(at.size(), 2u);
   EXPECT_EQ(bits_of(at[1]), bits_of(at[0]));
   EXPECT_EQ(w.to_host<float>(), random_values(kSize, 1));
 }
