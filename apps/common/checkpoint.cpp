@@ -26,6 +26,14 @@ std::string describe(const Classifier& model) {
       .dump();
 }
 
+// More than any model has. A larger number is a damaged or hostile file, and would overflow sizes.
+constexpr std::int64_t kLargestExtent = 1'000'000;
+
+std::int64_t integer(const Json& json) {
+  require(json.is_number_integer(), "expected an integer");
+  return json.get<std::int64_t>();
+}
+
 // The metadata of `file` under the user's overrides.
 ModelDescription read_description(const SafetensorsFile& file, const CheckpointOverrides& overrides,
                                   const ModelDescription& fallback) {
@@ -39,13 +47,13 @@ ModelDescription read_description(const SafetensorsFile& file, const CheckpointO
     try {
       const Json json = Json::parse(entry->second);
       network.model = json.at("model").get<std::string>();
-      network.classes = json.at("classes").get<std::int64_t>();
-      network.width = json.at("options").value("width", std::int64_t{0});
-      const auto shape = json.at("input_shape").get<std::vector<std::int64_t>>();
+      network.classes = integer(json.at("classes"));
+      network.width = integer(json.at("options").value("width", Json(0)));
+      const Json& shape = json.at("input_shape");
       require(shape.size() == 3, "input_shape needs three numbers");
-      network.in_channels = shape[0];
-      network.height = shape[1];
-      network.width_pixels = shape[2];
+      network.in_channels = integer(shape.at(0));
+      network.height = integer(shape.at(1));
+      network.width_pixels = integer(shape.at(2));
       description.mean = json.at("mean").get<std::vector<float>>();
       description.std = json.at("std").get<std::vector<float>>();
     } catch (const std::exception&) {
@@ -64,6 +72,11 @@ ModelDescription read_description(const SafetensorsFile& file, const CheckpointO
   }
   if (overrides.mean) description.mean = *overrides.mean;
   if (overrides.std) description.std = *overrides.std;
+  for (std::int64_t extent : {network.classes, network.in_channels, network.height, network.width_pixels}) {
+    require(extent >= 1 && extent <= kLargestExtent, file.file_name(), ": ", extent,
+            " classes, channels or pixels are outside 1 to ", kLargestExtent,
+            ". Check --classes and --input-shape, or the file's 'saddle' metadata");
+  }
   return description;
 }
 
@@ -97,34 +110,96 @@ class Complaints {
   std::string list_;
 };
 
-// Fills `buffer` (host) with the slots of `layout` found in the file.
-void read_slots(const SafetensorsFile& file, const WeightLayout& layout, const std::string& prefix,
-                std::vector<float>& buffer, std::set<std::string>& surplus, Complaints& complaints) {
+bool holds_floats(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f64;
+}
+
+// The values of each slot of `layout` in the file's order. Nothing is allocated but what the file holds.
+std::vector<std::vector<float>> read_slots(const SafetensorsFile& file, const WeightLayout& layout,
+                                           const std::string& prefix, std::set<std::string>& surplus,
+                                           Complaints& complaints) {
+  std::vector<std::vector<float>> slots;
   for (const Slot& slot : layout.slots()) {
     const std::string name = prefix + slot.name;
+    std::vector<float>& values = slots.emplace_back();
     surplus.erase(name);
     if (!file.contains(name)) {
       complaints.add(slot.name, " is missing");
       continue;
     }
-    const Shape& shape = file.tensor(name).shape;
-    if (shape != slot.file_shape()) {
-      complaints.add(slot.name, " has shape ", shape, ", expected ", slot.file_shape());
+    const FileTensor& tensor = file.tensor(name);
+    if (tensor.shape != slot.file_shape()) {
+      complaints.add(slot.name, " has shape ", tensor.shape, ", expected ", slot.file_shape());
       continue;
     }
-    const std::vector<float> values = file.read_f32(name);
-    for (float value : values) {
-      if (!std::isfinite(value)) {
-        complaints.add(slot.name, " holds a value that is not finite");
-        break;
-      }
+    if (!holds_floats(tensor.dtype)) {
+      complaints.add(slot.name, " holds ", name_of(tensor.dtype), ", expected f32");
+      continue;
+    }
+    values = file.read_f32(name);
+    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+      complaints.add(slot.name, " holds a value that is not finite");
     }
     if (slot.name.ends_with(kRunningVar) &&
         std::any_of(values.begin(), values.end(), [](float v) { return v < 0; })) {
       complaints.add(slot.name, " holds a negative variance");
     }
-    WeightLayout::from_file_order(slot, values, buffer);
   }
+  return slots;
+}
+
+// A flat buffer of `layout`.
+std::vector<float> joined(const WeightLayout& layout, const std::vector<std::vector<float>>& slots) {
+  std::vector<float> buffer(static_cast<std::size_t>(layout.size()), 0.f);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    WeightLayout::from_file_order(layout.slots()[i], slots[i], buffer);
+  }
+  return buffer;
+}
+
+// A model's values on the host.
+struct Values {
+  std::vector<float> weights, statistics;
+  std::int64_t batches_tracked = 0;
+
+  void copy_to(Classifier& model) const {
+    model.weights.copy_from_host(weights.data());
+    model.statistics.copy_from_host(statistics.data());
+    model.batches_tracked = batches_tracked;
+  }
+};
+
+// What `make` makes of the file's description; its Error is told with the file's name.
+template <class Make>
+auto told_with_name(const SafetensorsFile& file, Make make) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    fail(file.file_name(), ": ", error.what());
+  }
+}
+
+// Throws as load_values; memory is taken only once the file is known to hold as much.
+Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, const std::string& prefix) {
+  std::set<std::string> surplus;
+  for (const std::string& name : file.names()) {
+    if (name.starts_with(prefix)) surplus.insert(name);
+  }
+  Complaints complaints;
+  const auto weights = read_slots(file, layout.weights, prefix, surplus, complaints);
+  const auto statistics = read_slots(file, layout.statistics, prefix, surplus, complaints);
+  std::int64_t tracked = 0;
+  for (const std::string& name : batch_norm_names(layout.statistics)) {
+    // Not needed (momentum is fixed), so a file without it is taken.
+    const std::string counter = prefix + name + kBatchesTracked;
+    surplus.erase(counter);
+    if (!file.contains(counter)) continue;
+    const std::vector<std::int64_t> value = file.read_i64(counter);
+    if (value.size() == 1) tracked = std::max(tracked, value[0]);
+  }
+  for (const std::string& name : surplus) complaints.add(name.substr(prefix.size()), " is not in the model");
+  complaints.raise(file.file_name());
+  return {joined(layout.weights, weights), joined(layout.statistics, statistics), tracked};
 }
 
 }  // namespace
@@ -149,37 +224,19 @@ void save_checkpoint(const std::filesystem::path& path, const Classifier& model)
 }
 
 void load_values(Classifier& model, const SafetensorsFile& file, const std::string& prefix) {
-  const NetworkLayout& layout = model.network.layout;
-  std::set<std::string> surplus;
-  for (const std::string& name : file.names()) {
-    if (name.starts_with(prefix)) surplus.insert(name);
-  }
-  Complaints complaints;
-  std::vector<float> weights(static_cast<std::size_t>(layout.weights.size()), 0.f);
-  std::vector<float> statistics(static_cast<std::size_t>(layout.statistics.size()), 0.f);
-  read_slots(file, layout.weights, prefix, weights, surplus, complaints);
-  read_slots(file, layout.statistics, prefix, statistics, surplus, complaints);
-  std::int64_t tracked = 0;
-  for (const std::string& name : batch_norm_names(layout.statistics)) {
-    // Not needed (momentum is fixed), so a file without it is taken.
-    const std::string counter = prefix + name + kBatchesTracked;
-    surplus.erase(counter);
-    if (!file.contains(counter)) continue;
-    const std::vector<std::int64_t> value = file.read_i64(counter);
-    if (value.size() == 1) tracked = std::max(tracked, value[0]);
-  }
-  for (const std::string& name : surplus) complaints.add(name.substr(prefix.size()), " is not in the model");
-  complaints.raise(file.file_name());
-  model.weights.copy_from_host(weights.data());
-  model.statistics.copy_from_host(statistics.data());
-  model.batches_tracked = tracked;
+  read_values(file, model.network.layout, prefix).copy_to(model);
 }
 
 Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
                            const CheckpointOverrides& overrides, const ModelDescription& fallback) {
   const SafetensorsFile file = SafetensorsFile::load(path);
-  Classifier model(device, read_description(file, overrides, fallback), 0);
-  load_values(model, file);
+  const ModelDescription description = read_description(file, overrides, fallback);
+  // The file is held against the layout before the model is made: what a hostile description asks for must
+  // not be allocated.
+  const auto layout = told_with_name(file, [&] { return make_network(description.network).layout; });
+  const Values values = read_values(file, layout, "");
+  Classifier model = told_with_name(file, [&] { return Classifier(device, description, 0); });
+  values.copy_to(model);
   return model;
 }
 

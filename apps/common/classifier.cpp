@@ -11,6 +11,7 @@ Classifier::Classifier(Device& device, const ModelDescription& description, std:
               static_cast<std::int64_t>(std.size()) == channels,
           "model: the input has ", channels, " channels, mean and std have ", mean.size(), " and ",
           std.size());
+  for (float value : mean) require(std::isfinite(value), "model: mean ", value, " must be finite");
   std::vector<float> inverse;
   for (float value : std) {
     require(std::isfinite(value) && value > 0, "model: std ", value, " must be positive");
