@@ -1,5 +1,7 @@
 #include "apps/train/run_directory.h"
 
+#include <algorithm>
+#include <array>
 #include <deque>
 
 #include "apps/common/checkpoint.h"
@@ -39,19 +41,23 @@ std::string differences(const Json& was, const Json& now) {
   return list;
 }
 
-bool is_ours(const std::string& name) {
-  for (const char* known : {kConfig, kMetrics, kState, kLast, kBest}) {
-    // A kill may have left "NAME.tmp-PID-N".
-    if (name == known || name.starts_with(std::string(known) + ".tmp-")) return true;
-  }
-  return false;
+// In the order of removal: a kill in between must never leave a state whose settings are gone.
+constexpr std::array kFiles = {kState, kLast, kBest, kMetrics, kConfig};
+
+bool holds_run(const fs::path& directory) {
+  return std::any_of(kFiles.begin(), kFiles.end(), [&](const char* name) { return fs::exists(directory / name); });
 }
 
-void remove_files(const fs::path& directory, bool temporary_only) {
+// "NAME.tmp-PID-N", which a kill may have left.
+void remove_temporary_files(const fs::path& directory) {
+  std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
-    if (is_ours(name) && (!temporary_only || name.find(".tmp-") != std::string::npos)) fs::remove(entry.path());
+    for (const char* known : kFiles) {
+      if (name.starts_with(std::string(known) + ".tmp-")) found.push_back(entry.path());
+    }
   }
+  for (const fs::path& path : found) fs::remove(path);
 }
 
 void restore_buffer(const SafetensorsFile& file, const std::string& name, Tensor tensor) {
@@ -69,17 +75,21 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings
   fs::create_directories(path_, error);
   require(fs::is_directory(path_), path_.string(), ": cannot be made a directory (", error.message(),
           "). Name another --output");
-  const bool holds_run = fs::exists(path_ / kConfig);
-  require(mode != Open::fresh || !holds_run, path_.string(),
+  require(mode != Open::fresh || !holds_run(path_), path_.string(),
           ": already holds a run. Go on with --resume, start over with --overwrite, or name another --output");
-  if (holds_run && mode == Open::resume) {
+  if (mode == Open::resume && holds_run(path_)) {
     const std::string changed = differences(read_json(path_ / kConfig).value("settings", Json::object()), settings);
     require(changed.empty(), path_.string(), ": --resume with other settings than the run began with: ", changed);
   }
-  remove_files(path_, mode == Open::resume);
+  if (mode == Open::overwrite) {
+    for (const char* name : kFiles) fs::remove(path_ / name);
+  }
+  remove_temporary_files(path_);
   write_file_atomically(path_ / kConfig,
                         std::string_view(Json{{"settings", settings}, {"environment", environment}}.dump(2) + "\n"));
 }
+
+bool RunDirectory::holds_state(const fs::path& path) { return fs::exists(path / kState); }
 
 RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser) const {
   RunPosition position;

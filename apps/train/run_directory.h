@@ -28,10 +28,13 @@ struct RunPosition {
 class RunDirectory {
  public:
   enum class Open {
-    fresh,      // Error where the directory already holds a run
+    fresh,      // Error where the directory already holds any of a run's files
     overwrite,  // removes an earlier run's files
     resume,     // keeps them; Error where their settings differ from `settings`, naming them
   };
+
+  // Whether a run in the directory has finished an epoch.
+  static bool holds_state(const std::filesystem::path& path);
 
   // Creates the directory where it is missing and writes config.json: `settings` and, under "environment",
   // what may differ between a run and its continuation.

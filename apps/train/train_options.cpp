@@ -27,8 +27,6 @@ TrainOptions resolved(TrainOptions options) {
   usage(options.batch_size >= 1 && options.epochs >= 1, "--epochs and --batch-size must be at least 1");
   usage(options.rho >= 0, text("--rho ", options.rho, " is negative"));
   usage(!(options.resume && options.overwrite), "--resume and --overwrite contradict each other");
-  usage(!(options.resume && !options.init_from.empty()),
-        "--init-from has no effect with --resume, which goes on from --output. Give one of them");
   const bool adversarial = options.adversarial != "none";
   usage(adversarial || (!options.at_eps && !options.at_alpha),
         "--at-eps and --at-alpha need --adversarial pgd");

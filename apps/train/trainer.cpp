@@ -1,5 +1,6 @@
 #include "apps/train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <iostream>
@@ -31,6 +32,24 @@ ModelDescription describe(const TrainOptions& options, const Dataset& data) {
   return description;
 }
 
+// The padding of the crops mirrors the image, so it must be smaller than the image.
+Augmentation checked_augmentation(const TrainOptions& options, const Dataset& data) {
+  const std::int64_t padding = options.crop_padding.value_or(augmentation_of(options).padding);
+  const std::int64_t side = std::min(data.height, data.width);
+  if (!options.no_augment && padding >= side) {
+    throw UsageError(text("--crop-padding ", padding, " is not below ", side, ", the images' smaller side"));
+  }
+  return augmentation_of(options);
+}
+
+// Drawn from the seed, or taken from --init-from. What a run goes on with is not looked at yet.
+Classifier initial_model(const TrainOptions& options, Device& device, const Dataset& data) {
+  Classifier model(device, describe(options, data), static_cast<std::uint64_t>(options.common.seed));
+  const bool goes_on = options.resume && RunDirectory::holds_state(options.output);
+  if (!options.init_from.empty() && !goes_on) load_values(model, SafetensorsFile::load(options.init_from));
+  return model;
+}
+
 double sum_of(const Tensor& tensor) {
   double sum = 0;
   for (float value : tensor.to_host<float>()) sum += value;
@@ -41,12 +60,12 @@ class Trainer {
  public:
   Trainer(const TrainOptions& options, Device& device, const Dataset& train, const Dataset& test)
       : options_(options),
-        model_(device, describe(options, train), static_cast<std::uint64_t>(options.common.seed)),
+        augmentation_(checked_augmentation(options, train)),
+        model_(initial_model(options, device, train)),
         minimiser_(minimiser_of(options, device, model_.network.layout.weights.size())),
         train_(device, train),
         test_(device, test),
         directory_(options.output, mode(), to_json(options), environment(device)) {
-    if (!options.init_from.empty()) load_values(model_, SafetensorsFile::load(options.init_from));
     if (options.resume) position_ = directory_.restore(model_, minimiser_);
   }
 
@@ -84,21 +103,19 @@ class Trainer {
   EpochSums run_epoch(std::int64_t epoch, double lr, Progress& progress) {
     const auto seed = static_cast<std::uint64_t>(options_.common.seed);
     const StepOptions step_options = step_options_of(options_);
-    const Augmentation augmentation = augmentation_of(options_);
     std::vector<std::int32_t> order = epoch_order(train_.size(), seed, static_cast<std::uint32_t>(epoch));
     if (options_.no_shuffle) std::sort(order.begin(), order.end());
     EpochSums sums;
     for (std::int64_t first = 0; first < train_.size(); first += options_.batch_size) {
       const std::int64_t count = std::min(options_.batch_size, train_.size() - first);
       const std::vector<std::int32_t> indices(order.begin() + first, order.begin() + first + count);
-      const AttackBatch batch = train_.batch(indices, augmentation, seed, static_cast<std::uint32_t>(epoch));
+      const AttackBatch batch = train_.batch(indices, augmentation_, seed, static_cast<std::uint32_t>(epoch));
       const BatchResult result = training_step(model_, minimiser_, batch, step_options, lr, seed,
                                                static_cast<std::uint32_t>(position_.steps_done++));
       const double loss = result.loss.item();
       if (!std::isfinite(loss)) {
         fail("training diverged: the loss is ", loss, " in epoch ", epoch + 1, ", step ",
-             first / options_.batch_size + 1, ". Lower --lr", options_.optimizer == "sam" ? " or --rho" : "",
-             "; ", options_.output, " keeps the ", epoch, " epochs before");
+             first / options_.batch_size + 1, ". ", diverged_mend(epoch));
       }
       sums.loss += loss * static_cast<double>(count);
       sums.correct += sum_of(result.correct);
@@ -109,8 +126,24 @@ class Trainer {
     return sums;
   }
 
+  // The last step of an epoch may have spoilt the weights although its loss, taken before, was finite.
+  Evaluation evaluate_after(std::int64_t epoch) const {
+    try {
+      return evaluate(model_.evaluation(), test_, kTestBatch);
+    } catch (const Error& error) {
+      const std::int64_t steps = (train_.size() + options_.batch_size - 1) / options_.batch_size;
+      fail("training diverged: in epoch ", epoch + 1, ", after step ", steps, ", ", error.what(), ". ",
+           diverged_mend(epoch));
+    }
+  }
+
+  std::string diverged_mend(std::int64_t epoch) const {
+    return text("Lower --lr", options_.optimizer == "sam" ? " or --rho" : "", "; ", options_.output,
+                " keeps the ", epoch, " epochs before");
+  }
+
   void finish_epoch(std::int64_t epoch, double lr, const EpochSums& sums, double seconds, Progress& progress) {
-    const Evaluation test = evaluate(model_.evaluation(), test_, kTestBatch);
+    const Evaluation test = evaluate_after(epoch);
     const auto examples = static_cast<double>(sums.examples);
     position_.epochs_done = epoch + 1;
     position_.metrics.push_back({{"epoch", epoch + 1},
@@ -136,10 +169,11 @@ class Trainer {
   }
 
   TrainOptions options_;
+  Augmentation augmentation_;
   Classifier model_;
   Minimiser minimiser_;
   DeviceDataset train_, test_;
-  RunDirectory directory_;
+  RunDirectory directory_;  // last: whatever can be wrong with the options is told before files change
   RunPosition position_;
 };
 
@@ -150,6 +184,10 @@ TrainResult train(const TrainOptions& options) {
   const Dataset train_data = load_dataset(options.dataset, Split::train);
   const Dataset test_data = load_dataset(options.dataset, Split::test);
   return Trainer(options, device, train_data, test_data).run();
+}
+
+TrainResult train(const TrainOptions& options, const Dataset& train_data, const Dataset& test_data) {
+  return Trainer(options, open_device(options.common), train_data, test_data).run();
 }
 
 }  // namespace saddle

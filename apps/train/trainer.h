@@ -14,5 +14,7 @@ struct TrainResult {
 // Runs (or goes on with) the run that resolved `options` describe; the files are those of RunDirectory.
 // Throws Error where the loss stops being finite, naming epoch and step; checkpoints keep the last good epoch.
 TrainResult train(const TrainOptions& options);
+// The same on data already in memory; options.dataset.name still chooses the augmentation.
+TrainResult train(const TrainOptions& options, const Dataset& train_data, const Dataset& test_data);
 
 }  // namespace saddle
