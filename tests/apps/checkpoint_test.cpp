@@ -1,0 +1,331 @@
+// Checkpoints: what is saved comes back to the bit, and what does not fit is refused whole.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/apps/training_runs.h"
+
+namespace saddle {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+ModelDescription description() {
+  const NetworkOptions network{"preact_resnet10", 2, 3, 8, 8, 5};
+  return {network, {0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}};
+}
+
+Device& device() { return cpu_device(); }
+
+std::string bytes_of(const Tensor& tensor) {
+  const std::vector<float> values = tensor.to_host<float>();
+  return {reinterpret_cast<const char*>(values.data()), tensor.bytes()};
+}
+
+// A file's tensors and metadata, to be changed and written again.
+struct Editable {
+  struct Entry {
+    DType dtype;
+    Shape shape;
+    std::vector<std::byte> bytes;
+  };
+  std::map<std::string, Entry> tensors;
+  Metadata metadata;
+
+  explicit Editable(const fs::path& path) {
+    const SafetensorsFile file = SafetensorsFile::load(path);
+    for (const auto& [name, tensor] : file.tensors()) {
+      tensors[name] = {tensor.dtype, tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};
+    }
+    metadata = file.metadata();
+  }
+  void set(const std::string& name, const Shape& shape, const std::vector<float>& values) {
+    const auto bytes = std::as_bytes(std::span(values));
+    tensors[name] = {DType::f32, shape, {bytes.begin(), bytes.end()}};
+  }
+  void set_first(const std::string& name, float value) {
+    std::memcpy(tensors.at(name).bytes.data(), &value, sizeof value);
+  }
+  // Sets one entry of the "saddle" object.
+  void describe(const std::string& key, const Json& value) {
+    Json json = Json::parse(metadata.at("saddle"));
+    json[key] = value;
+    metadata["saddle"] = json.dump();
+  }
+  void save(const fs::path& path) const {
+    std::vector<NamedTensor> entries;
+    for (const auto& [name, entry] : tensors) entries.push_back({name, entry.dtype, entry.shape, entry.bytes});
+    save_safetensors(path, entries, metadata);
+  }
+};
+
+class Checkpoint : public testing::Test {
+ protected:
+  Checkpoint() : model_(device(), description(), 3), path_(directory_.path() / "model.safetensors") {
+    model_.batches_tracked = 17;
+    save_checkpoint(path_, model_);
+  }
+
+  Classifier load(const CheckpointOverrides& overrides = {}, const ModelDescription& fallback = {}) const {
+    return load_checkpoint(path_, device(), overrides, fallback);
+  }
+  // The error of loading the file after `edit`, which must cost no memory of the device.
+  std::string error_after(const std::function<void(Editable&)>& edit) const {
+    Editable file(path_);
+    edit(file);
+    file.save(path_);
+    const std::int64_t requests = device().pool().counters().requests;
+    const std::string message = error_of([&] { load(); });
+    EXPECT_EQ(device().pool().counters().requests, requests) << "memory was taken for a model that is refused";
+    expect_part(path_.string(), message);
+    return message;
+  }
+
+  TemporaryDirectory directory_;
+  Classifier model_;
+  fs::path path_;
+};
+
+TEST_F(Checkpoint, comes_back_to_the_bit) {
+  const Classifier loaded = load();
+
+  EXPECT_TRUE(bytes_of(loaded.weights) == bytes_of(model_.weights));
+  EXPECT_TRUE(bytes_of(loaded.statistics) == bytes_of(model_.statistics));
+  EXPECT_EQ(loaded.batches_tracked, 17);
+  EXPECT_EQ(loaded.mean, model_.mean);
+  EXPECT_EQ(loaded.std, model_.std);
+  const NetworkOptions& options = loaded.network.options;
+  EXPECT_EQ(options.model, "preact_resnet10");
+  EXPECT_EQ(options.width, 2);
+  EXPECT_EQ(options.classes, 5);
+  EXPECT_EQ((std::vector{options.in_channels, options.height, options.width_pixels}),
+            (std::vector<std::int64_t>{3, 8, 8}));
+}
+
+TEST_F(Checkpoint, saved_again_is_the_same_file) {
+  const fs::path again = directory_.path() / "again.safetensors";
+  save_checkpoint(again, load());
+  EXPECT_TRUE(contents(again) == contents(path_));
+}
+
+TEST_F(Checkpoint, holds_convolution_weights_in_pytorchs_order) {
+  const SafetensorsFile file = SafetensorsFile::load(path_);
+  EXPECT_EQ(file.tensor("conv1.weight").shape, (Shape{2, 3, 3, 3}));
+  EXPECT_EQ(file.tensor("layer2.0.shortcut.0.weight").shape, (Shape{4, 2, 1, 1}));
+  EXPECT_EQ(file.tensor("linear.weight").shape, (Shape{5, 16}));
+
+  // Output channel 1, input channel 2, row 0, column 1 of the stem, which is the first slot.
+  ASSERT_EQ(model_.network.layout.weights.slots()[0].name, "conv1.weight");
+  const float inside = model_.weights.to_host<float>()[((1 * 3 + 0) * 3 + 1) * 3 + 2];  // O H W I
+  const float in_file = file.read_f32("conv1.weight")[((1 * 3 + 2) * 3 + 0) * 3 + 1];   // O I H W
+  EXPECT_EQ(inside, in_file);
+}
+
+TEST_F(Checkpoint, counts_batches_as_pytorch_does) {
+  const SafetensorsFile file = SafetensorsFile::load(path_);
+  const FileTensor& counter = file.tensor("layer1.0.bn1.num_batches_tracked");
+  EXPECT_EQ(counter.dtype, DType::i64);
+  EXPECT_EQ(counter.shape, Shape{});
+  EXPECT_EQ(file.read_i64("layer1.0.bn1.num_batches_tracked"), std::vector<std::int64_t>{17});
+}
+
+std::int64_t batches_tracked_after(const std::string& run) {
+  const TemporaryDirectory directory;
+  TrainOptions options = small_run(run, directory.path());
+  options.epochs = 2;
+  train_small(options);  // 2 epochs of 4 steps
+  return SafetensorsFile::load(directory.path() / "last.safetensors").read_i64("bn.num_batches_tracked").at(0);
+}
+
+TEST(batches_tracked, is_a_forward_a_step_for_sgd) { EXPECT_EQ(batches_tracked_after("sgd"), 8); }
+TEST(batches_tracked, is_two_forwards_a_step_for_sam) { EXPECT_EQ(batches_tracked_after("sam-adam"), 16); }
+TEST(batches_tracked, counts_the_attacks_forwards_in_training_mode) {
+  EXPECT_EQ(batches_tracked_after("pgd"), 8 * (2 + 1));
+}
+
+TEST_F(Checkpoint, names_everything_that_is_wrong_in_one_error) {
+  const std::string message = error_after([](Editable& file) {
+    file.tensors.erase("conv1.weight");
+    file.tensors.erase("layer3.0.bn2.running_mean");
+    file.set("extra.weight", {2}, {1.f, 2.f});
+    file.set("linear.bias", {4}, {0.f, 0.f, 0.f, 0.f});
+    file.set_first("linear.weight", std::numeric_limits<float>::quiet_NaN());
+    file.set_first("layer1.0.conv1.weight", std::numeric_limits<float>::infinity());
+    file.set_first("layer2.0.bn1.running_var", -1.f);
+    file.tensors.at("bn.weight").dtype = DType::i32;
+  });
+
+  expect_part("8 tensors", message);
+  expect_part("conv1.weight is missing", message);
+  expect_part("layer3.0.bn2.running_mean is missing", message);
+  expect_part("extra.weight is not in the model", message);
+  expect_part("linear.bias has shape [4], expected [5]", message);
+  expect_part("linear.weight holds a value that is not finite", message);
+  expect_part("layer1.0.conv1.weight holds a value that is not finite", message);
+  expect_part("layer2.0.bn1.running_var holds a negative variance", message);
+  expect_part("bn.weight holds i32, expected f32", message);
+}
+
+TEST_F(Checkpoint, refuses_a_convolution_weight_in_another_order) {
+  const std::string message =
+      error_after([](Editable& file) { file.tensors.at("conv1.weight").shape = {2, 3, 9, 1}; });
+  expect_part("conv1.weight has shape [2, 3, 9, 1], expected [2, 3, 3, 3]", message);
+}
+
+TEST_F(Checkpoint, without_batch_counters_is_taken) {
+  Editable file(path_);
+  std::erase_if(file.tensors, [](const auto& entry) { return entry.first.ends_with("num_batches_tracked"); });
+  file.save(path_);
+
+  EXPECT_EQ(load().batches_tracked, 0);
+}
+
+TEST_F(Checkpoint, that_does_not_fit_leaves_the_model_as_it_was) {
+  Editable file(path_);
+  file.tensors.erase("linear.bias");
+  file.set_first("conv1.weight", 9.f);
+  file.save(path_);
+  Classifier other(device(), description(), 4);
+  other.batches_tracked = 2;
+  const std::string weights = bytes_of(other.weights), statistics = bytes_of(other.statistics);
+
+  expect_error("linear.bias is missing", [&] { load_values(other, SafetensorsFile::load(path_)); });
+
+  EXPECT_TRUE(bytes_of(other.weights) == weights);
+  EXPECT_TRUE(bytes_of(other.statistics) == statistics);
+  EXPECT_EQ(other.batches_tracked, 2);
+}
+
+// ---- the description ----
+
+class PlainCheckpoint : public Checkpoint {
+ protected:
+  PlainCheckpoint() {
+    Editable file(path_);
+    file.metadata.erase("saddle");
+    file.save(path_);
+  }
+  CheckpointOverrides said() const {
+    CheckpointOverrides overrides;
+    overrides.model = "preact_resnet10";
+    overrides.classes = 5;
+    return overrides;
+  }
+};
+
+TEST_F(PlainCheckpoint, needs_to_be_told_model_and_classes) {
+  CheckpointOverrides model_only = said(), classes_only = said();
+  model_only.classes.reset();
+  classes_only.model.reset();
+
+  expect_error("Say what it is with --model and --classes", [&] { load(); });
+  expect_error("Say what it is with --model and --classes", [&] { load(model_only); });
+  expect_error("Say what it is with --model and --classes", [&] { load(classes_only); });
+}
+
+TEST_F(PlainCheckpoint, is_taken_with_model_classes_and_what_the_data_set_says) {
+  CheckpointOverrides overrides = said();
+  overrides.width = 2;
+  ModelDescription fallback;
+  fallback.network.in_channels = 3;
+  fallback.mean = {0.5f, 0.5f, 0.5f};
+  fallback.std = {0.25f, 0.25f, 0.25f};
+
+  const Classifier loaded = load(overrides, fallback);
+
+  EXPECT_TRUE(bytes_of(loaded.weights) == bytes_of(model_.weights));
+  EXPECT_EQ(loaded.mean, fallback.mean);
+}
+
+TEST_F(PlainCheckpoint, of_another_width_than_told_is_refused) {
+  CheckpointOverrides overrides = said();
+  overrides.width = 4;
+  expect_error("conv1.weight has shape [2, 3, 3, 3], expected [4, 3, 3, 3]",
+               [&] { load(overrides, description()); });
+}
+
+TEST_F(Checkpoint, is_overruled_by_the_user) {
+  CheckpointOverrides overrides;
+  overrides.mean = {0.f, 0.f, 0.f};
+  overrides.std = {1.f, 1.f, 1.f};
+  overrides.input_shape = {3, 16, 24};
+
+  const Classifier loaded = load(overrides);
+
+  EXPECT_EQ(loaded.mean, *overrides.mean);
+  EXPECT_EQ(loaded.std, *overrides.std);
+  EXPECT_EQ(loaded.network.options.height, 16);
+  EXPECT_EQ(loaded.network.options.width_pixels, 24);
+}
+
+TEST_F(Checkpoint, with_garbage_metadata_is_refused) {
+  const std::string expected = "is not the JSON object Saddle writes";
+  expect_part(expected, error_after([](Editable& file) { file.metadata["saddle"] = "]{ garbage"; }));
+  expect_part(expected, error_after([](Editable& file) { file.metadata["saddle"] = "[1, 2]"; }));
+  expect_part(expected, error_after([](Editable& file) { file.metadata["saddle"] = "{}"; }));
+  expect_part(expected, error_after([](Editable& file) { file.metadata["saddle"] = std::string(100'000, '['); }));
+}
+
+TEST_F(Checkpoint, with_a_description_of_the_wrong_types_is_refused) {
+  const std::string expected = "is not the JSON object Saddle writes";
+  const std::string whole = Editable(path_).metadata.at("saddle");
+  const auto error_with = [&](const std::string& key, const Json& value) {
+    return error_after([&](Editable& file) {
+      file.metadata["saddle"] = whole;
+      file.describe(key, value);
+    });
+  };
+  expect_part(expected, error_with("classes", "five"));
+  expect_part(expected, error_with("classes", 5.5));
+  expect_part(expected, error_with("options", 3));
+  expect_part(expected, error_with("options", {{"width", "two"}}));
+  expect_part(expected, error_with("input_shape", {3, 8}));
+  expect_part(expected, error_with("input_shape", {3, 8, 8, 8}));
+  expect_part(expected, error_with("mean", "zero"));
+  expect_part("unknown. There are preact_resnet10", error_with("model", "resnet-9000"));
+}
+
+TEST_F(Checkpoint, with_hostile_sizes_is_refused_before_memory_is_taken) {
+  const std::string whole = Editable(path_).metadata.at("saddle");
+  const auto error_with = [&](const std::string& key, const Json& value) {
+    return error_after([&](Editable& file) {
+      file.metadata["saddle"] = whole;
+      file.describe(key, value);
+    });
+  };
+  expect_part("width 1000000000 is outside 1 to 1024", error_with("options", {{"width", 1'000'000'000}}));
+  expect_part("width -1 is outside", error_with("options", {{"width", -1}}));
+  expect_part("1000000000000 classes", error_with("classes", 1'000'000'000'000));
+  expect_part("9223372036854775807 classes", error_with("classes", std::numeric_limits<std::int64_t>::max()));
+  expect_part("0 classes", error_with("classes", 0));
+  expect_part("linear.weight has shape [5, 16], expected [1000000, 16]", error_with("classes", 1'000'000));
+  expect_part("1000000000000 classes, channels or pixels", error_with("input_shape", {3, 1'000'000'000'000, 8}));
+  expect_part("1000000000000 classes, channels or pixels", error_with("input_shape", {1'000'000'000'000, 8, 8}));
+  expect_part("-3 classes, channels or pixels", error_with("input_shape", {-3, 8, 8}));
+  expect_part("conv1.weight has shape [2, 3, 3, 3], expected [2, 1000000, 3, 3]",
+              error_with("input_shape", {1'000'000, 8, 8}));
+}
+
+TEST_F(Checkpoint, with_unusable_mean_or_std_is_refused) {
+  const std::string whole = Editable(path_).metadata.at("saddle");
+  const auto error_with = [&](const std::string& key, const Json& value) {
+    return error_after([&](Editable& file) {
+      file.metadata["saddle"] = whole;
+      file.describe(key, value);
+    });
+  };
+  expect_part("std 0 must be positive", error_with("std", {0.4, 0., 0.6}));
+  expect_part("mean and std", error_with("mean", {0.4, 0.5}));
+  expect_part("mean", error_with("mean", {0.4, 0.5, 1e300}));
+}
+
+TEST_F(Checkpoint, cut_short_is_refused) {
+  const std::string bytes = contents(path_);
+  write_file_atomically(path_, std::string_view(bytes).substr(0, bytes.size() - 1));
+  expect_error(path_.string(), [&] { load(); });
+}
+
+}  // namespace
+}  // namespace saddle

@@ -1,0 +1,172 @@
+// resolved(): the defaults of a training run, and what makes no sense together.
+#include <gtest/gtest.h>
+
+#include "tests/apps/training_runs.h"
+
+namespace saddle {
+namespace {
+
+TrainOptions plain() {
+  TrainOptions options;
+  options.output = "run";
+  return options;
+}
+
+TrainOptions adversarial(const std::string& norm = "linf") {
+  TrainOptions options = plain();
+  options.adversarial = "pgd";
+  options.at_norm = norm;
+  return options;
+}
+
+void expect_usage_error(const std::string& part, const std::function<void(TrainOptions&)>& change,
+                        TrainOptions options = plain()) {
+  change(options);
+  try {
+    resolved(options);
+    ADD_FAILURE() << "expected a UsageError about " << part;
+  } catch (const UsageError& error) {
+    expect_part(part, error.what());
+  }
+}
+
+TEST(train_options, default_to_the_papers_recipe) {
+  const TrainOptions options = resolved(plain());
+
+  EXPECT_EQ(options.model, "preact_resnet18");
+  EXPECT_EQ(options.optimizer, "sgd");
+  EXPECT_EQ(options.base_optimizer, "sgd");
+  EXPECT_EQ(options.rho, 0.05);
+  EXPECT_EQ(options.adversarial, "none");
+  EXPECT_EQ(options.epochs, 100);
+  EXPECT_EQ(options.batch_size, 128);
+  EXPECT_EQ(options.lr, 0.1);
+  EXPECT_EQ(options.momentum, 0.9);
+  EXPECT_EQ(options.weight_decay, 5e-4);
+  EXPECT_EQ(options.schedule, "step");
+  EXPECT_EQ(augmentation_of(options).padding, 0);  // Fashion-MNIST, the default data set
+  EXPECT_TRUE(augmentation_of(options).flip);
+}
+
+TEST(train_options, take_adams_learning_rate_from_the_optimiser_that_descends) {
+  TrainOptions adam = plain(), adamw = plain(), sam = plain(), sam_adam = plain(), given = plain();
+  adam.optimizer = "adam";
+  adamw.optimizer = "adamw";
+  sam.optimizer = "sam";
+  sam_adam.optimizer = "sam";
+  sam_adam.base_optimizer = "adam";
+  given.optimizer = "adam";
+  given.lr = 0.5;
+
+  EXPECT_EQ(resolved(adam).lr, 1e-3);
+  EXPECT_EQ(resolved(adamw).lr, 1e-3);
+  EXPECT_EQ(resolved(sam).lr, 0.1);
+  EXPECT_EQ(resolved(sam_adam).lr, 1e-3);
+  EXPECT_EQ(resolved(given).lr, 0.5);
+}
+
+TEST(train_options, choose_radius_and_step_of_the_attack_by_norm) {
+  const TrainOptions linf = resolved(adversarial()), l2 = resolved(adversarial("l2"));
+  TrainOptions small = adversarial("l2");
+  small.at_eps = 32. / 255;
+
+  EXPECT_DOUBLE_EQ(*linf.at_eps, 8. / 255);
+  EXPECT_DOUBLE_EQ(*linf.at_alpha, 2. / 255);
+  EXPECT_EQ(linf.at_steps, 10);
+  EXPECT_DOUBLE_EQ(*l2.at_eps, 128. / 255);
+  EXPECT_DOUBLE_EQ(*l2.at_alpha, 15. / 255);
+  EXPECT_DOUBLE_EQ(*resolved(small).at_alpha, 4. / 255);
+}
+
+TEST(train_options, resolved_twice_are_the_same) {
+  const TrainOptions once = resolved(adversarial());
+  EXPECT_EQ(to_json(resolved(once)), to_json(once));
+}
+
+TEST(train_options, need_an_output) {
+  expect_usage_error("--output is required", [](TrainOptions& o) { o.output.clear(); });
+}
+
+TEST(train_options, need_epochs_and_a_batch) {
+  expect_usage_error("--epochs", [](TrainOptions& o) { o.epochs = 0; });
+  expect_usage_error("--batch-size", [](TrainOptions& o) { o.batch_size = 0; });
+}
+
+TEST(train_options, refuse_negative_rates) {
+  expect_usage_error("--rho -0.1 is negative", [](TrainOptions& o) { o.rho = -0.1; });
+  expect_usage_error("--lr -1 is negative", [](TrainOptions& o) { o.lr = -1; });
+  expect_usage_error("--weight-decay -1 is negative", [](TrainOptions& o) { o.weight_decay = -1; });
+}
+
+TEST(train_options, keep_momentum_below_one) {
+  expect_usage_error("--momentum", [](TrainOptions& o) { o.momentum = 1; });
+  expect_usage_error("--momentum", [](TrainOptions& o) { o.momentum = -0.1; });
+}
+
+TEST(train_options, cannot_both_resume_and_overwrite) {
+  expect_usage_error("--resume and --overwrite", [](TrainOptions& o) { o.resume = o.overwrite = true; });
+}
+
+TEST(train_options, take_the_attacks_settings_only_with_the_attack) {
+  expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_eps = 0.1; });
+  expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_alpha = 0.1; });
+}
+
+TEST(train_options, refuse_an_attack_that_cannot_be) {
+  expect_usage_error("--at-eps", [](TrainOptions& o) { o.at_eps = 8; }, adversarial());
+  expect_usage_error("--at-eps", [](TrainOptions& o) { o.at_eps = -0.1; }, adversarial("l2"));
+  expect_usage_error("--at-alpha", [](TrainOptions& o) { o.at_alpha = -0.1; }, adversarial());
+  expect_usage_error("--at-steps", [](TrainOptions& o) { o.at_steps = 0; }, adversarial());
+}
+
+TEST(train_options, know_nesterovs_momentum_for_sgd_alone) {
+  expect_usage_error("--nesterov needs SGD", [](TrainOptions& o) {
+    o.nesterov = true;
+    o.optimizer = "adam";
+  });
+  expect_usage_error("--nesterov needs SGD", [](TrainOptions& o) {
+    o.nesterov = true;
+    o.optimizer = "sam";
+    o.base_optimizer = "adamw";
+  });
+}
+
+TEST(train_options, refuse_a_crop_that_leaves_the_image) {
+  const TemporaryDirectory directory;
+  TrainOptions options = small_run("sgd", directory.path());
+  options.crop_padding = 12;
+  expect_error("--crop-padding 12 is not below 12", [&] { train_small(options); });
+  options.crop_padding = std::int64_t{1} << 32;  // 0 as an int
+  expect_error("--crop-padding 4294967296", [&] { train_small(options); });
+  EXPECT_EQ(names_in(directory.path()), std::vector<std::string>{});
+
+  options.crop_padding = 11;
+  options.epochs = 1;
+  train_small(options);
+}
+
+TEST(train_options, that_change_the_result_are_recorded) {
+  const nlohmann::json before = to_json(resolved(plain()));
+  const auto changed = [&](const std::function<void(TrainOptions&)>& change) {
+    TrainOptions options = plain();
+    change(options);
+    return to_json(resolved(options)) != before;
+  };
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.common.seed = 1; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.dataset.name = "mnist"; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.dataset.train_limit = 5; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.width = 8; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.epochs = 9; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.nesterov = true; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.schedule = "cosine"; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.no_augment = true; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.no_shuffle = true; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.crop_padding = 2; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.init_from = "w.safetensors"; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.optimizer = "sam"; }));
+  EXPECT_FALSE(changed([](TrainOptions& o) { o.common.quiet = true; }));
+  EXPECT_FALSE(changed([](TrainOptions& o) { o.output = "elsewhere"; }));
+}
+
+}  // namespace
+}  // namespace saddle
