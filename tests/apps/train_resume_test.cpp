@@ -136,6 +136,21 @@ TEST(resume, an_adversarial_run_killed_while_its_state_is_written_equals_one_nev
   expect_resumed_equals_uninterrupted("pgd", {"state.safetensors"});
 }
 
+// In the last epoch nothing later mends a file that the state claims is written.
+TEST(resume, in_the_last_epoch_writes_every_file_that_a_kill_prevented) {
+  const TemporaryDirectory directory;
+  const fs::path whole = directory.path() / "whole";
+  ASSERT_EQ(ChildTraining("sgd-one-epoch", whole, "fresh").wait(), 0);
+
+  for (const std::string& file : kFiles) {
+    SCOPED_TRACE("killed while writing " + file);
+    const fs::path killed = directory.path() / ("killed-in-" + file);
+    ASSERT_NO_FATAL_FAILURE(kill_while_writing_each({file}, "sgd-one-epoch", killed));
+    ASSERT_EQ(ChildTraining("sgd-one-epoch", killed, "resume").wait(), 0);
+    expect_equal_runs(killed, whole);
+  }
+}
+
 TEST(resume, of_a_finished_run_changes_nothing) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("sgd", directory.path() / "run");

@@ -36,7 +36,7 @@ inline Dataset quadrants(std::int64_t size, std::uint64_t seed) {
 inline Dataset training_data() { return quadrants(60, 1); }
 inline Dataset test_data() { return quadrants(33, 2); }
 
-// Unresolved options of a small run, "sgd", "sam-adam" or "pgd"; augmented as CIFAR-10 is.
+// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam" or "pgd"; augmented as CIFAR-10 is.
 inline TrainOptions small_run(const std::string& name, const std::filesystem::path& output) {
   TrainOptions options;
   options.common.quiet = true;
@@ -54,6 +54,8 @@ inline TrainOptions small_run(const std::string& name, const std::filesystem::pa
   } else if (name == "pgd") {
     options.adversarial = "pgd";
     options.at_steps = 2;
+  } else if (name == "sgd-one-epoch") {
+    options.epochs = 1;
   } else {
     require(name == "sgd", "tests: no run is named ", name);
   }
