@@ -302,6 +302,27 @@ void expect_start_independent_of_batch(Norm norm) {
 TEST(batches, random_start_in_linf_does_not_depend_on_the_batch) { expect_start_independent_of_batch(Norm::linf); }
 TEST(batches, random_start_in_l2_does_not_depend_on_the_batch) { expect_start_independent_of_batch(Norm::l2); }
 
+// Perturbations of two examples whose images are alike.
+std::pair<std::vector<float>, std::vector<float>> starts_of_equal_images(Norm norm) {
+  Dataset grey = quadrants(2, 1);
+  std::fill(grey.pixels.begin(), grey.pixels.end(), 128);  // far enough from 0 and 1 for no start to be clipped
+  const DeviceDataset data(device(), grey);
+  const LogitsFunction unused;
+  const PgdOptions options{norm, 0.25f, 0.1f, 0, Start::random};
+  return {pgd(unused, data.batch(0, 1), options, 9, 2).to_host<float>(),
+          pgd(unused, data.batch(1, 1), options, 9, 2).to_host<float>()};
+}
+
+TEST(batches, random_starts_of_two_examples_differ_in_linf) {
+  const auto [first, second] = starts_of_equal_images(Norm::linf);
+  EXPECT_NE(first, second);
+}
+
+TEST(batches, random_starts_of_two_examples_differ_in_l2) {
+  const auto [first, second] = starts_of_equal_images(Norm::l2);
+  EXPECT_NE(first, second);
+}
+
 struct Outcome {
   std::vector<float> images, losses;
 };
