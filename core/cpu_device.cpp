@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "core/host_launch.h"
 #include "core/onednn.h"
+#include "core/thin_convolution.h"
+#include "core/winograd.h"
 
 namespace saddle {
 namespace {
@@ -43,17 +45,33 @@ class HostDevice final : public Device {
   void gemm(const Gemm& shape, const float* a, const float* b, float* c) override {
     onednn::gemm(shape, a, b, c);
   }
+  // Our own convolutions where they apply, else oneDNN: the choice is a function of the shape, so bits do not change from
+  // run to run.
   void convolution_forward(const Convolution& shape, const float* x, const float* w,
                            const float* residual, float* y) override {
-    onednn::convolution_forward(shape, x, w, residual, y);
+    if (winograd::applies(shape)) {
+      winograd::convolution_forward(shape, x, w, residual, y);
+    } else {
+      onednn::convolution_forward(shape, x, w, residual, y);
+    }
   }
   void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
                                  float* dx) override {
-    onednn::convolution_backward_data(shape, dy, w, dx);
+    if (winograd::applies(shape)) {
+      winograd::convolution_backward_data(shape, dy, w, dx);
+    } else if (thin::applies(shape)) {
+      thin::convolution_backward_data(shape, dy, w, dx);
+    } else {
+      onednn::convolution_backward_data(shape, dy, w, dx);
+    }
   }
   void convolution_backward_weights(const Convolution& shape, const float* x, const float* dy,
                                     float* dw) override {
-    onednn::convolution_backward_weights(shape, x, dy, dw);
+    if (winograd::applies_to_weights(shape)) {
+      winograd::convolution_backward_weights(shape, x, dy, dw);
+    } else {
+      onednn::convolution_backward_weights(shape, x, dy, dw);
+    }
   }
 
  private:

@@ -3,6 +3,7 @@
 // Trains one small network three times on Fashion-MNIST: with SGD, with SAM (which climbs in the weights) and
 // adversarially (which climbs in the pixels). Attacks each with FGSM and PGD at four radii and prints one table.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <iostream>
@@ -21,7 +22,7 @@ namespace {
 constexpr std::array<int, 4> kRadii = {1, 2, 4, 8};  // of 255
 constexpr int kShownRadius = 2;                      // index into kRadii, for the sentence and the picture
 constexpr std::int64_t kAttackBatch = 250;
-constexpr std::int64_t kPictureRows = 6;
+constexpr std::size_t kPictureRows = 6;
 constexpr float kPerturbationScale = 0.5f * 255 / kRadii[kShownRadius];  // fills [0, 1] around grey
 
 struct DemoOptions {
@@ -40,11 +41,11 @@ struct Contestant {
 
 // What was measured of one network.
 struct Measured {
-  std::string title;
+  std::string name, title;
   double clean = 0, seconds = 0;
   std::array<double, kRadii.size()> fgsm{}, pgd{};
   std::vector<float> shown;                   // adversarial images at the shown radius
-  std::vector<std::int32_t> shown_predictions;
+  std::vector<std::int32_t> clean_predictions, shown_predictions;
 };
 
 std::vector<Contestant> contestants(const DemoOptions& demo) {
@@ -91,8 +92,10 @@ Measured measure(const Contestant& contestant, Device& device, const Dataset& te
   const Evaluation clean = evaluate(logits, data, kAttackBatch);
   const auto seed = static_cast<std::uint64_t>(contestant.options.common.seed);
   Measured measured;
+  measured.name = contestant.name;
   measured.title = contestant.title;
   measured.clean = clean.accuracy;
+  measured.clean_predictions = clean.predictions;
   for (std::size_t i = 0; i < kRadii.size(); ++i) {
     const float eps = static_cast<float>(kRadii[i]) / 255;
     measured.fgsm[i] = robust_accuracy(logits, data, clean, fgsm(eps), seed);
@@ -148,28 +151,42 @@ std::string reading(const std::vector<Measured>& rows) {
                          : "keeps the clean accuracy", ".");
 }
 
-// A few test images that SGD gets right, and what PGD makes of them for each network.
+// The first test images that every network gets right before the attack.
+std::vector<std::size_t> shown_examples(const Dataset& test, const std::vector<Measured>& rows) {
+  std::vector<std::size_t> examples;
+  for (std::size_t i = 0; i < test.labels.size() && examples.size() < kPictureRows; ++i) {
+    const bool all_right = std::ranges::all_of(
+        rows, [&](const Measured& row) { return row.clean_predictions[i] == test.labels[i]; });
+    if (all_right) examples.push_back(i);
+  }
+  return examples;
+}
+
+// What PGD makes of a few test images for each network: its step, magnified around grey, and the result.
 void draw(const std::string& path, const Dataset& test, const std::vector<Measured>& rows) {
+  const std::vector<std::size_t> examples = shown_examples(test, rows);
   const auto columns = static_cast<std::int64_t>(1 + 2 * rows.size());
-  const std::int64_t values = test.height * test.width * test.channels;
-  ImageGrid grid(kPictureRows, columns, test.height, test.width, test.channels, 3);
+  const auto values = static_cast<std::size_t>(test.height * test.width * test.channels);
+  ImageGrid grid(static_cast<std::int64_t>(std::max<std::size_t>(examples.size(), 1)), columns, test.height,
+                 test.width, test.channels, 3);
+  const auto name = [&](std::int32_t label) { return test.class_names.at(static_cast<std::size_t>(label)); };
   grid.heading(0, "clean");
   for (std::size_t m = 0; m < rows.size(); ++m) {
     const auto column = static_cast<std::int64_t>(1 + 2 * m);
-    grid.heading(column, rows[m].title.substr(0, 11) + " step");
+    grid.heading(column, rows[m].name + ": step");
     grid.heading(column + 1, "attacked");
   }
-  for (std::int64_t row = 0; row < kPictureRows && row < test.size(); ++row) {
-    const auto example = static_cast<std::size_t>(row);
-    const auto name = [&](std::int32_t label) { return test.class_names.at(static_cast<std::size_t>(label)); };
-    std::vector<float> clean(static_cast<std::size_t>(values)), step(clean.size());
-    for (std::size_t i = 0; i < clean.size(); ++i) {
-      clean[i] = static_cast<float>(test.pixels[example * clean.size() + i]) / 255;
+  for (std::size_t r = 0; r < examples.size(); ++r) {
+    const std::size_t example = examples[r];
+    const auto row = static_cast<std::int64_t>(r);
+    std::vector<float> clean(values), step(values);
+    for (std::size_t i = 0; i < values; ++i) {
+      clean[i] = static_cast<float>(test.pixels[example * values + i]) / 255;
     }
     grid.place(row, 0, clean, name(test.labels[example]));
     for (std::size_t m = 0; m < rows.size(); ++m) {
-      const std::span<const float> attacked(rows[m].shown.data() + example * clean.size(), clean.size());
-      for (std::size_t i = 0; i < clean.size(); ++i) step[i] = 0.5f + kPerturbationScale * (attacked[i] - clean[i]);
+      const std::span<const float> attacked(rows[m].shown.data() + example * values, values);
+      for (std::size_t i = 0; i < values; ++i) step[i] = 0.5f + kPerturbationScale * (attacked[i] - clean[i]);
       const auto column = static_cast<std::int64_t>(1 + 2 * m);
       const std::int32_t prediction = rows[m].shown_predictions[example];
       grid.place(row, column, step, "");

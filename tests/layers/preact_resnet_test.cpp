@@ -19,15 +19,16 @@ const SafetensorsFile& vectors(const std::string& model) {
   return files.emplace(model, SafetensorsFile::load(path)).first->second;
 }
 
-// Largest difference over the largest reference value.
+// ||got - want|| / ||want||, as make_vectors.py measures its own float32 runs. Element by element would be
+// another matter for Adam, whose step keeps its size where a gradient vanishes and only rounding gives its sign.
 double relative_error(const std::vector<float>& got, const std::vector<float>& want) {
   EXPECT_EQ(got.size(), want.size());
-  double worst = 0, scale = 0;
+  double difference = 0, norm = 0;
   for (std::size_t i = 0; i < want.size(); ++i) {
-    worst = std::max(worst, std::abs(double{got[i]} - double{want[i]}));
-    scale = std::max(scale, std::abs(double{want[i]}));
+    difference += (double{got[i]} - want[i]) * (double{got[i]} - want[i]);
+    norm += double{want[i]} * want[i];
   }
-  return worst / (scale + 1e-30);
+  return std::sqrt(difference / (norm + 1e-60));
 }
 
 // [N, C, H, W] of a file -> NHWC on the device.
@@ -42,6 +43,13 @@ Tensor nhwc(Device& device, const SafetensorsFile& file, const std::string& name
         for (std::int64_t x = 0; x < s[3]; ++x)
           to[static_cast<std::size_t>(((n * s[2] + y) * s[3] + x) * s[1] + c)] = from[i++];
   return Tensor::from_host(device, {s[0], s[2], s[3], s[1]}, to);
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  const std::vector<float> x = a.to_host<float>(), y = b.to_host<float>();
+  double largest = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) largest = std::max(largest, std::abs(double{x[i]} - y.at(i)));
+  return largest;
 }
 
 struct Case {
@@ -132,8 +140,8 @@ TEST_P(PreActResNetVectors, pgd_finds_the_same_adversarial_examples_from_the_sam
 
   const Tensor want_linf = nhwc(device(), file(), "pgd_linf.adversarial");
   const Tensor want_l2 = nhwc(device(), file(), "pgd_l2.adversarial");
-  EXPECT_LT(relative_error(linf.to_host<float>(), want_linf.to_host<float>()), 1e-5);
-  EXPECT_LT(relative_error(l2.to_host<float>(), want_l2.to_host<float>()), 1e-5);
+  EXPECT_LT(largest_difference(linf, want_linf), 1e-5);
+  EXPECT_LT(largest_difference(l2, want_l2), 1e-5);
 }
 
 BaseOptimizer base_optimizer(const std::string& name, const nlohmann::json& options, Device& device,
