@@ -56,19 +56,22 @@ struct Editable {
   }
   void save(const fs::path& path) const {
     std::vector<NamedTensor> entries;
-    for (const auto& [name, entry] : tensors) entries.push_back({name, entry.dtype, entry.shape, entry.bytes});
+    for (const auto& [name, entry] : tensors)
+      entries.push_back({name, entry.dtype, entry.shape, entry.bytes});
     save_safetensors(path, entries, metadata);
   }
 };
 
 class Checkpoint : public testing::Test {
  protected:
-  Checkpoint() : model_(device(), description(), 3), path_(directory_.path() / "model.safetensors") {
+  Checkpoint()
+      : model_(device(), description(), 3), path_(directory_.path() / "model.safetensors") {
     model_.batches_tracked = 17;
     save_checkpoint(path_, model_);
   }
 
-  Classifier load(const CheckpointOverrides& overrides = {}, const ModelDescription& fallback = {}) const {
+  Classifier load(const CheckpointOverrides& overrides = {},
+                  const ModelDescription& fallback = {}) const {
     return load_checkpoint(path_, device(), overrides, fallback);
   }
   // The error of loading the file after `edit`, which must cost no memory of the device.
@@ -78,7 +81,8 @@ class Checkpoint : public testing::Test {
     file.save(path_);
     const std::int64_t requests = device().pool().counters().requests;
     const std::string message = error_of([&] { load(); });
-    EXPECT_EQ(device().pool().counters().requests, requests) << "memory was taken for a model that is refused";
+    EXPECT_EQ(device().pool().counters().requests, requests)
+        << "memory was taken for a model that is refused";
     expect_part(path_.string(), message);
     return message;
   }
@@ -136,11 +140,15 @@ std::int64_t batches_tracked_after(const std::string& run) {
   TrainOptions options = small_run(run, directory.path());
   options.epochs = 2;
   train_small(options);  // 2 epochs of 4 steps
-  return SafetensorsFile::load(directory.path() / "last.safetensors").read_i64("bn.num_batches_tracked").at(0);
+  return SafetensorsFile::load(directory.path() / "last.safetensors")
+      .read_i64("bn.num_batches_tracked")
+      .at(0);
 }
 
 TEST(batches_tracked, is_a_forward_a_step_for_sgd) { EXPECT_EQ(batches_tracked_after("sgd"), 8); }
-TEST(batches_tracked, is_two_forwards_a_step_for_sam) { EXPECT_EQ(batches_tracked_after("sam-adam"), 16); }
+TEST(batches_tracked, is_two_forwards_a_step_for_sam) {
+  EXPECT_EQ(batches_tracked_after("sam-adam"), 16);
+}
 TEST(batches_tracked, counts_the_attacks_forwards_in_training_mode) {
   EXPECT_EQ(batches_tracked_after("pgd"), 8 * (2 + 1));
 }
@@ -169,14 +177,16 @@ TEST_F(Checkpoint, names_everything_that_is_wrong_in_one_error) {
 }
 
 TEST_F(Checkpoint, refuses_a_convolution_weight_in_another_order) {
-  const std::string message =
-      error_after([](Editable& file) { file.tensors.at("conv1.weight").shape = {2, 3, 9, 1}; });
+  const std::string message = error_after([](Editable& file) {
+    file.tensors.at("conv1.weight").shape = {2, 3, 9, 1};
+  });
   expect_part("conv1.weight has shape [2, 3, 9, 1], expected [2, 3, 3, 3]", message);
 }
 
 TEST_F(Checkpoint, without_batch_counters_is_taken) {
   Editable file(path_);
-  std::erase_if(file.tensors, [](const auto& entry) { return entry.first.ends_with("num_batches_tracked"); });
+  std::erase_if(file.tensors,
+                [](const auto& entry) { return entry.first.ends_with("num_batches_tracked"); });
   file.save(path_);
 
   EXPECT_EQ(load().batches_tracked, 0);
@@ -262,10 +272,13 @@ TEST_F(Checkpoint, is_overruled_by_the_user) {
 
 TEST_F(Checkpoint, with_garbage_metadata_is_refused) {
   const std::string expected = "is not the JSON object Saddle writes";
-  expect_part(expected, error_after([](Editable& file) { file.metadata["saddle"] = "]{ garbage"; }));
+  expect_part(expected,
+              error_after([](Editable& file) { file.metadata["saddle"] = "]{ garbage"; }));
   expect_part(expected, error_after([](Editable& file) { file.metadata["saddle"] = "[1, 2]"; }));
   expect_part(expected, error_after([](Editable& file) { file.metadata["saddle"] = "{}"; }));
-  expect_part(expected, error_after([](Editable& file) { file.metadata["saddle"] = std::string(100'000, '['); }));
+  expect_part(expected, error_after([](Editable& file) {
+                file.metadata["saddle"] = std::string(100'000, '[');
+              }));
 }
 
 TEST_F(Checkpoint, with_a_description_of_the_wrong_types_is_refused) {
@@ -295,14 +308,19 @@ TEST_F(Checkpoint, with_hostile_sizes_is_refused_before_memory_is_taken) {
       file.describe(key, value);
     });
   };
-  expect_part("width 1000000000 is outside 1 to 1024", error_with("options", {{"width", 1'000'000'000}}));
+  expect_part("width 1000000000 is outside 1 to 1024",
+              error_with("options", {{"width", 1'000'000'000}}));
   expect_part("width -1 is outside", error_with("options", {{"width", -1}}));
   expect_part("1000000000000 classes", error_with("classes", 1'000'000'000'000));
-  expect_part("9223372036854775807 classes", error_with("classes", std::numeric_limits<std::int64_t>::max()));
+  expect_part("9223372036854775807 classes",
+              error_with("classes", std::numeric_limits<std::int64_t>::max()));
   expect_part("0 classes", error_with("classes", 0));
-  expect_part("linear.weight has shape [5, 16], expected [1000000, 16]", error_with("classes", 1'000'000));
-  expect_part("1000000000000 classes, channels or pixels", error_with("input_shape", {3, 1'000'000'000'000, 8}));
-  expect_part("1000000000000 classes, channels or pixels", error_with("input_shape", {1'000'000'000'000, 8, 8}));
+  expect_part("linear.weight has shape [5, 16], expected [1000000, 16]",
+              error_with("classes", 1'000'000));
+  expect_part("1000000000000 classes, channels or pixels",
+              error_with("input_shape", {3, 1'000'000'000'000, 8}));
+  expect_part("1000000000000 classes, channels or pixels",
+              error_with("input_shape", {1'000'000'000'000, 8, 8}));
   expect_part("-3 classes, channels or pixels", error_with("input_shape", {-3, 8, 8}));
   expect_part("conv1.weight has shape [2, 3, 3, 3], expected [2, 1000000, 3, 3]",
               error_with("input_shape", {1'000'000, 8, 8}));

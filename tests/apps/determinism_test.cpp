@@ -106,7 +106,8 @@ TEST(threads, do_not_change_the_elementwise_kernels) {
 }
 
 TEST(threads, do_not_change_the_sums) {
-  const Tensor x = random({kCount}, 1), rows = random({kRows, kColumns}, 2), bias = random({kColumns}, 3);
+  const Tensor x = random({kCount}, 1), rows = random({kRows, kColumns}, 2),
+               bias = random({kColumns}, 3);
 
   expect_same_bits_for_any_thread_count([&] {
     const Tensor total(device(), {1}), norms(device(), {kRows}), columns(device(), {kColumns}),
@@ -149,14 +150,15 @@ TEST(threads, do_not_change_batch_norm_in_evaluation) {
 }
 
 TEST(threads, do_not_change_pooling_and_normalisation) {
-  const Tensor images = random({17, 23, 23, 3}, 1), mean = random({3}, 2), inverse = random({3}, 3, 1.f, 4.f);
+  const Tensor images = random({17, 23, 23, 3}, 1), mean = random({3}, 2),
+               inverse = random({3}, 3, 1.f, 4.f);
 
   expect_same_bits_for_any_thread_count([&] {
     Tape tape;
     const Var x = tape.input(images, Gradient::wanted);
     const Var y = normalise(tape, x, mean, inverse);
-    const CrossEntropy loss =
-        cross_entropy(tape, global_average_pool(tape, relu(tape, y)), labels(17, 3), LossReduction::sum);
+    const CrossEntropy loss = cross_entropy(tape, global_average_pool(tape, relu(tape, y)),
+                                            labels(17, 3), LossReduction::sum);
     tape.backward(loss.loss);
     return std::vector<Tensor>{y.value(), loss.loss.value(), x.gradient()};
   });
@@ -169,9 +171,11 @@ TEST(threads, do_not_change_the_loss) {
   expect_same_bits_for_any_thread_count([&] {
     Tape tape;
     const Var logits = tape.input(z, Gradient::wanted);
-    const CrossEntropy loss = cross_entropy(tape, logits, labels(kExamples, 5), LossReduction::mean);
+    const CrossEntropy loss =
+        cross_entropy(tape, logits, labels(kExamples, 5), LossReduction::mean);
     tape.backward(loss.loss);
-    return std::vector<Tensor>{loss.loss.value(), loss.losses, loss.correct, logits.gradient(), predict(z)};
+    return std::vector<Tensor>{loss.loss.value(), loss.losses, loss.correct, logits.gradient(),
+                               predict(z)};
   });
 }
 
@@ -199,20 +203,35 @@ TEST(threads, do_not_change_the_optimisers) {
 TEST(threads, do_not_change_the_steps_of_pgd) {
   constexpr std::int64_t kExamples = 31, kPixels = 12 * 12 * 3;
   const Shape shape{kExamples, 12, 12, 3};
-  const Tensor x = random(shape, 1, 0.f, 1.f), g = random(shape, 2), indices = labels(kExamples, 1000);
+  const Tensor x = random(shape, 1, 0.f, 1.f), g = random(shape, 2),
+               indices = labels(kExamples, 1000);
 
   expect_same_bits_for_any_thread_count([&] {
-    const Tensor delta(device(), shape), x_hat(device(), shape), delta2(device(), shape), x_hat2(device(), shape);
+    const Tensor delta(device(), shape), x_hat(device(), shape), delta2(device(), shape),
+        x_hat2(device(), shape);
     launch(device(),
-           PgdStartLinf{indices.array<std::int32_t>(), x.array(), delta.array(), x_hat.array(),
-                        {1, Purpose::attack_start, 0}, 0.1f, kPixels},
+           PgdStartLinf{indices.array<std::int32_t>(),
+                        x.array(),
+                        delta.array(),
+                        x_hat.array(),
+                        {1, Purpose::attack_start, 0},
+                        0.1f,
+                        kPixels},
            kExamples, kPixels);
-    launch(device(), PgdStepLinf{delta.array(), g.array(), x.array(), x_hat.array(), 0.03f, 0.1f}, x.count());
+    launch(device(), PgdStepLinf{delta.array(), g.array(), x.array(), x_hat.array(), 0.03f, 0.1f},
+           x.count());
     launch(device(),
-           PgdStartL2{indices.array<std::int32_t>(), x.array(), delta2.array(), x_hat2.array(),
-                      {1, Purpose::attack_start, 0}, {1, Purpose::attack_radius, 0}, 0.5f, kPixels},
+           PgdStartL2{indices.array<std::int32_t>(),
+                      x.array(),
+                      delta2.array(),
+                      x_hat2.array(),
+                      {1, Purpose::attack_start, 0},
+                      {1, Purpose::attack_radius, 0},
+                      0.5f,
+                      kPixels},
            kExamples);
-    launch(device(), PgdStepL2{delta2.array(), g.array(), x.array(), x_hat2.array(), kPixels, 0.2f, 0.5f},
+    launch(device(),
+           PgdStepL2{delta2.array(), g.array(), x.array(), x_hat2.array(), kPixels, 0.2f, 0.5f},
            kExamples);
     return std::vector<Tensor>{delta, x_hat, delta2, x_hat2};
   });
@@ -246,9 +265,9 @@ std::vector<float> in_batches(const std::vector<std::int32_t>& order, std::size_
   std::vector<float> all;
   for (std::size_t first = 0; first < order.size(); first += batch_size) {
     const std::size_t last = std::min(order.size(), first + batch_size);
-    const std::vector<float> part =
-        of({order.begin() + static_cast<std::ptrdiff_t>(first), order.begin() + static_cast<std::ptrdiff_t>(last)})
-            .to_host<float>();
+    const std::vector<float> part = of({order.begin() + static_cast<std::ptrdiff_t>(first),
+                                        order.begin() + static_cast<std::ptrdiff_t>(last)})
+                                        .to_host<float>();
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -266,7 +285,9 @@ TEST(batches, augmentation_of_an_image_does_not_depend_on_its_batch) {
   EXPECT_EQ(in_batches(order, 7, augmented), whole);
   EXPECT_EQ(in_batches(order, 32, augmented), whole);
 
-  EXPECT_NE(whole, in_batches(order, 60, [&](const auto& indices) { return data.batch(indices, {}, 5, 1).images; }));
+  EXPECT_NE(whole, in_batches(order, 60, [&](const auto& indices) {
+              return data.batch(indices, {}, 5, 1).images;
+            }));
 }
 
 struct Attacked {
@@ -289,23 +310,30 @@ void expect_start_independent_of_batch(Norm norm) {
   const Attacked a = attacked();
   const std::vector<std::int32_t> order = epoch_order(33, 1, 0);
   const auto start = [&](const std::vector<std::int32_t>& indices) {
-    return pgd(a.model.evaluation(), a.data.batch(indices, {}, 0, 0), {norm, 0.25f, 0.1f, 0, Start::random}, 9, 2);
+    return pgd(a.model.evaluation(), a.data.batch(indices, {}, 0, 0),
+               {norm, 0.25f, 0.1f, 0, Start::random}, 9, 2);
   };
 
   const std::vector<float> whole = in_batches(order, 33, start);
 
   EXPECT_EQ(in_batches(order, 1, start), whole);
   EXPECT_EQ(in_batches(order, 7, start), whole);
-  EXPECT_NE(whole, in_batches(order, 33, [&](const auto& i) { return a.data.batch(i, {}, 0, 0).images; }));
+  EXPECT_NE(whole,
+            in_batches(order, 33, [&](const auto& i) { return a.data.batch(i, {}, 0, 0).images; }));
 }
 
-TEST(batches, random_start_in_linf_does_not_depend_on_the_batch) { expect_start_independent_of_batch(Norm::linf); }
-TEST(batches, random_start_in_l2_does_not_depend_on_the_batch) { expect_start_independent_of_batch(Norm::l2); }
+TEST(batches, random_start_in_linf_does_not_depend_on_the_batch) {
+  expect_start_independent_of_batch(Norm::linf);
+}
+TEST(batches, random_start_in_l2_does_not_depend_on_the_batch) {
+  expect_start_independent_of_batch(Norm::l2);
+}
 
 // Perturbations of two examples whose images are alike.
 std::pair<std::vector<float>, std::vector<float>> starts_of_equal_images(Norm norm) {
   Dataset grey = quadrants(2, 1);
-  std::fill(grey.pixels.begin(), grey.pixels.end(), 128);  // far enough from 0 and 1 for no start to be clipped
+  std::fill(grey.pixels.begin(), grey.pixels.end(),
+            128);  // far enough from 0 and 1 for no start to be clipped
   const DeviceDataset data(device(), grey);
   const LogitsFunction unused;
   const PgdOptions options{norm, 0.25f, 0.1f, 0, Start::random};
@@ -356,7 +384,8 @@ void expect_attack_independent_of_batch(const PgdOptions& options) {
       moved += std::abs(parts.images[i] - whole.images[i]) > 1e-6f ? 1 : 0;
     }
     EXPECT_LE(moved, whole.images.size() / 100);
-    for (std::size_t i = 0; i < whole.losses.size(); ++i) EXPECT_NEAR(parts.losses[i], whole.losses[i], 1e-3);
+    for (std::size_t i = 0; i < whole.losses.size(); ++i)
+      EXPECT_NEAR(parts.losses[i], whole.losses[i], 1e-3);
   }
 }
 

@@ -39,8 +39,8 @@ void expect_steady_training(Device& device, Classifier model, const std::string&
 
   expect_no_new_memory(device.pool(), [&](std::uint32_t number) {
     const auto first = static_cast<std::int32_t>(number * 8);
-    const AttackBatch batch =
-        data.batch({first, first + 1, first + 2, first + 3, first + 4}, augmentation_of(options), 1, number);
+    const AttackBatch batch = data.batch({first, first + 1, first + 2, first + 3, first + 4},
+                                         augmentation_of(options), 1, number);
     training_step(model, minimiser, batch, step_options_of(options), 0.1, 1, number).loss.item();
   });
 }
@@ -56,12 +56,17 @@ TEST_P(SteadyState, is_reached_by_adversarial_training) {
 void expect_steady_attack(Device& device, const Classifier& model, Norm norm) {
   const DeviceDataset data(device, training_data());
   expect_no_new_memory(device.pool(), [&](std::uint32_t number) {
-    pgd(model.evaluation(), data.batch(number, 5), {norm, 0.1f, 0.03f, 3, Start::random}, 1, number);
+    pgd(model.evaluation(), data.batch(number, 5), {norm, 0.1f, 0.03f, 3, Start::random}, 1,
+        number);
   });
 }
 
-TEST_P(SteadyState, is_reached_by_pgd_in_linf) { expect_steady_attack(device(), model(device()), Norm::linf); }
-TEST_P(SteadyState, is_reached_by_pgd_in_l2) { expect_steady_attack(device(), model(device()), Norm::l2); }
+TEST_P(SteadyState, is_reached_by_pgd_in_linf) {
+  expect_steady_attack(device(), model(device()), Norm::linf);
+}
+TEST_P(SteadyState, is_reached_by_pgd_in_l2) {
+  expect_steady_attack(device(), model(device()), Norm::l2);
+}
 
 INSTANTIATE_TEST_SUITE_P(Devices, SteadyState, testing::Values("cpu", "emulated"),
                          [](const auto& info) { return info.param; });

@@ -104,7 +104,8 @@ TEST(train_options, keep_momentum_below_one) {
 }
 
 TEST(train_options, cannot_both_resume_and_overwrite) {
-  expect_usage_error("--resume and --overwrite", [](TrainOptions& o) { o.resume = o.overwrite = true; });
+  expect_usage_error("--resume and --overwrite",
+                     [](TrainOptions& o) { o.resume = o.overwrite = true; });
 }
 
 TEST(train_options, take_the_attacks_settings_only_with_the_attack) {
@@ -113,10 +114,14 @@ TEST(train_options, take_the_attacks_settings_only_with_the_attack) {
 }
 
 TEST(train_options, refuse_an_attack_that_cannot_be) {
-  expect_usage_error("--at-eps", [](TrainOptions& o) { o.at_eps = 8; }, adversarial());
-  expect_usage_error("--at-eps", [](TrainOptions& o) { o.at_eps = -0.1; }, adversarial("l2"));
-  expect_usage_error("--at-alpha", [](TrainOptions& o) { o.at_alpha = -0.1; }, adversarial());
-  expect_usage_error("--at-steps", [](TrainOptions& o) { o.at_steps = 0; }, adversarial());
+  expect_usage_error(
+      "--at-eps", [](TrainOptions& o) { o.at_eps = 8; }, adversarial());
+  expect_usage_error(
+      "--at-eps", [](TrainOptions& o) { o.at_eps = -0.1; }, adversarial("l2"));
+  expect_usage_error(
+      "--at-alpha", [](TrainOptions& o) { o.at_alpha = -0.1; }, adversarial());
+  expect_usage_error(
+      "--at-steps", [](TrainOptions& o) { o.at_steps = 0; }, adversarial());
 }
 
 TEST(train_options, know_nesterovs_momentum_for_sgd_alone) {

@@ -30,7 +30,8 @@ class ChildTraining {
     std::string words[] = {"test_train", "--train", name, output.string(), mode};
     char* arguments[] = {words[0].data(), words[1].data(), words[2].data(),
                          words[3].data(), words[4].data(), nullptr};
-    const int error = posix_spawn(&process_, "/proc/self/exe", nullptr, nullptr, arguments, environ);
+    const int error =
+        posix_spawn(&process_, "/proc/self/exe", nullptr, nullptr, arguments, environ);
     require(error == 0, "tests: posix_spawn failed with ", error);
   }
   ~ChildTraining() { kill(); }
@@ -113,14 +114,15 @@ void expect_resumed_equals_uninterrupted(const std::string& name, const Names& k
   std::mt19937 random(7);
   for (int i = 0; i < 6; ++i) {
     ChildTraining child(name, killed, "resume");
-    std::this_thread::sleep_for(Seconds(seconds * std::uniform_real_distribution(0.1, 0.9)(random)));
+    std::this_thread::sleep_for(
+        Seconds(seconds * std::uniform_real_distribution(0.1, 0.9)(random)));
     child.kill();
   }
   ASSERT_EQ(ChildTraining(name, killed, "resume").wait(), 0);
 
   expect_equal_runs(killed, whole);
-  EXPECT_EQ(names_in(killed), (Names{"best.safetensors", "config.json", "last.safetensors", "metrics.jsonl",
-                                     "state.safetensors"}));
+  EXPECT_EQ(names_in(killed), (Names{"best.safetensors", "config.json", "last.safetensors",
+                                     "metrics.jsonl", "state.safetensors"}));
   EXPECT_EQ(timeless_metrics(killed).size(), 6u);
 }
 
@@ -224,10 +226,12 @@ TEST(resume, of_a_damaged_state_says_what_to_do) {
   TrainOptions options = small_run("sgd", directory.path());
   options.epochs = 1;
   train_small(options);
-  save_safetensors(directory.path() / "state.safetensors", {}, {{"position", "{\"epochs_done\": 1}"}});
+  save_safetensors(directory.path() / "state.safetensors", {},
+                   {{"position", "{\"epochs_done\": 1}"}});
 
   options.resume = true;
-  expect_error("is not a training state. Start over with --overwrite", [&] { train_small(options); });
+  expect_error("is not a training state. Start over with --overwrite",
+               [&] { train_small(options); });
 }
 
 TEST(resume, goes_on_with_a_run_that_began_from_other_weights) {

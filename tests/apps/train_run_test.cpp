@@ -30,9 +30,11 @@ TEST(training, keeps_the_epoch_with_the_best_test_accuracy) {
   const TrainResult result = train_small(small_run("sgd", directory.path()));
 
   double best = 0;
-  for (const auto& epoch : timeless_metrics(directory.path())) best = std::max(best, double{epoch.at("test_accuracy")});
+  for (const auto& epoch : timeless_metrics(directory.path()))
+    best = std::max(best, double{epoch.at("test_accuracy")});
   EXPECT_EQ(result.best_accuracy, best);
-  const Classifier model = load_checkpoint(directory.path() / "best.safetensors", cpu_device(), {}, {});
+  const Classifier model =
+      load_checkpoint(directory.path() / "best.safetensors", cpu_device(), {}, {});
   const DeviceDataset data(cpu_device(), test_data());
   EXPECT_EQ(evaluate(model.evaluation(), data, 33).accuracy, best);
 }
@@ -59,7 +61,9 @@ TEST(training, with_sam_of_radius_zero_is_its_base_optimiser) {
 
   auto sgd = tensors_of(directory.path() / "sgd/last.safetensors");
   auto sam = tensors_of(directory.path() / "sam/last.safetensors");
-  const auto is_counter = [](const auto& entry) { return entry.first.ends_with("num_batches_tracked"); };
+  const auto is_counter = [](const auto& entry) {
+    return entry.first.ends_with("num_batches_tracked");
+  };
   EXPECT_EQ(std::erase_if(sgd, is_counter), 9u);
   std::erase_if(sam, is_counter);  // counts both of SAM's forwards
   EXPECT_TRUE(sgd == sam);
@@ -117,12 +121,14 @@ TEST(divergence, keeps_the_epochs_before) {
   for (float& value : momentum) value = 3e38f;
   std::vector<NamedTensor> tensors;
   for (const auto& [name, tensor] : state.tensors()) {
-    const Bytes bytes = name == "optimizer.momentum" ? std::as_bytes(std::span(momentum)) : tensor.bytes;
+    const Bytes bytes =
+        name == "optimizer.momentum" ? std::as_bytes(std::span(momentum)) : tensor.bytes;
     tensors.push_back({name, tensor.dtype, tensor.shape, bytes});
   }
   position["epochs_done"] = 1;
   position["metrics"].erase(1);
-  save_safetensors(directory.path() / "state.safetensors", tensors, {{"position", position.dump()}});
+  save_safetensors(directory.path() / "state.safetensors", tensors,
+                   {{"position", position.dump()}});
   const std::string before = contents(directory.path() / "state.safetensors");
   options.resume = true;
   const std::string message = error_of([&] { train_small(options); });

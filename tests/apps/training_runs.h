@@ -25,8 +25,10 @@ inline Dataset quadrants(std::int64_t size, std::uint64_t seed) {
     for (std::int64_t pixel = 0; pixel < kSide * kSide; ++pixel) {
       const std::int64_t y = pixel / kSide, x = pixel % kSide;
       const bool bright = (y >= kSide / 2) * 2 + (x >= kSide / 2) == label;
-      const Random4 bits = noise.bits(static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(pixel));
-      data.pixels.push_back(static_cast<std::uint8_t>(uniform_below(bits.v[0], 140) + (bright ? 100 : 0)));
+      const Random4 bits =
+          noise.bits(static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(pixel));
+      data.pixels.push_back(
+          static_cast<std::uint8_t>(uniform_below(bits.v[0], 140) + (bright ? 100 : 0)));
     }
   }
   return data;
