@@ -95,8 +95,7 @@ void gather_inputs(const Tiling& tiling, const float* x, std::int64_t channels, 
 }
 
 // G g: the 1-D transform of three weights.
-template <class T>
-void transform_weights(const T g[3], T u[4]) {
+void transform_weights(const Vec g[3], Vec u[4]) {
   u[0] = g[0];
   u[1] = 0.5f * (g[0] + g[1] + g[2]);
   u[2] = 0.5f * (g[0] - g[1] + g[2]);
@@ -105,31 +104,38 @@ void transform_weights(const T g[3], T u[4]) {
 
 enum class Use { forward, backward_data };
 
-// The transformed weights in the order the products read them, u[point][out / panel][in][panel], for the
-// convolution itself or for its transpose (roles of in and out exchanged, kernel turned by 180 degrees).
-// `w` is [weight_out, 3, 3, weight_in].
+// One tap of kLanes output channels, from channel `out` on, for the convolution itself or for its transpose, where
+// in and out change roles and the kernel is turned by 180 degrees. `w` is [weight_out, 3, 3, weight_in].
+Vec weight_tap(const float* w, Use use, std::int64_t weight_in, std::int64_t in, std::int64_t out, int r,
+               int s) {
+  if (use == Use::backward_data) return load(w + ((in * 3 + 2 - r) * 3 + 2 - s) * weight_in + out);
+  Vec tap;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    tap[lane] = w[(((out + lane) * 3 + r) * 3 + s) * weight_in + in];
+  }
+  return tap;
+}
+
+// The transformed weights in the order the products read them, u[point][out / panel][in][panel].
 void prepare_weights(const Convolution& shape, const float* w, Use use, std::int64_t panel, float* u) {
   const std::int64_t weight_in = shape.in_channels;
   const std::int64_t in = use == Use::forward ? shape.in_channels : shape.out_channels;
   const std::int64_t out = use == Use::forward ? shape.out_channels : shape.in_channels;
 #pragma omp parallel for schedule(static) if (in * out > 1024)
-  for (std::int64_t o = 0; o < out; ++o) {
+  for (std::int64_t o = 0; o < out; o += kLanes) {
     for (std::int64_t i = 0; i < in; ++i) {
-      float rows[4][3];
+      Vec rows[4][3];
       for (int s = 0; s < 3; ++s) {
-        float g[3], column[4];
-        for (int r = 0; r < 3; ++r) {
-          g[r] = use == Use::forward ? w[((o * 3 + r) * 3 + s) * weight_in + i]
-                                     : w[((i * 3 + 2 - r) * 3 + 2 - s) * weight_in + o];
-        }
+        Vec g[3], column[4];
+        for (int r = 0; r < 3; ++r) g[r] = weight_tap(w, use, weight_in, i, o, r, s);
         transform_weights(g, column);
         for (int r = 0; r < 4; ++r) rows[r][s] = column[r];
       }
       float* to = u + (o / panel * in + i) * panel + o % panel;
       for (int r = 0; r < 4; ++r) {
-        float out_row[4];
-        transform_weights(rows[r], out_row);
-        for (int s = 0; s < 4; ++s) to[(4 * r + s) * in * out] = out_row[s];
+        Vec row[4];
+        transform_weights(rows[r], row);
+        for (int s = 0; s < 4; ++s) store(to + (4 * r + s) * in * out, row[s]);
       }
     }
   }
@@ -193,30 +199,42 @@ void scatter_outputs(const Tiling& tiling, const float* m, std::int64_t panel, s
 // 16 output channels at a time where they divide evenly, else 8.
 std::int64_t panel_of(std::int64_t channels) { return channels % (2 * kLanes) == 0 ? 2 * kLanes : kLanes; }
 
+// Into how many groups the output channels are split where there are too few blocks of tiles to keep the threads
+// evenly busy. Each group gathers its inputs anew, which costs little; no sum is split, so bits do not change.
+std::int64_t channel_groups(const Tiling& tiling, std::int64_t panels) {
+  constexpr std::int64_t kItemsPerThread = 16, kMostGroups = 4;
+  const std::int64_t wanted = ceil_divide(kItemsPerThread * threads(), tiling.blocks());
+  return std::min({wanted, kMostGroups, panels});
+}
+
 // y [.., out] = conv(x [.., in]) (+ residual) with prepared weights.
 void convolve(const Tiling& tiling, const float* x, std::int64_t in, const float* u, std::int64_t out,
               const float* residual, float* y) {
-  const std::int64_t panel = panel_of(out);
+  const std::int64_t panel = panel_of(out), panels = out / panel;
+  const std::int64_t groups = channel_groups(tiling, panels);
   const std::vector<float> zeros(static_cast<std::size_t>(in), 0.f);
 #pragma omp parallel
   {
     std::vector<float> v(static_cast<std::size_t>(kPoints * kTiles * in));
     std::vector<float> m(static_cast<std::size_t>(kPoints * kTiles * panel));
-#pragma omp for schedule(static)
-    for (std::int64_t block = 0; block < tiling.blocks(); ++block) {
-      gather_inputs(tiling, x, in, block, zeros.data(), v.data());
-      for (std::int64_t first = 0; first < out; first += panel) {
-        for (int point = 0; point < kPoints; ++point) {
-          const float* weights = u + point * in * out + first * in;
-          const float* inputs = v.data() + point * kTiles * in;
-          float* products = m.data() + point * kTiles * panel;
-          if (panel == kLanes) {
-            multiply<12, 1>(inputs, weights, in, products);
-          } else {
-            multiply<6, 2>(inputs, weights, in, products);
+#pragma omp for schedule(static) collapse(2)
+    for (std::int64_t group = 0; group < groups; ++group) {
+      for (std::int64_t block = 0; block < tiling.blocks(); ++block) {
+        gather_inputs(tiling, x, in, block, zeros.data(), v.data());
+        for (std::int64_t p = panels * group / groups; p < panels * (group + 1) / groups; ++p) {
+          const std::int64_t first = p * panel;
+          for (int point = 0; point < kPoints; ++point) {
+            const float* weights = u + point * in * out + first * in;
+            const float* inputs = v.data() + point * kTiles * in;
+            float* products = m.data() + point * kTiles * panel;
+            if (panel == kLanes) {
+              multiply<12, 1>(inputs, weights, in, products);
+            } else {
+              multiply<6, 2>(inputs, weights, in, products);
+            }
           }
+          scatter_outputs(tiling, m.data(), panel, block, first, out, residual, y);
         }
-        scatter_outputs(tiling, m.data(), panel, block, first, out, residual, y);
       }
     }
   }
