@@ -35,8 +35,8 @@ PGD_STEPS = 10
 PGD_EPS = 8 / 255
 PGD_ALPHA = 2 / 255
 RHO = 0.1
-WARM_UP_STEPS = 2
-FEWEST_STEPS = 3
+WARM_UP_STEPS = 1
+FEWEST_STEPS = 2
 MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 MODES = ("sgd", "sam", "at", "pgd")
 

@@ -28,7 +28,7 @@ constexpr float kPerturbationScale = 0.5f * 255 / kRadii[kShownRadius];  // fill
 struct DemoOptions {
   CommonOptions common;
   DatasetOptions dataset;
-  std::int64_t width = 8, epochs = 8, at_steps = 3;
+  std::int64_t width = 8, epochs = 8, at_steps = 2;
   double rho = 0.1;
   std::string output = "runs/demo";
   bool overwrite = false;
@@ -238,8 +238,8 @@ void demo(const DemoOptions& options) {
 
 int main(int argc, char** argv) {
   saddle::DemoOptions options;
-  options.dataset.train_limit = 20000;
-  options.dataset.test_limit = 2000;
+  options.dataset.train_limit = 15000;
+  options.dataset.test_limit = 1000;
   return saddle::run_program(
       "saddle-demo", "Trains with SGD, SAM and adversarially on Fashion-MNIST and compares their robustness.",
       argc, argv,
