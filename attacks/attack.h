@@ -1,8 +1,8 @@
 // What every attack sees: a function from pixels to logits, and the examples to attack.
 //
-// Pixels are f32 in [0, 1], NHWC; normalisation is part of the function. An attack never touches weights or
-// batch-norm statistics, and what it does to one example depends on (seed, example) alone: not on batch size,
-// order, or who else is in the batch.
+// Pixels are f32 in [0, 1], NHWC; normalisation is part of the function. An attack never touches
+// weights or batch-norm statistics, and what it does to one example depends on (seed, example)
+// alone: not on batch size, order, or who else is in the batch.
 #pragma once
 
 #include <cstdint>

@@ -14,19 +14,26 @@ Iterate draw_start(const AttackBatch& batch, const PgdOptions& options, std::uin
                    std::uint32_t attack) {
   Device& device = batch.images.device();
   const Shape& shape = batch.images.shape();
-  const std::int64_t examples = shape[0], columns = batch.images.count() / std::max<std::int64_t>(examples, 1);
+  const std::int64_t examples = shape[0],
+                     columns = batch.images.count() / std::max<std::int64_t>(examples, 1);
   const Iterate iterate{Tensor(device, shape), Tensor(device, shape)};
   const Stream stream{seed, Purpose::attack_start, attack};
   if (options.norm == Norm::linf) {
     launch(device,
-           PgdStartLinf{batch.indices.array<std::int32_t>(), batch.images.array(), iterate.delta.array(),
-                        iterate.adversarial.array(), stream, options.eps, columns},
+           PgdStartLinf{batch.indices.array<std::int32_t>(), batch.images.array(),
+                        iterate.delta.array(), iterate.adversarial.array(), stream, options.eps,
+                        columns},
            examples, columns);
   } else {
     launch(device,
-           PgdStartL2{batch.indices.array<std::int32_t>(), batch.images.array(), iterate.delta.array(),
-                      iterate.adversarial.array(), stream, {seed, Purpose::attack_radius, attack},
-                      options.eps, columns},
+           PgdStartL2{batch.indices.array<std::int32_t>(),
+                      batch.images.array(),
+                      iterate.delta.array(),
+                      iterate.adversarial.array(),
+                      stream,
+                      {seed, Purpose::attack_radius, attack},
+                      options.eps,
+                      columns},
            examples);
   }
   return iterate;
@@ -40,7 +47,8 @@ Iterate start_from(const AttackBatch& batch, const Tensor& delta) {
   return iterate;
 }
 
-void ascend(const AttackBatch& batch, const PgdOptions& options, const Tensor& g, const Iterate& iterate) {
+void ascend(const AttackBatch& batch, const PgdOptions& options, const Tensor& g,
+            const Iterate& iterate) {
   Device& device = batch.images.device();
   const std::int64_t examples = batch.images.shape()[0];
   if (options.norm == Norm::linf) {
@@ -94,7 +102,8 @@ Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOpti
   } else if (options.start == Start::random) {
     iterate = draw_start(batch, options, seed, attack);
   } else {
-    iterate = {Tensor::filled(batch.images.device(), batch.images.shape(), 0.f), batch.images.clone()};
+    iterate = {Tensor::filled(batch.images.device(), batch.images.shape(), 0.f),
+               batch.images.clone()};
   }
   for (int step = 0; step < options.steps; ++step) {
     ascend(batch, options, input_gradient(logits, iterate.adversarial, batch.labels), iterate);

@@ -1,10 +1,11 @@
 // FGSM and PGD: gradient ascent on the loss with respect to the pixels, within a ball.
 //
 //   repeat `steps` times   delta <- Project(delta + alpha step(dL/ddelta))
-// where step is the sign (l-inf) or the normalised gradient (l2) and Project keeps ||delta|| <= eps and
-// x + delta in [0, 1]. The last iterate is the answer. Loss: the sum of the examples' cross-entropies.
-// Sources: Goodfellow et al. 2015 (FGSM), Madry et al. 2018 (PGD); parameters of the paper's tables: eps 1/255,
-// alpha eps/4 (l-inf) and eps 32/255, alpha eps/8 (l2), 10 steps, random start.
+// where step is the sign (l-inf) or the normalised gradient (l2) and Project keeps ||delta|| <= eps
+// and x + delta in [0, 1]. The last iterate is the answer. Loss: the sum of the examples'
+// cross-entropies. Sources: Goodfellow et al. 2015 (FGSM), Madry et al. 2018 (PGD); parameters of
+// the paper's tables: eps 1/255, alpha eps/4 (l-inf) and eps 32/255, alpha eps/8 (l2), 10 steps,
+// random start.
 #pragma once
 
 #include "attacks/attack.h"
@@ -16,10 +17,10 @@ enum class Start { zero, random };
 
 struct PgdOptions {
   Norm norm = Norm::linf;
-  float eps = 1.f / 255;         // radius, pixel range [0, 1]
-  float alpha = 0.25f / 255;     // step size
+  float eps = 1.f / 255;      // radius, pixel range [0, 1]
+  float alpha = 0.25f / 255;  // step size
   int steps = 10;
-  Start start = Start::random;   // l-inf: uniform in the cube; l2: uniform direction, uniform radius
+  Start start = Start::random;  // l-inf: uniform in the cube; l2: uniform direction, uniform radius
 };
 
 // FGSM is one step of alpha = eps from the image itself.
@@ -28,9 +29,9 @@ PgdOptions fgsm(float eps);
 // Throws Error where eps, alpha or steps are negative or not finite, or eps is over 1 (l-inf).
 void check(const PgdOptions& options);
 
-// The adversarial images, [N, H, W, C], in [0, 1] and within eps of batch.images. `attack` numbers the
-// random starts apart (restarts, training steps); `counts` is added to. `start`, where given, is the starting
-// delta instead of a drawn one.
+// The adversarial images, [N, H, W, C], in [0, 1] and within eps of batch.images. `attack` numbers
+// the random starts apart (restarts, training steps); `counts` is added to. `start`, where given,
+// is the starting delta instead of a drawn one.
 Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
            std::uint64_t seed, std::uint32_t attack, PassCounts* counts = nullptr,
            const Tensor* start = nullptr);

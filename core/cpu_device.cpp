@@ -37,16 +37,22 @@ class HostDevice final : public Device {
   const LaunchTable& launch_table() const override { return table_; }
   Pool& pool() override { return pool_; }
 
-  void copy_from_host(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
-  void copy_to_host(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
-  void copy_within(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
+  void copy_from_host(void* to, const void* from, std::size_t bytes) override {
+    copy(to, from, bytes);
+  }
+  void copy_to_host(void* to, const void* from, std::size_t bytes) override {
+    copy(to, from, bytes);
+  }
+  void copy_within(void* to, const void* from, std::size_t bytes) override {
+    copy(to, from, bytes);
+  }
   void synchronise() override {}
 
   void gemm(const Gemm& shape, const float* a, const float* b, float* c) override {
     onednn::gemm(shape, a, b, c);
   }
-  // Our own convolutions where they apply, else oneDNN: the choice is a function of the shape, so bits do not change from
-  // run to run.
+  // Our own convolutions where they apply, else oneDNN: the choice is a function of the shape, so
+  // bits do not change from run to run.
   void convolution_forward(const Convolution& shape, const float* x, const float* w,
                            const float* residual, float* y) override {
     if (winograd::applies(shape)) {
@@ -86,7 +92,8 @@ class HostDevice final : public Device {
 
 }  // namespace
 
-// Never destroyed: a tensor in a static of someone else's may be given back after our statics are gone.
+// Never destroyed: a tensor in a static of someone else's may be given back after our statics are
+// gone.
 Device& cpu_device() {
   static Device& device = *new HostDevice("cpu", cpu_launch_table(AllKernels{}));
   return device;

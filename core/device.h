@@ -17,7 +17,8 @@ namespace saddle {
 
 class Tensor;
 
-// A 2-D convolution without dilation, groups or bias. Images NHWC, weights [out, kernel, kernel, in].
+// A 2-D convolution without dilation, groups or bias. Images NHWC, weights [out, kernel, kernel,
+// in].
 struct Convolution {
   std::int64_t batch, height, width, in_channels, out_channels, kernel, stride, padding;
 
@@ -32,8 +33,8 @@ struct Gemm {
   bool transpose_a, transpose_b;
 };
 
-// How a device runs each kernel: entry AllKernels::index<K>() runs K over rows x columns indices, or
-// over `rows` blocks.
+// How a device runs each kernel: entry AllKernels::index<K>() runs K over rows x columns indices,
+// or over `rows` blocks.
 using Launcher = void (*)(const void* kernel, std::int64_t rows, std::int64_t columns);
 using LaunchTable = std::array<Launcher, AllKernels::size>;
 
@@ -57,8 +58,8 @@ class Device {
                                    const float* residual, float* y) = 0;
   virtual void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
                                          float* dx) = 0;
-  virtual void convolution_backward_weights(const Convolution& shape, const float* x, const float* dy,
-                                            float* dw) = 0;
+  virtual void convolution_backward_weights(const Convolution& shape, const float* x,
+                                            const float* dy, float* dw) = 0;
 };
 
 // Runs `kernel` for every index in [0, count), or for `count` blocks.
@@ -70,7 +71,7 @@ void launch(Device& device, const Kernel& kernel, std::int64_t count) {
 
 // Runs `kernel` for every (row, column).
 template <class Kernel>
-  requires GridKernel<Kernel>
+requires GridKernel<Kernel>
 void launch(Device& device, const Kernel& kernel, std::int64_t rows, std::int64_t columns) {
   if (rows > 0 && columns > 0) {
     device.launch_table()[AllKernels::index<Kernel>()](&kernel, rows, columns);
@@ -80,16 +81,18 @@ void launch(Device& device, const Kernel& kernel, std::int64_t rows, std::int64_
 // The devices; each exists once and outlives every tensor on it.
 Device& cpu_device();
 Device& emulated_device();
-Device& cuda_device(int ordinal);  // Error that says how to configure a build with CUDA, in one without
+Device& cuda_device(
+    int ordinal);  // Error that says how to configure a build with CUDA, in one without
 
-// "auto", "cpu", "emulated", "cuda", "cuda:N"; "auto" is $SADDLE_DEVICE where that is set, else CUDA where
-// a usable device is there, else the CPU. Throws Error for anything else.
+// "auto", "cpu", "emulated", "cuda", "cuda:N"; "auto" is $SADDLE_DEVICE where that is set, else
+// CUDA where a usable device is there, else the CPU. Throws Error for anything else.
 Device& device_named(const std::string& name);
 
 // What this build can run on, for --version: "cpu (oneDNN 3.2.0), cuda-emulated".
 std::string backends();
 
-// Number of CPU threads for kernels and library calls; 0 leaves the default (OMP_NUM_THREADS or cores).
+// Number of CPU threads for kernels and library calls; 0 leaves the default (OMP_NUM_THREADS or
+// cores).
 void set_threads(int threads);
 int threads();
 

@@ -1,7 +1,8 @@
 // Error: what every public function of Saddle throws on bad input or misuse.
 //
 // A message is one line that says who, what was expected, what came, and what to do:
-//   "conv2d: input has 3 channels, weight expects 16. Did you pass the image instead of the stem's output?"
+//   "conv2d: input has 3 channels, weight expects 16. Did you pass the image instead of the stem's
+//   output?"
 // Programs print it after "PROGRAM: error: " and exit with 1 (it could not be done) or, for a
 // UsageError, 2 (the command line is wrong).
 #pragma once

@@ -9,17 +9,19 @@
 
 namespace saddle {
 
-// Below this many elements a parallel region costs more than it saves (measured: about 5 us to enter).
+// Below this many elements a parallel region costs more than it saves (measured: about 5 us to
+// enter).
 inline constexpr std::int64_t kSerialElements = 8192;
 
 #if defined(SADDLE_CHECKED)
-inline constexpr bool kParallel = false;  // an index check throws, which must not leave a parallel region
+inline constexpr bool kParallel =
+    false;  // an index check throws, which must not leave a parallel region
 #else
 inline constexpr bool kParallel = true;
 #endif
 
-// Every thread works on its own copy of the kernel: the compiler then knows that no store through one of the
-// kernel's arrays changes the kernel, and keeps its fields in registers.
+// Every thread works on its own copy of the kernel: the compiler then knows that no store through
+// one of the kernel's arrays changes the kernel, and keeps its fields in registers.
 template <class Kernel>
 void run_on_cpu(const void* erased, std::int64_t rows, std::int64_t columns) {
   const Kernel& shared = *static_cast<const Kernel*>(erased);

@@ -6,7 +6,8 @@ namespace saddle {
 
 Device& cuda_device(int ordinal) {
   fail("device cuda:", ordinal,
-       " is not available: this build has no CUDA backend. Use --device cpu, or --device emulated to run "
+       " is not available: this build has no CUDA backend. Use --device cpu, or --device emulated "
+       "to run "
        "the GPU kernels on the CPU");
 }
 

@@ -55,11 +55,15 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionL
     add.append_binary(dnnl::algorithm::binary_add, layout.y);
     attributes.set_post_ops(add);
   }
-  return {engine(),   dnnl::prop_kind::forward_training,
+  return {engine(),
+          dnnl::prop_kind::forward_training,
           dnnl::algorithm::convolution_direct,
-          layout.x,   layout.w_any,
-          layout.y,   layout.strides,
-          layout.padding, layout.padding,
+          layout.x,
+          layout.w_any,
+          layout.y,
+          layout.strides,
+          layout.padding,
+          layout.padding,
           attributes};
 }
 
@@ -81,8 +85,8 @@ struct Plan {
 // The plans made so far. One host thread drives a device, so no lock.
 enum class Direction { forward, forward_add, backward_data, backward_weights };
 
-// oneDNN 3.2's AVX2 kernel for strided 1x1 weight gradients overruns its scratchpad where channels do not
-// fill its vectors of 8 (seen with valgrind).
+// oneDNN 3.2's AVX2 kernel for strided 1x1 weight gradients overruns its scratchpad where channels
+// do not fill its vectors of 8 (seen with valgrind).
 bool writes_past_its_scratchpad(Direction direction, const Convolution& shape,
                                 const std::string& implementation) {
   const bool whole_vectors = shape.in_channels % 8 == 0 && shape.out_channels % 8 == 0;
@@ -90,15 +94,14 @@ bool writes_past_its_scratchpad(Direction direction, const Convolution& shape,
          !whole_vectors && implementation == "jit_1x1:avx2";
 }
 
-// The AVX2 implementation that measured faster than the one oneDNN names first, by 20 to 100 % on the networks'
-// shapes (one thread, oneDNN 3.2); empty where its order is right. A function of the shape, so that two runs
-// take the same and give the same bits.
+// The AVX2 implementation that measured faster than the one oneDNN names first, by 20 to 100 % on
+// the networks' shapes (one thread, oneDNN 3.2); empty where its order is right. A function of the
+// shape, so that two runs take the same and give the same bits.
 std::string preferred(Direction direction, const Convolution& shape) {
   const bool small_image = shape.out_height() * shape.out_width() < 49;
   switch (direction) {
     case Direction::forward:
-    case Direction::forward_add:
-      return shape.kernel == 1 && !small_image ? "jit_1x1:avx2" : "";
+    case Direction::forward_add: return shape.kernel == 1 && !small_image ? "jit_1x1:avx2" : "";
     case Direction::backward_data:
       if (shape.kernel == 1) return small_image ? "x64:gemm:jit" : "jit_1x1:avx2";
       return shape.stride > 1 && shape.in_channels <= 16 ? "jit:avx2" : "";
@@ -109,9 +112,11 @@ std::string preferred(Direction direction, const Convolution& shape) {
   return "";
 }
 
-// Moves `description` to the implementation to use: sound, and the preferred one where oneDNN has it.
+// Moves `description` to the implementation to use: sound, and the preferred one where oneDNN has
+// it.
 template <class Description>
-void choose_implementation(Description& description, Direction direction, const Convolution& shape) {
+void choose_implementation(Description& description, Direction direction,
+                           const Convolution& shape) {
   const std::string first = description.impl_info_str();
   const std::string wanted = first.ends_with("avx2") ? preferred(direction, shape) : "";
   Description candidate = description;
@@ -126,10 +131,21 @@ void choose_implementation(Description& description, Direction direction, const 
   require(found_sound, "convolution: oneDNN has no sound implementation for these shapes");
 }
 
+// For both gradients: their descriptions take the same arguments.
+template <class Primitive>
+typename Primitive::primitive_desc backward_description(
+    Direction direction, const Convolution& shape, const ConvolutionLayout& layout,
+    const dnnl::convolution_forward::primitive_desc& forward) {
+  typename Primitive::primitive_desc description(
+      engine(), dnnl::algorithm::convolution_direct, layout.x, layout.w_any, layout.y,
+      layout.strides, layout.padding, layout.padding, forward);
+  choose_implementation(description, direction, shape);
+  return description;
+}
+
 Plan build_plan(Direction direction, const Convolution& shape) {
   const ConvolutionLayout layout(shape);
-  const bool residual = direction == Direction::forward_add;
-  auto forward = forward_description(layout, residual);
+  auto forward = forward_description(layout, direction == Direction::forward_add);
   Plan plan;
   plan.x = dnnl::memory(layout.x, engine(), nullptr);
   plan.y = dnnl::memory(layout.y, engine(), nullptr);
@@ -143,20 +159,16 @@ Plan build_plan(Direction direction, const Convolution& shape) {
       wanted = forward.weights_desc();
       break;
     case Direction::backward_data: {
-      dnnl::convolution_backward_data::primitive_desc backward(
-          engine(), dnnl::algorithm::convolution_direct, layout.x, layout.w_any, layout.y,
-          layout.strides, layout.padding, layout.padding, forward);
-      choose_implementation(backward, direction, shape);
-      plan.primitive = dnnl::convolution_backward_data(backward);
+      using Primitive = dnnl::convolution_backward_data;
+      const auto backward = backward_description<Primitive>(direction, shape, layout, forward);
+      plan.primitive = Primitive(backward);
       wanted = backward.weights_desc();
       break;
     }
     case Direction::backward_weights: {
-      dnnl::convolution_backward_weights::primitive_desc backward(
-          engine(), dnnl::algorithm::convolution_direct, layout.x, layout.w_any, layout.y,
-          layout.strides, layout.padding, layout.padding, forward);
-      choose_implementation(backward, direction, shape);
-      plan.primitive = dnnl::convolution_backward_weights(backward);
+      using Primitive = dnnl::convolution_backward_weights;
+      const auto backward = backward_description<Primitive>(direction, shape, layout, forward);
+      plan.primitive = Primitive(backward);
       wanted = backward.diff_weights_desc();
       break;
     }
@@ -203,7 +215,8 @@ void convolution_forward(const Convolution& shape, const float* x, const float* 
   });
 }
 
-void convolution_backward_data(const Convolution& shape, const float* dy, const float* w, float* dx) {
+void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
+                               float* dx) {
   translating_errors("convolution backward (data)", [&] {
     Plan& plan = plan_for(Direction::backward_data, shape);
     plan.read_weights(w);
@@ -232,12 +245,12 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
 }
 
 void gemm(const Gemm& shape, const float* a, const float* b, float* c) {
-  const auto status = dnnl::sgemm(shape.transpose_a ? 'T' : 'N', shape.transpose_b ? 'T' : 'N',
-                                  shape.m, shape.n, shape.k, 1.f, a,
-                                  shape.transpose_a ? shape.m : shape.k, b,
-                                  shape.transpose_b ? shape.k : shape.n, 0.f, c, shape.n);
-  require(status == dnnl::status::success, "gemm: oneDNN refused m ", shape.m, ", n ", shape.n, ", k ",
-          shape.k);
+  const auto status =
+      dnnl::sgemm(shape.transpose_a ? 'T' : 'N', shape.transpose_b ? 'T' : 'N', shape.m, shape.n,
+                  shape.k, 1.f, a, shape.transpose_a ? shape.m : shape.k, b,
+                  shape.transpose_b ? shape.k : shape.n, 0.f, c, shape.n);
+  require(status == dnnl::status::success, "gemm: oneDNN refused m ", shape.m, ", n ", shape.n,
+          ", k ", shape.k);
 }
 
 std::string version() {

@@ -1,18 +1,18 @@
 // The differentiable operations. Each is one function in ops/*.cpp, forward beside gradient.
 //
-// Images are NHWC. All values are f32 unless said otherwise. Every op throws Error on arguments that do not
-// fit, naming itself, the shapes and the mend.
+// Images are NHWC. All values are f32 unless said otherwise. Every op throws Error on arguments
+// that do not fit, naming itself, the shapes and the mend.
 #pragma once
 
 #include "core/pass.h"
 
 namespace saddle {
 
-// [N, H, W, C] times [O, K, K, C] -> [N, H', W', O], H' = (H + 2 padding - K) / stride + 1; no bias.
-// `residual`, of the result's shape, is added in the same pass over memory where given.
+// [N, H, W, C] times [O, K, K, C] -> [N, H', W', O], H' = (H + 2 padding - K) / stride + 1; no
+// bias. `residual`, of the result's shape, is added in the same pass over memory where given.
 Var convolution(Tape& tape, const Var& x, const Var& w, std::int64_t stride, std::int64_t padding);
-Var convolution_add(Tape& tape, const Var& x, const Var& w, std::int64_t stride, std::int64_t padding,
-                    const Var& residual);
+Var convolution_add(Tape& tape, const Var& x, const Var& w, std::int64_t stride,
+                    std::int64_t padding, const Var& residual);
 
 // Which non-linearity is fused behind batch-norm.
 enum class Activation { none, relu };
@@ -27,8 +27,8 @@ struct BatchNormState {
   float momentum = 0.1f;
 };
 
-// act(gamma (x - mean) / sqrt(var + eps) + beta) over the last axis of x; biased variance of the batch, or
-// the running statistics in mode `frozen`. Ioffe and Szegedy 2015.
+// act(gamma (x - mean) / sqrt(var + eps) + beta) over the last axis of x; biased variance of the
+// batch, or the running statistics in mode `frozen`. Ioffe and Szegedy 2015.
 Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state);
 
 // max(x, 0); the gradient at 0 is 0.
@@ -49,15 +49,16 @@ Var add(Tape& tape, const Var& a, const Var& b);
 enum class LossReduction { mean, sum };
 
 struct CrossEntropy {
-  Var loss;         // [1]: mean or sum over the batch
-  Tensor losses;    // [N]: each example's
-  Tensor correct;   // [N]: 1 where the prediction is the label, else 0
+  Var loss;        // [1]: mean or sum over the batch
+  Tensor losses;   // [N]: each example's
+  Tensor correct;  // [N]: 1 where the prediction is the label, else 0
 };
 
 // Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked here, see
-// check_labels). The loss is mean (training) or sum (attacks: so that no example's gradient depends on who
-// else is in the batch).
-CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels, LossReduction reduction);
+// check_labels). The loss is mean (training) or sum (attacks: so that no example's gradient depends
+// on who else is in the batch).
+CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
+                           LossReduction reduction);
 
 // Throws Error naming the first label outside [0, classes). Reads the labels back to the host.
 void check_labels(const Tensor& labels, std::int64_t classes);

@@ -1,8 +1,8 @@
 // Pass: everything one forward needs, and nothing hidden.
 //
-// The network holds no values: weights, gradient buffer, batch-norm statistics and their mode all arrive
-// here. The same network therefore runs at w and at w_hat, in training and in an attack, by being handed a
-// different Pass.
+// The network holds no values: weights, gradient buffer, batch-norm statistics and their mode all
+// arrive here. The same network therefore runs at w and at w_hat, in training and in an attack, by
+// being handed a different Pass.
 #pragma once
 
 #include "core/tape.h"
@@ -19,9 +19,9 @@ enum class BatchNormMode {
 
 struct Pass {
   Tape& tape;
-  Tensor weights;      // flat: w, or w_hat
-  Tensor gradient;     // flat, receives dL/dw; empty: no weight gradients are computed
-  Tensor statistics;   // flat: running means and variances
+  Tensor weights;     // flat: w, or w_hat
+  Tensor gradient;    // flat, receives dL/dw; empty: no weight gradients are computed
+  Tensor statistics;  // flat: running means and variances
   BatchNormMode batch_norm = BatchNormMode::frozen;
 
   // The weights of a slot as a Var whose gradient goes to its place in `gradient`.

@@ -19,7 +19,7 @@ class Pool {
     std::int64_t requests = 0;            // all requests
     std::size_t bytes_in_use = 0;
     std::size_t peak_bytes_in_use = 0;
-    std::size_t bytes_held = 0;           // in use or cached
+    std::size_t bytes_held = 0;  // in use or cached
   };
 
   using Allocate = std::function<void*(std::size_t bytes)>;  // throws Error when out of memory
@@ -30,7 +30,8 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // At least `bytes` bytes. Where the device is out of memory, gives the cache back and tries once more.
+  // At least `bytes` bytes. Where the device is out of memory, gives the cache back and tries once
+  // more.
   void* take(std::size_t bytes);
   // Returns memory of take(bytes); stays cached.
   void give(void* memory, std::size_t bytes) noexcept;

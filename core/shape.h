@@ -17,7 +17,9 @@ class Shape {
 
   Shape() = default;  // rank 0: a scalar, one element
   Shape(std::initializer_list<std::int64_t> extents) { assign(extents.begin(), extents.end()); }
-  explicit Shape(const std::vector<std::int64_t>& extents) { assign(extents.begin(), extents.end()); }
+  explicit Shape(const std::vector<std::int64_t>& extents) {
+    assign(extents.begin(), extents.end());
+  }
 
   int rank() const { return rank_; }
   std::int64_t operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }

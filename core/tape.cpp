@@ -13,7 +13,8 @@ void Var::add_gradient(const Tensor& contribution) const {
           contribution.shape(), " reached a value of shape ", shape());
   if (state.destination) {
     if (state.written) {
-      launch(device(), AddTo{contribution.array(), state.destination.array()}, contribution.count());
+      launch(device(), AddTo{contribution.array(), state.destination.array()},
+             contribution.count());
     } else if (!contribution.same_memory(state.destination)) {
       state.destination.copy_from(contribution);
     }

@@ -1,7 +1,7 @@
 // Tape and Var: reverse-mode differentiation on one page.
 //
-// Every op appends itself to the tape, so the order of appending is a topological order and a reverse walk
-// is the backward pass. What wants no gradient is not recorded. Inputs:
+// Every op appends itself to the tape, so the order of appending is a topological order and a
+// reverse walk is the backward pass. What wants no gradient is not recorded. Inputs:
 //   Tape tape;
 //   Var x = tape.input(images, Gradient::wanted);
 //   Var loss = ...ops(tape, x)...;
@@ -41,8 +41,8 @@ class Var {
   // For an op's backward: memory for its contribution. A parameter's first contribution is written
   // straight into the gradient buffer; everything else gets fresh memory.
   Tensor gradient_memory() const;
-  // Adds a contribution: kept as it is where it is the first, summed into fresh memory where not (a first
-  // contribution may be shared with another value, so it is never changed in place).
+  // Adds a contribution: kept as it is where it is the first, summed into fresh memory where not (a
+  // first contribution may be shared with another value, so it is never changed in place).
   void add_gradient(const Tensor& contribution) const;
   // Takes what has reached this value out of it, for an op that fuses the sum into its own kernel.
   Tensor take_gradient() const { return std::exchange(state_->gradient, Tensor()); }
@@ -63,13 +63,13 @@ class Tape {
   // A value that no op made.
   Var input(Tensor value, Gradient gradient) { return Var(std::move(value), gradient); }
 
-  // The result of an op. `backward` receives the gradient of `value` and adds to the gradients of those
-  // inputs that want one; it is kept only where an input does.
+  // The result of an op. `backward` receives the gradient of `value` and adds to the gradients of
+  // those inputs that want one; it is kept only where an input does.
   Var record(Tensor value, std::initializer_list<Var> inputs,
              std::function<void(const Tensor& dy)> backward);
 
-  // Walks the tape backwards from a one-element `loss`, dloss/dloss = 1, and empties it. Gradients of
-  // values between are freed on the way; those of inputs and parameters stay.
+  // Walks the tape backwards from a one-element `loss`, dloss/dloss = 1, and empties it. Gradients
+  // of values between are freed on the way; those of inputs and parameters stay.
   void backward(const Var& loss);
 
  private:

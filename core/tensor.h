@@ -1,7 +1,7 @@
 // Tensor: shape, element type, device and a contiguous piece of pooled memory.
 //
-// Copying a Tensor shares the memory; the last owner gives it back to the device's pool. Contents of a
-// new tensor are undefined.
+// Copying a Tensor shares the memory; the last owner gives it back to the device's pool. Contents
+// of a new tensor are undefined.
 #pragma once
 
 #include <cstdint>

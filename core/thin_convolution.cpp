@@ -30,7 +30,8 @@ bool applies(const Convolution& shape) {
          shape.in_channels <= kMostChannels && shape.out_channels % kLanes == 0;
 }
 
-void convolution_backward_data(const Convolution& shape, const float* dy, const float* w, float* dx) {
+void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
+                               float* dx) {
   const std::int64_t in = shape.in_channels, out = shape.out_channels;
   const std::int64_t height = shape.height, width = shape.width;
   const std::vector<float> taps = transposed(shape, w);

@@ -1,7 +1,8 @@
-// The gradient of a convolution with respect to an image of few channels, which every attack ends in.
+// The gradient of a convolution with respect to an image of few channels, which every attack ends
+// in.
 //
-// Library kernels fill their vectors with input channels and leave most lanes empty for 1 or 3 of them. Here the
-// lanes run over the output channels: each pixel of dx is a short dot product.
+// Library kernels fill their vectors with input channels and leave most lanes empty for 1 or 3 of
+// them. Here the lanes run over the output channels: each pixel of dx is a short dot product.
 #pragma once
 
 #include "core/device.h"
@@ -12,6 +13,7 @@ namespace saddle::thin {
 bool applies(const Convolution& shape);
 
 // As Device's function of this name; the same bits for any number of threads.
-void convolution_backward_data(const Convolution& shape, const float* dy, const float* w, float* dx);
+void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
+                               float* dx);
 
 }  // namespace saddle::thin

@@ -35,7 +35,8 @@ Shape Slot::file_shape() const {
 }
 
 Slot WeightLayout::add(const std::string& name, const Shape& shape, Init init) {
-  for (const Slot& slot : slots_) require(slot.name != name, "weights: two tensors are named ", name);
+  for (const Slot& slot : slots_)
+    require(slot.name != name, "weights: two tensors are named ", name);
   slots_.push_back({name, shape, size_, init});
   size_ += (shape.count() + kAlignment - 1) / kAlignment * kAlignment;
   return slots_.back();
@@ -57,8 +58,8 @@ Tensor WeightLayout::initial(Device& device, std::uint64_t seed) const {
       if (slot.init.kind == Init::Kind::constant) {
         to[index] = slot.init.value;
       } else {
-        const Random4 bits = stream.bits(static_cast<std::uint32_t>(number),
-                                         static_cast<std::uint32_t>(file_index));
+        const Random4 bits =
+            stream.bits(static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(file_index));
         to[index] = slot.init.value * (2.f * uniform(bits.v[0]) - 1.f);
       }
     });
@@ -77,8 +78,8 @@ std::vector<float> WeightLayout::to_file_order(const Slot& slot, const std::vect
 
 void WeightLayout::from_file_order(const Slot& slot, const std::vector<float>& values,
                                    std::vector<float>& buffer) {
-  require(static_cast<std::int64_t>(values.size()) == slot.shape.count(), "weights: ", slot.name, " has ",
-          slot.shape.count(), " elements, ", values.size(), " came");
+  require(static_cast<std::int64_t>(values.size()) == slot.shape.count(), "weights: ", slot.name,
+          " has ", slot.shape.count(), " elements, ", values.size(), " came");
   float* to = buffer.data() + slot.offset;
   for_each_element(slot, [&](std::int64_t file_index, std::int64_t index) {
     to[index] = values[static_cast<std::size_t>(file_index)];

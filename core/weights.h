@@ -1,10 +1,11 @@
 // WeightLayout: where each named tensor lies in one flat buffer.
 //
-// The weights w, the perturbed weights w_hat, the gradient g and every optimiser state are buffers of this
-// one layout, so an optimiser step is one launch over one piece of memory. Slots begin on 64-byte
-// boundaries; the gaps between them are zero in every buffer and stay so.
+// The weights w, the perturbed weights w_hat, the gradient g and every optimiser state are buffers
+// of this one layout, so an optimiser step is one launch over one piece of memory. Slots begin on
+// 64-byte boundaries; the gaps between them are zero in every buffer and stay so.
 //
-// Inside, convolution weights are [out, kernel, kernel, in]; files hold PyTorch's [out, in, kernel, kernel].
+// Inside, convolution weights are [out, kernel, kernel, in]; files hold PyTorch's [out, in, kernel,
+// kernel].
 #pragma once
 
 #include <string>
@@ -21,9 +22,9 @@ struct Init {
 };
 
 struct Slot {
-  std::string name;          // PyTorch's, "layer1.0.conv1.weight"
-  Shape shape;               // inside the engine
-  std::int64_t offset = 0;   // elements from the start of the buffer
+  std::string name;         // PyTorch's, "layer1.0.conv1.weight"
+  Shape shape;              // inside the engine
+  std::int64_t offset = 0;  // elements from the start of the buffer
   Init init;
 
   // A rank-4 slot is a convolution weight, stored OHWI here and OIHW in files.
@@ -36,16 +37,17 @@ class WeightLayout {
   Slot add(const std::string& name, const Shape& shape, Init init);
 
   const std::vector<Slot>& slots() const { return slots_; }
-  std::int64_t size() const { return size_; }             // elements of a buffer, gaps included
-  std::int64_t parameter_count() const;                   // without the gaps
+  std::int64_t size() const { return size_; }  // elements of a buffer, gaps included
+  std::int64_t parameter_count() const;        // without the gaps
 
   // A buffer of zeros.
   Tensor zeros(Device& device) const { return Tensor::filled(device, {size_}, 0.f); }
-  // A buffer of initial values: element e of slot number s is a function of (seed, s, e) alone, where e
-  // counts in the file's order.
+  // A buffer of initial values: element e of slot number s is a function of (seed, s, e) alone,
+  // where e counts in the file's order.
   Tensor initial(Device& device, std::uint64_t seed) const;
 
-  // One slot's values in the file's order (OIHW for convolutions), and back. `buffer` is on the host.
+  // One slot's values in the file's order (OIHW for convolutions), and back. `buffer` is on the
+  // host.
   static std::vector<float> to_file_order(const Slot& slot, const std::vector<float>& buffer);
   static void from_file_order(const Slot& slot, const std::vector<float>& values,
                               std::vector<float>& buffer);

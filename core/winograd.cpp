@@ -11,8 +11,9 @@
 namespace saddle::winograd {
 namespace {
 
-constexpr int kPoints = 16;    // of a transformed 4x4 tile
-constexpr int kTiles = 48;     // tiles worked on together; a multiple of 12 and 6, so register tiles fit
+constexpr int kPoints = 16;  // of a transformed 4x4 tile
+constexpr int kTiles =
+    48;  // tiles worked on together; a multiple of 12 and 6, so register tiles fit
 
 // The tiles of a batch of images: number t is the 2x2 outputs at (2 row, 2 column) of an image.
 struct Tiling {
@@ -56,8 +57,8 @@ void find_inputs(const Tiling& tiling, const float* x, std::int64_t channels, st
   const std::int64_t row = tiling.width * channels;
   const float* corner =
       x + (place.image * tiling.height + place.y - 1) * row + (place.x - 1) * channels;
-  const bool inside = place.y > 0 && place.x > 0 && place.y + 2 < tiling.height &&
-                      place.x + 2 < tiling.width;
+  const bool inside =
+      place.y > 0 && place.x > 0 && place.y + 2 < tiling.height && place.x + 2 < tiling.width;
   for (int r = 0; r < 4; ++r) {
     for (int s = 0; s < 4; ++s) {
       const std::int64_t y = place.y - 1 + r, column = place.x - 1 + s;
@@ -104,10 +105,11 @@ void transform_weights(const Vec g[3], Vec u[4]) {
 
 enum class Use { forward, backward_data };
 
-// One tap of kLanes output channels, from channel `out` on, for the convolution itself or for its transpose, where
-// in and out change roles and the kernel is turned by 180 degrees. `w` is [weight_out, 3, 3, weight_in].
-Vec weight_tap(const float* w, Use use, std::int64_t weight_in, std::int64_t in, std::int64_t out, int r,
-               int s) {
+// One tap of kLanes output channels, from channel `out` on, for the convolution itself or for its
+// transpose, where in and out change roles and the kernel is turned by 180 degrees. `w` is
+// [weight_out, 3, 3, weight_in].
+Vec weight_tap(const float* w, Use use, std::int64_t weight_in, std::int64_t in, std::int64_t out,
+               int r, int s) {
   if (use == Use::backward_data) return load(w + ((in * 3 + 2 - r) * 3 + 2 - s) * weight_in + out);
   Vec tap;
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -117,7 +119,8 @@ Vec weight_tap(const float* w, Use use, std::int64_t weight_in, std::int64_t in,
 }
 
 // The transformed weights in the order the products read them, u[point][out / panel][in][panel].
-void prepare_weights(const Convolution& shape, const float* w, Use use, std::int64_t panel, float* u) {
+void prepare_weights(const Convolution& shape, const float* w, Use use, std::int64_t panel,
+                     float* u) {
   const std::int64_t weight_in = shape.in_channels;
   const std::int64_t in = use == Use::forward ? shape.in_channels : shape.out_channels;
   const std::int64_t out = use == Use::forward ? shape.out_channels : shape.in_channels;
@@ -169,7 +172,8 @@ void transform_output(const Vec m[4], Vec y[2]) {
 
 // Writes one panel of output channels of a block's tiles, m[point][t][panel].
 void scatter_outputs(const Tiling& tiling, const float* m, std::int64_t panel, std::int64_t block,
-                     std::int64_t first_channel, std::int64_t channels, const float* residual, float* y) {
+                     std::int64_t first_channel, std::int64_t channels, const float* residual,
+                     float* y) {
   const std::int64_t tiles = std::min<std::int64_t>(kTiles, tiling.count() - block * kTiles);
   for (std::int64_t t = 0; t < tiles; ++t) {
     const Tiling::Place place = tiling.place(block * kTiles + t);
@@ -187,7 +191,8 @@ void scatter_outputs(const Tiling& tiling, const float* m, std::int64_t panel, s
         transform_output(rows[r], out);
         for (int s = 0; s < 2 && place.x + s < tiling.width; ++s) {
           const std::int64_t at =
-              ((place.image * tiling.height + place.y + r) * tiling.width + place.x + s) * channels +
+              ((place.image * tiling.height + place.y + r) * tiling.width + place.x + s) *
+                  channels +
               first_channel + n;
           store(y + at, residual ? out[s] + load(residual + at) : out[s]);
         }
@@ -197,10 +202,13 @@ void scatter_outputs(const Tiling& tiling, const float* m, std::int64_t panel, s
 }
 
 // 16 output channels at a time where they divide evenly, else 8.
-std::int64_t panel_of(std::int64_t channels) { return channels % (2 * kLanes) == 0 ? 2 * kLanes : kLanes; }
+std::int64_t panel_of(std::int64_t channels) {
+  return channels % (2 * kLanes) == 0 ? 2 * kLanes : kLanes;
+}
 
-// Into how many groups the output channels are split where there are too few blocks of tiles to keep the threads
-// evenly busy. Each group gathers its inputs anew, which costs little; no sum is split, so bits do not change.
+// Into how many groups the output channels are split where there are too few blocks of tiles to
+// keep the threads evenly busy. Each group gathers its inputs anew, which costs little; no sum is
+// split, so bits do not change.
 std::int64_t channel_groups(const Tiling& tiling, std::int64_t panels) {
   constexpr std::int64_t kItemsPerThread = 16, kMostGroups = 4;
   const std::int64_t wanted = ceil_divide(kItemsPerThread * threads(), tiling.blocks());
@@ -208,8 +216,8 @@ std::int64_t channel_groups(const Tiling& tiling, std::int64_t panels) {
 }
 
 // y [.., out] = conv(x [.., in]) (+ residual) with prepared weights.
-void convolve(const Tiling& tiling, const float* x, std::int64_t in, const float* u, std::int64_t out,
-              const float* residual, float* y) {
+void convolve(const Tiling& tiling, const float* x, std::int64_t in, const float* u,
+              std::int64_t out, const float* residual, float* y) {
   const std::int64_t panel = panel_of(out), panels = out / panel;
   const std::int64_t groups = channel_groups(tiling, panels);
   const std::vector<float> zeros(static_cast<std::size_t>(in), 0.f);
@@ -266,7 +274,8 @@ void gather_output_gradients(const Tiling& tiling, const float* dy, std::int64_t
       for (int r = 0; r < 2 && place.y + r < tiling.height; ++r) {
         for (int s = 0; s < 2 && place.x + s < tiling.width; ++s) {
           source[2 * r + s] =
-              dy + ((place.image * tiling.height + place.y + r) * tiling.width + place.x + s) * channels;
+              dy +
+              ((place.image * tiling.height + place.y + r) * tiling.width + place.x + s) * channels;
         }
       }
     }
@@ -307,15 +316,16 @@ void accumulate(const float* v, const float* d, std::int64_t in, std::int64_t ou
   }
 }
 
-// Into how many sums the tiles are split: a function of the shape alone, so that the bits are, too. Few where
-// there is little to sum, for each costs a pass over its memory.
+// Into how many sums the tiles are split: a function of the shape alone, so that the bits are, too.
+// Few where there is little to sum, for each costs a pass over its memory.
 std::int64_t partial_sums(const Convolution& shape, const Tiling& tiling) {
   const std::int64_t most = shape.in_channels * shape.out_channels <= 64 * 64 ? 16 : 4;
   return std::clamp<std::int64_t>(tiling.blocks() / 8, 2, most);
 }
 
 // dw [out, 3, 3, in] = G^T (sum of the partial dU) G.
-void finish_weights(const Convolution& shape, const float* partial, std::int64_t partials, float* dw) {
+void finish_weights(const Convolution& shape, const float* partial, std::int64_t partials,
+                    float* dw) {
   const std::int64_t in = shape.in_channels, out = shape.out_channels, all = kPoints * in * out;
   const auto transform = [](const float u[4], float g[3]) {
     g[0] = u[0] + 0.5f * (u[1] + u[2]);
@@ -328,7 +338,8 @@ void finish_weights(const Convolution& shape, const float* partial, std::int64_t
       float u[kPoints];
       for (int point = 0; point < kPoints; ++point) {
         float sum = 0.f;
-        for (std::int64_t p = 0; p < partials; ++p) sum += partial[p * all + (point * in + i) * out + o];
+        for (std::int64_t p = 0; p < partials; ++p)
+          sum += partial[p * all + (point * in + i) * out + o];
         u[point] = sum;
       }
       float rows[3][4];
@@ -358,9 +369,9 @@ bool is_plain_3x3(const Convolution& shape, std::int64_t fewest, std::int64_t mo
 
 }  // namespace
 
-// The limits are where oneDNN's direct kernels become as fast (measured on AVX2 cores with 512 KiB of L2 cache
-// each): below 16 channels the transforms cost what the products save, and beyond the upper limits the transformed
-// weights no longer stay near the core.
+// The limits are where oneDNN's direct kernels become as fast (measured on AVX2 cores with 512 KiB
+// of L2 cache each): below 16 channels the transforms cost what the products save, and beyond the
+// upper limits the transformed weights no longer stay near the core.
 bool applies(const Convolution& shape) { return is_plain_3x3(shape, 16, 512); }
 
 bool applies_to_weights(const Convolution& shape) { return is_plain_3x3(shape, 16, 256); }
@@ -373,14 +384,16 @@ void convolution_forward(const Convolution& shape, const float* x, const float* 
   convolve(shape, x, in, u, out, residual, y);
 }
 
-void convolution_backward_data(const Convolution& shape, const float* dy, const float* w, float* dx) {
+void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
+                               float* dx) {
   const std::int64_t in = shape.in_channels, out = shape.out_channels;
   float* u = scratch(static_cast<std::size_t>(kPoints * in * out));
   prepare_weights(shape, w, Use::backward_data, panel_of(in), u);
   convolve(shape, dy, out, u, in, nullptr, dx);
 }
 
-void convolution_backward_weights(const Convolution& shape, const float* x, const float* dy, float* dw) {
+void convolution_backward_weights(const Convolution& shape, const float* x, const float* dy,
+                                  float* dw) {
   const Tiling tiling(shape);
   const std::int64_t in = shape.in_channels, out = shape.out_channels, all = kPoints * in * out;
   const std::int64_t partials = partial_sums(shape, tiling);

@@ -1,17 +1,18 @@
-// Batch normalisation over the rows of [rows, channels] (all pixels of an NHWC batch), fused with the
-// ReLU that follows it.
+// Batch normalisation over the rows of [rows, channels] (all pixels of an NHWC batch), fused with
+// the ReLU that follows it.
 //
 //   forward   mean, var over rows;  y = max(floor, gamma (x - mean) / sqrt(var + eps) + beta)
 //   backward  dz = dy where z > floor, else 0
-//             dbeta = sum dz;  dgamma = sum dz xhat;  dx = gamma / std (dz - dbeta / n - xhat dgamma / n)
+//             dbeta = sum dz;  dgamma = sum dz xhat;  dx = gamma / std (dz - dbeta / n - xhat
+//             dgamma / n)
 // with floor = 0 for ReLU and -infinity for none. Source: Ioffe and Szegedy 2015.
 //
 // A pass over memory each for the statistics, for y, for the sums of the gradient, and for dx; z is
 // recomputed from x in the backward pass, so neither xhat nor a mask is ever stored.
 //
-// Statistics are gathered per chunk of kChunkRows rows as sums of (x - shift) and (x - shift)^2, where
-// shift is the chunk's first row: one pass, and without the cancellation of E[x^2] - E[x]^2. The chunks
-// are then merged as Chan, Golub and LeVeque (1983) merge means and squared deviations.
+// Statistics are gathered per chunk of kChunkRows rows as sums of (x - shift) and (x - shift)^2,
+// where shift is the chunk's first row: one pass, and without the cancellation of E[x^2] - E[x]^2.
+// The chunks are then merged as Chan, Golub and LeVeque (1983) merge means and squared deviations.
 #pragma once
 
 #include "kernels/array.h"
@@ -20,9 +21,9 @@
 
 namespace saddle {
 
-inline constexpr int64_t kChunkRows = 256;    // rows whose sums are taken together
-inline constexpr int kGroupChannels = 32;     // channels a block works on, one a lane
-inline constexpr int kRowLanes = 8;           // rows a block reads at once
+inline constexpr int64_t kChunkRows = 256;  // rows whose sums are taken together
+inline constexpr int kGroupChannels = 32;   // channels a block works on, one a lane
+inline constexpr int kRowLanes = 8;         // rows a block reads at once
 inline constexpr int kChannelThreads = kGroupChannels * kRowLanes;
 
 // Where block `block` of a grid of (chunks x channel groups) works.
@@ -41,8 +42,8 @@ struct ChunkPlace {
   }
 };
 
-// Calls body(std::integral_constant) with the count as a constant where it is a common one, so that the
-// compiler unrolls and vectorises the loop over channels.
+// Calls body(std::integral_constant) with the count as a constant where it is a common one, so that
+// the compiler unrolls and vectorises the loop over channels.
 template <class Body>
 void with_constant_count(int64_t count, Body body) {
   switch (count) {
@@ -53,11 +54,12 @@ void with_constant_count(int64_t count, Body body) {
   }
 }
 
-// mean[chunk, c] and deviation[chunk, c] = sum of squared deviations from that mean, over the chunk's rows.
+// mean[chunk, c] and deviation[chunk, c] = sum of squared deviations from that mean, over the
+// chunk's rows.
 struct BatchNormChunks {
   static constexpr int kThreads = kChannelThreads;
-  Array<const float> x;            // [rows, channels]
-  Array<float> mean, deviation;    // [chunks, channels]
+  Array<const float> x;          // [rows, channels]
+  Array<float> mean, deviation;  // [chunks, channels]
   int64_t rows, channels;
 
   struct First;
@@ -123,7 +125,7 @@ struct BatchNormMerge {
   Array<const float> gamma, beta;                  // [channels]
   Array<float> mean, inverse_std;                  // [channels]
   Array<float> scale, shift;                       // [channels]: z = x scale + shift
-  Array<float> running_mean, running_var;          // [channels], moved by `momentum` (0: left alone)
+  Array<float> running_mean, running_var;  // [channels], moved by `momentum` (0: left alone)
   int64_t rows, channels;
   float eps, momentum;
 
@@ -209,9 +211,9 @@ struct BatchNormApply {
 // Per chunk and channel: sum of dz and of dz (x - mean).
 struct BatchNormBackwardChunks {
   static constexpr int kThreads = kChannelThreads;
-  Array<const float> x, dy;                 // [rows, channels]
-  Array<const float> mean, scale, shift;    // [channels]
-  Array<float> sum_dz, sum_dz_x;            // [chunks, channels]
+  Array<const float> x, dy;               // [rows, channels]
+  Array<const float> mean, scale, shift;  // [channels]
+  Array<float> sum_dz, sum_dz_x;          // [chunks, channels]
   int64_t rows, channels;
   float floor;
 
@@ -273,15 +275,17 @@ struct BatchNormBackwardChunks {
   }
 };
 
-// Adds the chunks of one channel: dgamma, dbeta, and the two coefficients of dx. One block a channel.
+// Adds the chunks of one channel: dgamma, dbeta, and the two coefficients of dx. One block a
+// channel.
 struct BatchNormBackwardMerge {
   static constexpr int kThreads = 64;
-  Array<const float> sum_dz, sum_dz_x;        // [chunks, channels]
-  Array<const float> inverse_std, scale;      // [channels]
-  Array<float> dgamma, dbeta;                 // [channels]
-  Array<float> offset, slope;                 // [channels]: dx = scale dz + slope (x - mean) + offset
+  Array<const float> sum_dz, sum_dz_x;    // [chunks, channels]
+  Array<const float> inverse_std, scale;  // [channels]
+  Array<float> dgamma, dbeta;             // [channels]
+  Array<float> offset, slope;             // [channels]: dx = scale dz + slope (x - mean) + offset
   int64_t rows, channels;
-  float through_statistics;  // 1 where the statistics came from this batch, 0 where they are constants
+  float through_statistics;  // 1 where the statistics came from this batch, 0 where they are
+                             // constants
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
@@ -303,7 +307,8 @@ struct BatchNormBackwardMerge {
       lanes[chunk % kThreads] += sum_dz[chunk * channels + channel];
       product_lanes[chunk % kThreads] += sum_dz_x[chunk * channels + channel];
     }
-    store(channel, sum_in_block_order(lanes, kThreads), sum_in_block_order(product_lanes, kThreads));
+    store(channel, sum_in_block_order(lanes, kThreads),
+          sum_in_block_order(product_lanes, kThreads));
   }
 
   SADDLE_DEVICE void store(int64_t c, float sum, float products) const {

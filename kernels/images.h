@@ -1,7 +1,7 @@
 // From bytes to network input: augmentation, scaling to [0, 1], normalisation.
 //
-// Pixels stay bytes, NHWC, until the moment they are used. What an image looks like in an epoch depends
-// on (seed, epoch, index of the image) alone.
+// Pixels stay bytes, NHWC, until the moment they are used. What an image looks like in an epoch
+// depends on (seed, epoch, index of the image) alone.
 #pragma once
 
 #include "kernels/array.h"
@@ -16,9 +16,9 @@ SADDLE_DEVICE int64_t reflect(int64_t index, int64_t size) {
   return index < size ? index : 2 * size - 2 - index;
 }
 
-// images[row] <- pixels[example[row]] / 255, cropped at an offset in [0, 2 padding] of the image padded by
-// reflection, and mirrored with probability 1/2. padding = 0 and flip = 0 give the plain image.
-// One call a (row, pixel).
+// images[row] <- pixels[example[row]] / 255, cropped at an offset in [0, 2 padding] of the image
+// padded by reflection, and mirrored with probability 1/2. padding = 0 and flip = 0 give the plain
+// image. One call a (row, pixel).
 struct BytesToImages {
   Array<const uint8_t> pixels;   // [dataset, height, width, channels]
   Array<const int32_t> example;  // [batch]

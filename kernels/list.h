@@ -1,8 +1,8 @@
-// Every kernel there is. A device builds its launch table from these lists, so that adding a kernel is
-// adding its name here.
+// Every kernel there is. A device builds its launch table from these lists, so that adding a kernel
+// is adding its name here.
 //
-// Three shapes: flat kernels are called with (i), grid kernels with (row, column), block kernels with a
-// block context (and carry `reference(block)` for the CPU).
+// Three shapes: flat kernels are called with (i), grid kernels with (row, column), block kernels
+// with a block context (and carry `reference(block)` for the CPU).
 #pragma once
 
 #include <cstddef>
@@ -44,14 +44,20 @@ using AllKernels = KernelList<
     AddBias, BytesToImages, Normalise, NormaliseBackward, BatchNormApply, BatchNormBackwardApply,
     BatchNormBackwardApplyAdd, GlobalAveragePool, GlobalAveragePoolBackward, PgdStartLinf,
     // block
-    SumSquares, SumAll, RowNorm, ColumnSum, BatchNormChunks, BatchNormMerge, BatchNormBackwardChunks,
-    BatchNormBackwardMerge, PgdStepL2, PgdStartL2>;
+    SumSquares, SumAll, RowNorm, ColumnSum, BatchNormChunks, BatchNormMerge,
+    BatchNormBackwardChunks, BatchNormBackwardMerge, PgdStepL2, PgdStartL2>;
 
 template <class Kernel>
-concept FlatKernel = requires(const Kernel& kernel, int64_t i) { kernel(i); };
+concept FlatKernel = requires(const Kernel& kernel, int64_t i) {
+  kernel(i);
+};
 template <class Kernel>
-concept GridKernel = requires(const Kernel& kernel, int64_t i) { kernel(i, i); };
+concept GridKernel = requires(const Kernel& kernel, int64_t i) {
+  kernel(i, i);
+};
 template <class Kernel>
-concept BlockKernel = requires { Kernel::kThreads; };
+concept BlockKernel = requires {
+  Kernel::kThreads;
+};
 
 }  // namespace saddle

@@ -1,8 +1,8 @@
-// The inner step of projected gradient ascent on the input: step, projection on the ball, projection
-// on the pixel range, one launch each for a norm.
+// The inner step of projected gradient ascent on the input: step, projection on the ball,
+// projection on the pixel range, one launch each for a norm.
 //
-// delta is what moves; x + delta always lies in [0, 1] and ||delta|| <= eps afterwards. g is the gradient
-// of the loss with respect to the input. Rows are examples. Source: Madry et al. 2018.
+// delta is what moves; x + delta always lies in [0, 1] and ||delta|| <= eps afterwards. g is the
+// gradient of the loss with respect to the input. Rows are examples. Source: Madry et al. 2018.
 #pragma once
 
 #include "kernels/array.h"
@@ -26,13 +26,13 @@ struct PgdStepLinf {
   }
 };
 
-// delta <- delta + alpha g / (||g|| + 1e-10), scaled back to norm eps where it is longer, then clamped so
-// that x + delta stays in [0, 1] (which never lengthens it). One block an example.
+// delta <- delta + alpha g / (||g|| + 1e-10), scaled back to norm eps where it is longer, then
+// clamped so that x + delta stays in [0, 1] (which never lengthens it). One block an example.
 struct PgdStepL2 {
   static constexpr int kThreads = 256;
-  Array<float> delta;          // [examples, columns]
-  Array<const float> g, x;     // [examples, columns]
-  Array<float> adversarial;    // [examples, columns]
+  Array<float> delta;        // [examples, columns]
+  Array<const float> g, x;   // [examples, columns]
+  Array<float> adversarial;  // [examples, columns]
   int64_t columns;
   float alpha, eps;
 
@@ -90,8 +90,8 @@ struct PgdStartLinf {
 
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t i = row * columns + column;
-    const Random4 bits = stream.bits(static_cast<uint32_t>(example[row]),
-                                     static_cast<uint32_t>(column));
+    const Random4 bits =
+        stream.bits(static_cast<uint32_t>(example[row]), static_cast<uint32_t>(column));
     const float start = eps * (2.f * uniform(bits.v[0]) - 1.f);
     delta[i] = clip(start, -x[i], 1.f - x[i]);
     adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);
@@ -132,8 +132,8 @@ struct PgdStartL2 {
   }
 
   SADDLE_DEVICE float gaussian(int64_t row, int64_t column) const {
-    const Random4 bits = stream.bits(static_cast<uint32_t>(example[row]),
-                                     static_cast<uint32_t>(column));
+    const Random4 bits =
+        stream.bits(static_cast<uint32_t>(example[row]), static_cast<uint32_t>(column));
     return normal(bits.v[0], bits.v[1]);
   }
   SADDLE_DEVICE float radius(int64_t row, float square_norm) const {

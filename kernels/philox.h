@@ -62,7 +62,8 @@ SADDLE_DEVICE uint32_t uniform_below(uint32_t bits, uint32_t n) {
 
 // Standard normal by Box-Muller from two words; the first is shifted off zero to keep log finite.
 SADDLE_DEVICE float normal(uint32_t bits_a, uint32_t bits_b) {
-  const float radius = sqrtf(-2.f * logf((static_cast<float>(bits_a >> 8) + 0.5f) * (1.f / 16777216.f)));
+  const float radius =
+      sqrtf(-2.f * logf((static_cast<float>(bits_a >> 8) + 0.5f) * (1.f / 16777216.f)));
   return radius * cosf(6.283185307f * uniform(bits_b));
 }
 

@@ -1,7 +1,8 @@
 // Sums with a fixed shape: the same additions in the same order on every target, for any number of
 // CPU threads, so a norm or a loss has the same bits from run to run and from device to device.
 //
-// A long sum takes two launches: kSumBlocks blocks write a partial each, one block adds the partials.
+// A long sum takes two launches: kSumBlocks blocks write a partial each, one block adds the
+// partials.
 #pragma once
 
 #include "kernels/array.h"
@@ -15,8 +16,8 @@ inline constexpr int64_t kSumBlocks = 64;  // partial results of a long sum; par
 // partial[block] <- sum of x^2 over elements block, block + kSumBlocks, ... of rows of kThreads.
 struct SumSquares {
   static constexpr int kThreads = 256;
-  Array<const float> x;        // [n]
-  Array<float> partial;        // [kSumBlocks]
+  Array<const float> x;  // [n]
+  Array<float> partial;  // [kSumBlocks]
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
@@ -45,7 +46,7 @@ struct SumAll {
   Array<const float> x;  // [n], short: partial sums, the losses of a batch
   Array<float> y;        // [1]
   float scale;
-  float keep;            // 0: y is overwritten, 1: y is added to
+  float keep;  // 0: y is overwritten, 1: y is added to
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {

@@ -1,6 +1,7 @@
 // The ascent step of sharpness-aware minimisation, in one pass over memory.
 //
-//   w_hat = w + rho g / (||g|| + 1e-12)      (Foret et al. 2021, eq. 2; the paper's inner maximisation)
+//   w_hat = w + rho g / (||g|| + 1e-12)      (Foret et al. 2021, eq. 2; the paper's inner
+//   maximisation)
 // w is not touched, so nothing has to be restored afterwards. The norm is read on the device.
 #pragma once
 

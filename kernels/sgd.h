@@ -1,6 +1,7 @@
 // One step of stochastic gradient descent on a whole weight buffer, in one pass over memory.
 //
-//   d = g + lambda w;  b = mu b + d (first step: b = d);  d' = d + mu b (Nesterov) or b;  w = w - lr d'
+//   d = g + lambda w;  b = mu b + d (first step: b = d);  d' = d + mu b (Nesterov) or b;  w = w -
+//   lr d'
 // as torch.optim.SGD does it: the learning rate multiplies after the momentum.
 #pragma once
 

@@ -1,7 +1,7 @@
 // The layers of convolutional networks: each is the slots of its weights and a forward.
 //
-// A layer registers its tensors when it is built, under PyTorch's names and with PyTorch's initial values,
-// and owns no memory: values arrive with the Pass.
+// A layer registers its tensors when it is built, under PyTorch's names and with PyTorch's initial
+// values, and owns no memory: values arrive with the Pass.
 #pragma once
 
 #include <cmath>
@@ -17,8 +17,8 @@ struct NetworkLayout {
   WeightLayout statistics;
 };
 
-// U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's default for convolution and linear layers (kaiming-uniform
-// with a = sqrt(5)).
+// U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's default for convolution and linear layers
+// (kaiming-uniform with a = sqrt(5)).
 inline Init default_uniform(std::int64_t fan_in) {
   return {Init::Kind::uniform, 1.f / std::sqrt(static_cast<float>(fan_in))};
 }
@@ -53,16 +53,16 @@ struct BatchNormRelu {
   BatchNormRelu(NetworkLayout& layout, const std::string& name, std::int64_t channels)
       : weight(layout.weights.add(name + ".weight", {channels}, {Init::Kind::constant, 1.f})),
         bias(layout.weights.add(name + ".bias", {channels}, {Init::Kind::constant, 0.f})),
-        running_mean(layout.statistics.add(name + ".running_mean", {channels},
-                                           {Init::Kind::constant, 0.f})),
+        running_mean(
+            layout.statistics.add(name + ".running_mean", {channels}, {Init::Kind::constant, 0.f})),
         running_var(layout.statistics.add(name + ".running_var", {channels},
                                           {Init::Kind::constant, 1.f})) {}
 
   Var operator()(const Pass& pass, const Var& x) const {
-    return batch_norm(pass.tape, x,
-                      {pass.parameter(weight), pass.parameter(bias),
-                       view(pass.statistics, running_mean), view(pass.statistics, running_var),
-                       pass.batch_norm, Activation::relu});
+    return batch_norm(
+        pass.tape, x,
+        {pass.parameter(weight), pass.parameter(bias), view(pass.statistics, running_mean),
+         view(pass.statistics, running_var), pass.batch_norm, Activation::relu});
   }
 };
 

@@ -25,7 +25,8 @@ struct Network {
   std::function<Var(const Pass& pass, const Var& images)> forward;
 };
 
-// Builds the named model. Throws Error naming the models there are, or what of the options does not fit.
+// Builds the named model. Throws Error naming the models there are, or what of the options does not
+// fit.
 Network make_network(const NetworkOptions& options);
 
 // "preact_resnet10", "preact_resnet18", ...

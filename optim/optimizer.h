@@ -1,7 +1,7 @@
 // The base optimisers, SGD and Adam(W): one launch over the whole weight buffer a step.
 //
-// Conventions are PyTorch's (torch.optim), so five steps here and there agree; see kernels/sgd.h and
-// kernels/adam.h for the formulas. Weight decay acts on every parameter.
+// Conventions are PyTorch's (torch.optim), so five steps here and there agree; see kernels/sgd.h
+// and kernels/adam.h for the formulas. Weight decay acts on every parameter.
 #pragma once
 
 #include <cstdint>

@@ -6,10 +6,12 @@
 
 namespace saddle {
 
-Minimiser::Minimiser(BaseOptimizer base, Device& device, std::int64_t size, std::optional<double> rho)
+Minimiser::Minimiser(BaseOptimizer base, Device& device, std::int64_t size,
+                     std::optional<double> rho)
     : base_(std::move(base)), g_(Tensor::filled(device, {size}, 0.f)) {
   if (!rho) return;
-  require(std::isfinite(*rho) && *rho >= 0, "sam: rho is ", *rho, ", it must be finite and not negative");
+  require(std::isfinite(*rho) && *rho >= 0, "sam: rho is ", *rho,
+          ", it must be finite and not negative");
   rho_ = static_cast<float>(*rho);
   w_hat_ = Tensor::filled(device, {size}, 0.f);
 }
@@ -18,7 +20,8 @@ void Minimiser::step(const Tensor& w, double lr, const GradientFunction& gradien
   gradient_at(w, g_, GradientAt::weights);
   if (rho_) {
     const Tensor norm = square_norm(g_);
-    launch(w.device(), SamPerturb{w.array(), g_.array(), norm.array(), w_hat_.array(), *rho_}, w.count());
+    launch(w.device(), SamPerturb{w.array(), g_.array(), norm.array(), w_hat_.array(), *rho_},
+           w.count());
     gradient_at(w_hat_, g_, GradientAt::perturbed_weights);
   }
   std::visit([&](auto& base) { base.step(w, g_, lr); }, base_);

@@ -1,7 +1,9 @@
-// Minimiser: what turns a gradient function into a training step, with or without sharpness-awareness.
+// Minimiser: what turns a gradient function into a training step, with or without
+// sharpness-awareness.
 //
 // SAM (Foret et al. 2021) minimises max over ||v|| <= rho of L(w + v):
-//   g = dL/dw at w;  w_hat = w + rho g / (||g|| + 1e-12);  g' = dL/dw at w_hat;  base step on w with g'.
+//   g = dL/dw at w;  w_hat = w + rho g / (||g|| + 1e-12);  g' = dL/dw at w_hat;  base step on w
+//   with g'.
 // w itself is never perturbed: w_hat is a second buffer, so nothing has to be restored.
 #pragma once
 
@@ -16,7 +18,8 @@ namespace saddle {
 // Which of a step's gradients is asked for; batch-norm may treat them differently.
 enum class GradientAt { weights, perturbed_weights };
 
-// Writes dL/dw at `w` into `g`. L is the loss of the current batch; plain or adversarial is its own business.
+// Writes dL/dw at `w` into `g`. L is the loss of the current batch; plain or adversarial is its own
+// business.
 using GradientFunction = std::function<void(const Tensor& w, const Tensor& g, GradientAt at)>;
 
 class Minimiser {

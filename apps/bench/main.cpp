@@ -1,8 +1,9 @@
-// saddle-bench: images per second of whole training steps and attacks, beside PyTorch where it is installed.
+// saddle-bench: images per second of whole training steps and attacks, beside PyTorch where it is
+// installed.
 //
-// Each row is one (mode, model, batch). With --peer the same row is measured by torch_peer.py directly
-// afterwards, in its own process with as many threads, and the ratio is printed: a number from another day or
-// another machine says little.
+// Each row is one (mode, model, batch). With --peer the same row is measured by torch_peer.py
+// directly afterwards, in its own process with as many threads, and the ratio is printed: a number
+// from another day or another machine says little.
 #include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
@@ -44,7 +45,7 @@ struct Options {
   std::vector<std::string> models;
   std::vector<std::int64_t> batches = {32, 128};
   double seconds = 5;
-  std::string peer;         // a Python with torch
+  std::string peer;  // a Python with torch
   std::string peer_script = SADDLE_SOURCE_DIR "/apps/bench/torch_peer.py";
   std::string json;
 };
@@ -79,7 +80,8 @@ class Workload {
   static ModelDescription describe(const BenchModel& bench) {
     const auto channels = static_cast<std::size_t>(bench.channels);
     ModelDescription description;
-    description.network = {bench.name, bench.width, bench.channels, bench.height, bench.input_width, 10};
+    description.network = {bench.name,   bench.width,       bench.channels,
+                           bench.height, bench.input_width, 10};
     description.mean.assign(channels, 0.5f);
     description.std.assign(channels, 0.25f);
     return description;
@@ -100,7 +102,8 @@ class Workload {
     const std::int64_t values = bench.height * bench.input_width * bench.channels;
     for (std::int64_t image = 0; image < batch; ++image) {
       for (std::int64_t value = 0; value < values; ++value) {
-        const Random4 bits = stream.bits(static_cast<std::uint32_t>(image), static_cast<std::uint32_t>(value));
+        const Random4 bits =
+            stream.bits(static_cast<std::uint32_t>(image), static_cast<std::uint32_t>(value));
         dataset.pixels.push_back(static_cast<std::uint8_t>(bits.v[0] >> 24));
       }
       dataset.labels.push_back(static_cast<std::int32_t>(image % 10));
@@ -130,7 +133,8 @@ double median_step_seconds(Workload& workload, double seconds) {
     workload.step();
     times.push_back(since(start));
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
+                   times.end());
   return times[times.size() / 2];
 }
 
@@ -138,16 +142,19 @@ double median_step_seconds(Workload& workload, double seconds) {
 nlohmann::json run_peer(const Options& options, const BenchModel& bench, const std::string& mode,
                         std::int64_t batch) {
   const std::string command =
-      text("'", options.peer, "' '", options.peer_script, "' --model ", bench.name, " --width ", bench.width,
-           " --input ", bench.channels, ' ', bench.height, ' ', bench.input_width, " --batch ", batch,
-           " --mode ", mode, " --threads ", threads(), " --seconds ", options.seconds);
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), [](FILE*) { return 0; });
+      text("'", options.peer, "' '", options.peer_script, "' --model ", bench.name, " --width ",
+           bench.width, " --input ", bench.channels, ' ', bench.height, ' ', bench.input_width,
+           " --batch ", batch, " --mode ", mode, " --threads ", threads(), " --seconds ",
+           options.seconds);
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"),
+                                                   [](FILE*) { return 0; });
   require(pipe != nullptr, "peer: could not start ", options.peer);
   std::string output;
   char buffer[4096];
   while (std::fgets(buffer, sizeof buffer, pipe.get()) != nullptr) output += buffer;
   const int status = pclose(pipe.get());
-  require(status == 0, "peer: '", command, "' failed. Does that Python have torch, numpy and safetensors?");
+  require(status == 0, "peer: '", command,
+          "' failed. Does that Python have torch, numpy and safetensors?");
   return nlohmann::json::parse(output);
 }
 
@@ -159,13 +166,16 @@ std::string fixed(double value, int digits) {
 
 void bench(const Options& options) {
   Device& device = open_device(options.common);
-  nlohmann::json report = {{"device", device.name()}, {"backends", backends()}, {"threads", threads()},
+  nlohmann::json report = {{"device", device.name()},
+                           {"backends", backends()},
+                           {"threads", threads()},
                            {"rows", nlohmann::json::array()}};
   std::cout << "| mode | model | batch | Saddle images/s | "
             << (options.peer.empty() ? "" : "PyTorch images/s | ratio | ") << "\n|---|---|---|---|"
             << (options.peer.empty() ? "" : "---|---|") << std::endl;
   for (const BenchModel& model : kModels) {
-    if (!options.models.empty() && std::ranges::find(options.models, model.name) == options.models.end()) {
+    if (!options.models.empty() &&
+        std::ranges::find(options.models, model.name) == options.models.end()) {
       continue;
     }
     for (const std::int64_t batch : options.batches) {
@@ -177,10 +187,11 @@ void bench(const Options& options) {
         }
         device.pool().trim();
         const double rate = static_cast<double>(batch) / seconds;
-        nlohmann::json row = {{"mode", mode},   {"model", model.name},       {"width", model.width},
-                              {"batch", batch}, {"images_per_second", rate}, {"step_seconds", seconds}};
-        std::cout << "| " << mode << " | " << model.name << " --width " << model.width << " | " << batch
-                  << " | " << fixed(rate, 1) << " | ";
+        nlohmann::json row = {
+            {"mode", mode},   {"model", model.name},       {"width", model.width},
+            {"batch", batch}, {"images_per_second", rate}, {"step_seconds", seconds}};
+        std::cout << "| " << mode << " | " << model.name << " --width " << model.width << " | "
+                  << batch << " | " << fixed(rate, 1) << " | ";
         if (!options.peer.empty()) {
           const nlohmann::json peer = run_peer(options, model, mode, batch);
           const double peer_rate = peer.at("images_per_second");
@@ -205,20 +216,24 @@ int main(int argc, char** argv) {
       "saddle-bench", "Measures images per second of training steps and attacks.", argc, argv,
       [&](CLI::App& app) {
         saddle::add_common_options(app, options.common);
-        app.add_option("--mode", options.modes, "what to measure: sgd, sam, at (PGD-10 training), pgd (PGD-10)")
+        app.add_option("--mode", options.modes,
+                       "what to measure: sgd, sam, at (PGD-10 training), pgd (PGD-10)")
             ->delimiter(',')
             ->check(CLI::IsMember(saddle::kModes))
             ->capture_default_str();
-        app.add_option("--model", options.models, "preact_resnet10 (width 16, 28x28x1), preact_resnet18 "
-                                                  "(32x32x3); default both")
+        app.add_option("--model", options.models,
+                       "preact_resnet10 (width 16, 28x28x1), preact_resnet18 "
+                       "(32x32x3); default both")
             ->delimiter(',')
             ->check(CLI::IsMember({"preact_resnet10", "preact_resnet18"}));
         app.add_option("--batch", options.batches, "batch sizes")
             ->delimiter(',')
             ->check(CLI::Range(std::int64_t{2}, std::int64_t{65536}))
             ->capture_default_str();
-        saddle::add_number(app, "--seconds", options.seconds, "least time to measure a row, seconds");
-        app.add_option("--peer", options.peer, "a Python with torch; measures PyTorch beside every row");
+        saddle::add_number(app, "--seconds", options.seconds,
+                           "least time to measure a row, seconds");
+        app.add_option("--peer", options.peer,
+                       "a Python with torch; measures PyTorch beside every row");
         app.add_option("--peer-script", options.peer_script, "torch_peer.py");
         app.add_option("--json", options.json, "write the rows to this file");
       },

@@ -57,8 +57,10 @@ ModelDescription read_description(const SafetensorsFile& file, const CheckpointO
       description.mean = json.at("mean").get<std::vector<float>>();
       description.std = json.at("std").get<std::vector<float>>();
     } catch (const std::exception&) {
-      fail(file.file_name(), ": its 'saddle' metadata is not the JSON object Saddle writes (model, options, "
-           "classes, input_shape, mean, std). Write it again, or remove the entry and use --model and "
+      fail(file.file_name(),
+           ": its 'saddle' metadata is not the JSON object Saddle writes (model, options, "
+           "classes, input_shape, mean, std). Write it again, or remove the entry and use --model "
+           "and "
            "--classes");
     }
   }
@@ -72,7 +74,8 @@ ModelDescription read_description(const SafetensorsFile& file, const CheckpointO
   }
   if (overrides.mean) description.mean = *overrides.mean;
   if (overrides.std) description.std = *overrides.std;
-  for (std::int64_t extent : {network.classes, network.in_channels, network.height, network.width_pixels}) {
+  for (std::int64_t extent :
+       {network.classes, network.in_channels, network.height, network.width_pixels}) {
     require(extent >= 1 && extent <= kLargestExtent, file.file_name(), ": ", extent,
             " classes, channels or pixels are outside 1 to ", kLargestExtent,
             ". Check --classes and --input-shape, or the file's 'saddle' metadata");
@@ -114,10 +117,11 @@ bool holds_floats(DType dtype) {
   return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f64;
 }
 
-// The values of each slot of `layout` in the file's order. Nothing is allocated but what the file holds.
+// The values of each slot of `layout` in the file's order. Nothing is allocated but what the file
+// holds.
 std::vector<std::vector<float>> read_slots(const SafetensorsFile& file, const WeightLayout& layout,
-                                           const std::string& prefix, std::set<std::string>& surplus,
-                                           Complaints& complaints) {
+                                           const std::string& prefix,
+                                           std::set<std::string>& surplus, Complaints& complaints) {
   std::vector<std::vector<float>> slots;
   for (const Slot& slot : layout.slots()) {
     const std::string name = prefix + slot.name;
@@ -149,7 +153,8 @@ std::vector<std::vector<float>> read_slots(const SafetensorsFile& file, const We
 }
 
 // A flat buffer of `layout`.
-std::vector<float> joined(const WeightLayout& layout, const std::vector<std::vector<float>>& slots) {
+std::vector<float> joined(const WeightLayout& layout,
+                          const std::vector<std::vector<float>>& slots) {
   std::vector<float> buffer(static_cast<std::size_t>(layout.size()), 0.f);
   for (std::size_t i = 0; i < slots.size(); ++i) {
     WeightLayout::from_file_order(layout.slots()[i], slots[i], buffer);
@@ -180,7 +185,8 @@ auto told_with_name(const SafetensorsFile& file, Make make) {
 }
 
 // Throws as load_values; memory is taken only once the file is known to hold as much.
-Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, const std::string& prefix) {
+Values read_values(const SafetensorsFile& file, const NetworkLayout& layout,
+                   const std::string& prefix) {
   std::set<std::string> surplus;
   for (const std::string& name : file.names()) {
     if (name.starts_with(prefix)) surplus.insert(name);
@@ -197,7 +203,8 @@ Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, con
     const std::vector<std::int64_t> value = file.read_i64(counter);
     if (value.size() == 1) tracked = std::max(tracked, value[0]);
   }
-  for (const std::string& name : surplus) complaints.add(name.substr(prefix.size()), " is not in the model");
+  for (const std::string& name : surplus)
+    complaints.add(name.substr(prefix.size()), " is not in the model");
   complaints.raise(file.file_name());
   return {joined(layout.weights, weights), joined(layout.statistics, statistics), tracked};
 }
@@ -211,7 +218,8 @@ void save_checkpoint(const std::filesystem::path& path, const Classifier& model)
     const std::vector<float> host = buffer.to_host<float>();
     for (const Slot& slot : layout.slots()) {
       values.push_back(WeightLayout::to_file_order(slot, host));
-      entries.push_back({slot.name, DType::f32, slot.file_shape(), std::as_bytes(std::span(values.back()))});
+      entries.push_back(
+          {slot.name, DType::f32, slot.file_shape(), std::as_bytes(std::span(values.back()))});
     }
   };
   add(model.network.layout.weights, model.weights);
@@ -231,9 +239,10 @@ Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
                            const CheckpointOverrides& overrides, const ModelDescription& fallback) {
   const SafetensorsFile file = SafetensorsFile::load(path);
   const ModelDescription description = read_description(file, overrides, fallback);
-  // The file is held against the layout before the model is made: what a hostile description asks for must
-  // not be allocated.
-  const auto layout = told_with_name(file, [&] { return make_network(description.network).layout; });
+  // The file is held against the layout before the model is made: what a hostile description asks
+  // for must not be allocated.
+  const auto layout =
+      told_with_name(file, [&] { return make_network(description.network).layout; });
   const Values values = read_values(file, layout, "");
   Classifier model = told_with_name(file, [&] { return Classifier(device, description, 0); });
   values.copy_to(model);

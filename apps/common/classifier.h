@@ -1,7 +1,7 @@
 // Classifier: a network together with its values and the pixels it expects.
 //
-// The composition F(x) = network((x - mean) / std) that training and every attack work on: pixels in [0, 1]
-// go in, logits come out.
+// The composition F(x) = network((x - mean) / std) that training and every attack work on: pixels
+// in [0, 1] go in, logits come out.
 #pragma once
 
 #include <cstdint>

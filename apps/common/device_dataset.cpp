@@ -12,8 +12,9 @@ Augmentation default_augmentation(const std::string& dataset) {
 }
 
 DeviceDataset::DeviceDataset(Device& device, const Dataset& dataset)
-    : pixels_(Tensor::from_host(
-          device, {dataset.size(), dataset.height, dataset.width, dataset.channels}, dataset.pixels)),
+    : pixels_(Tensor::from_host(device,
+                                {dataset.size(), dataset.height, dataset.width, dataset.channels},
+                                dataset.pixels)),
       labels_(Tensor::from_host(device, {dataset.size()}, dataset.labels)),
       size_(dataset.size()),
       height_(dataset.height),
@@ -29,9 +30,14 @@ AttackBatch DeviceDataset::batch(const std::vector<std::int32_t>& indices,
                     Tensor(device, {count}, DType::i32),
                     Tensor::from_host(device, {count}, indices)};
   launch(device,
-         BytesToImages{pixels_.array<std::uint8_t>(), batch.indices.array<std::int32_t>(),
-                       batch.images.array(), height_, width_, channels_,
-                       {seed, Purpose::crop_and_flip, epoch}, augmentation.padding,
+         BytesToImages{pixels_.array<std::uint8_t>(),
+                       batch.indices.array<std::int32_t>(),
+                       batch.images.array(),
+                       height_,
+                       width_,
+                       channels_,
+                       {seed, Purpose::crop_and_flip, epoch},
+                       augmentation.padding,
                        augmentation.flip ? 1 : 0},
          count, height_ * width_);
   launch(device,

@@ -15,7 +15,8 @@ struct Augmentation {
   bool flip = false;
 };
 
-// What suits a data set: CIFAR 4 and mirrored (the paper), Fashion-MNIST mirrored, MNIST a crop of 2.
+// What suits a data set: CIFAR 4 and mirrored (the paper), Fashion-MNIST mirrored, MNIST a crop
+// of 2.
 Augmentation default_augmentation(const std::string& dataset);
 
 class DeviceDataset {

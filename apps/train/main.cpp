@@ -1,4 +1,5 @@
-// saddle-train: trains an image classifier with SGD, Adam(W) or SAM, on clean or adversarial images.
+// saddle-train: trains an image classifier with SGD, Adam(W) or SAM, on clean or adversarial
+// images.
 #include <CLI/CLI.hpp>
 #include <iostream>
 
@@ -15,16 +16,19 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_integer(app, "--width", o.width, 1, "channels of the first stage", "the model's own, 64");
   add_choice(app, "--optimizer", o.optimizer, {"sgd", "adam", "adamw", "sam"}, "the optimiser");
   add_choice(app, "--base-optimizer", o.base_optimizer, {"sgd", "adam", "adamw"}, "what sam wraps");
-  add_number(app, "--rho", o.rho, "sam: radius of the weight perturbation, l2 norm over all weights");
+  add_number(app, "--rho", o.rho,
+             "sam: radius of the weight perturbation, l2 norm over all weights");
   add_choice(app, "--sam-bn", o.sam_statistics, {"both", "first", "none"},
              "sam: in which pass batch-norm's running statistics move");
   add_choice(app, "--adversarial", o.adversarial, {"none", "pgd"}, "adversarial training");
   add_choice(app, "--at-norm", o.at_norm, {"linf", "l2"}, "its norm");
-  add_number(app, "--at-eps", o.at_eps, "its radius, pixel range [0, 1]", "8/255 (linf), 128/255 (l2)");
+  add_number(app, "--at-eps", o.at_eps, "its radius, pixel range [0, 1]",
+             "8/255 (linf), 128/255 (l2)");
   add_number(app, "--at-alpha", o.at_alpha, "its step size, pixel range [0, 1]",
              "eps/4 (linf), eps/8 (l2), 15/255 (l2 from 128/255 on)");
   add_integer(app, "--at-steps", o.at_steps, 1, "its gradient steps");
-  add_choice(app, "--at-bn", o.attack_batch_norm, {"train", "eval"}, "batch-norm's mode during the attack");
+  add_choice(app, "--at-bn", o.attack_batch_norm, {"train", "eval"},
+             "batch-norm's mode during the attack");
   add_integer(app, "--epochs", o.epochs, 1, "passes over the training set");
   add_integer(app, "--batch-size", o.batch_size, 1, "images a step");
   add_number(app, "--lr", o.lr, "learning rate", "0.1 (SGD), 1e-3 (Adam)");
@@ -34,7 +38,8 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_choice(app, "--schedule", o.schedule, {"step", "cosine", "poly", "constant"},
              "the learning rate over the epochs; step: x0.1 at 75 % and 90 %");
   app.add_flag("--no-augment", o.no_augment, "train on the images as they are");
-  add_integer(app, "--crop-padding", o.crop_padding, 0, "pixels a training crop may be off", "the data set's");
+  add_integer(app, "--crop-padding", o.crop_padding, 0, "pixels a training crop may be off",
+              "the data set's");
   app.add_flag("--no-shuffle", o.no_shuffle, "keep the files' order");
   app.add_option("--init-from", o.init_from, "starting weights, a safetensors file, by name");
   app.add_flag("--resume", o.resume, "go on from --output as if never interrupted, bit for bit");

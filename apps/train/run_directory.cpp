@@ -24,7 +24,8 @@ Json read_json(const fs::path& path) {
   const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
   const auto* begin = reinterpret_cast<const char*>(bytes.data());
   Json json = Json::parse(begin, begin + bytes.size(), nullptr, false);
-  require(json.is_object(), path.string(), ": is not a JSON object. Remove it, or start over with --overwrite");
+  require(json.is_object(), path.string(),
+          ": is not a JSON object. Remove it, or start over with --overwrite");
   return json;
 }
 
@@ -33,10 +34,12 @@ std::string differences(const Json& was, const Json& now) {
   std::string list;
   for (const auto& [key, value] : now.items()) {
     const Json old = was.value(key, Json());
-    if (old != value) list += (list.empty() ? "" : ", ") + text(key, " (", old.dump(), ", now ", value.dump(), ")");
+    if (old != value)
+      list += (list.empty() ? "" : ", ") + text(key, " (", old.dump(), ", now ", value.dump(), ")");
   }
   for (const auto& [key, value] : was.items()) {
-    if (!now.contains(key)) list += (list.empty() ? "" : ", ") + text(key, " (", value.dump(), ", now unset)");
+    if (!now.contains(key))
+      list += (list.empty() ? "" : ", ") + text(key, " (", value.dump(), ", now unset)");
   }
   return list;
 }
@@ -45,7 +48,8 @@ std::string differences(const Json& was, const Json& now) {
 constexpr std::array kFiles = {kState, kLast, kBest, kMetrics, kConfig};
 
 bool holds_run(const fs::path& directory) {
-  return std::any_of(kFiles.begin(), kFiles.end(), [&](const char* name) { return fs::exists(directory / name); });
+  return std::any_of(kFiles.begin(), kFiles.end(),
+                     [&](const char* name) { return fs::exists(directory / name); });
 }
 
 // "NAME.tmp-PID-N", which a kill may have left.
@@ -62,31 +66,37 @@ void remove_temporary_files(const fs::path& directory) {
 
 void restore_buffer(const SafetensorsFile& file, const std::string& name, Tensor tensor) {
   const std::vector<float> values = file.read_f32(name);
-  require(static_cast<std::int64_t>(values.size()) == tensor.count(), file.file_name(), ": ", name, " has ",
-          values.size(), " elements, this run needs ", tensor.count(), ". It belongs to another model");
+  require(static_cast<std::int64_t>(values.size()) == tensor.count(), file.file_name(), ": ", name,
+          " has ", values.size(), " elements, this run needs ", tensor.count(),
+          ". It belongs to another model");
   tensor.copy_from_host(values.data());
 }
 
 }  // namespace
 
-RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings, const Json& environment)
+RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings,
+                           const Json& environment)
     : path_(path) {
   std::error_code error;
   fs::create_directories(path_, error);
-  require(fs::is_directory(path_), path_.string(), ": cannot be made a directory (", error.message(),
-          "). Name another --output");
+  require(fs::is_directory(path_), path_.string(), ": cannot be made a directory (",
+          error.message(), "). Name another --output");
   require(mode != Open::fresh || !holds_run(path_), path_.string(),
-          ": already holds a run. Go on with --resume, start over with --overwrite, or name another --output");
+          ": already holds a run. Go on with --resume, start over with --overwrite, or name "
+          "another --output");
   if (mode == Open::resume && holds_run(path_)) {
-    const std::string changed = differences(read_json(path_ / kConfig).value("settings", Json::object()), settings);
-    require(changed.empty(), path_.string(), ": --resume with other settings than the run began with: ", changed);
+    const std::string changed =
+        differences(read_json(path_ / kConfig).value("settings", Json::object()), settings);
+    require(changed.empty(), path_.string(),
+            ": --resume with other settings than the run began with: ", changed);
   }
   if (mode == Open::overwrite) {
     for (const char* name : kFiles) fs::remove(path_ / name);
   }
   remove_temporary_files(path_);
-  write_file_atomically(path_ / kConfig,
-                        std::string_view(Json{{"settings", settings}, {"environment", environment}}.dump(2) + "\n"));
+  write_file_atomically(
+      path_ / kConfig,
+      std::string_view(Json{{"settings", settings}, {"environment", environment}}.dump(2) + "\n"));
 }
 
 bool RunDirectory::holds_state(const fs::path& path) { return fs::exists(path / kState); }
@@ -97,7 +107,8 @@ RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser) const
   const SafetensorsFile file = SafetensorsFile::load(path_ / kState);
   try {
     const Json json = Json::parse(file.metadata().at("position"));
-    position = {json.at("epochs_done"), json.at("steps_done"), json.at("best_accuracy"), json.at("metrics")};
+    position = {json.at("epochs_done"), json.at("steps_done"), json.at("best_accuracy"),
+                json.at("metrics")};
     model.batches_tracked = json.at("batches_tracked");
     minimiser.steps() = json.at("optimizer_steps");
   } catch (const std::exception&) {
@@ -105,7 +116,8 @@ RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser) const
   }
   restore_buffer(file, "weights", model.weights);
   restore_buffer(file, "statistics", model.statistics);
-  for (const NamedState& state : minimiser.state()) restore_buffer(file, "optimizer." + state.name, state.tensor);
+  for (const NamedState& state : minimiser.state())
+    restore_buffer(file, "optimizer." + state.name, state.tensor);
   return position;
 }
 
@@ -121,14 +133,16 @@ void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const Run
   std::vector<NamedTensor> entries;
   const auto add = [&](const std::string& name, const Tensor& tensor) {
     values.push_back(tensor.to_host<float>());
-    entries.push_back({name, DType::f32, {tensor.count()}, std::as_bytes(std::span(values.back()))});
+    entries.push_back(
+        {name, DType::f32, {tensor.count()}, std::as_bytes(std::span(values.back()))});
   };
   add("weights", model.weights);
   add("statistics", model.statistics);
   for (const NamedState& state : minimiser.state()) add("optimizer." + state.name, state.tensor);
-  const Json json = {{"epochs_done", position.epochs_done},       {"steps_done", position.steps_done},
-                     {"best_accuracy", position.best_accuracy},   {"metrics", position.metrics},
-                     {"batches_tracked", model.batches_tracked},  {"optimizer_steps", minimiser.steps()}};
+  const Json json = {
+      {"epochs_done", position.epochs_done},      {"steps_done", position.steps_done},
+      {"best_accuracy", position.best_accuracy},  {"metrics", position.metrics},
+      {"batches_tracked", model.batches_tracked}, {"optimizer_steps", minimiser.steps()}};
   save_safetensors(path_ / kState, entries, {{"position", json.dump()}});
 }
 

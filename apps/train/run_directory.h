@@ -1,12 +1,15 @@
-// RunDirectory: what a training run leaves on disk, written so that a kill at any moment loses nothing.
+// RunDirectory: what a training run leaves on disk, written so that a kill at any moment loses
+// nothing.
 //
 //   config.json          every resolved flag, version, device
 //   metrics.jsonl        one object an epoch
-//   last.safetensors     the model after the newest epoch; best.safetensors the one with the best test accuracy
-//   state.safetensors    what resuming needs: weights, statistics, optimiser, position, metrics so far
+//   last.safetensors     the model after the newest epoch; best.safetensors the one with the best
+//   test accuracy state.safetensors    what resuming needs: weights, statistics, optimiser,
+//   position, metrics so far
 //
-// Each file is replaced whole. state.safetensors is written last in an epoch and alone decides where a resumed
-// run goes on; what the other files hold beyond it is written again, with the same bytes.
+// Each file is replaced whole. state.safetensors is written last in an epoch and alone decides
+// where a resumed run goes on; what the other files hold beyond it is written again, with the same
+// bytes.
 #pragma once
 
 #include <filesystem>
@@ -21,8 +24,8 @@ namespace saddle {
 struct RunPosition {
   std::int64_t epochs_done = 0;
   std::int64_t steps_done = 0;
-  double best_accuracy = -1;                // test accuracy of best.safetensors, percent
-  std::vector<nlohmann::json> metrics;      // one an epoch
+  double best_accuracy = -1;            // test accuracy of best.safetensors, percent
+  std::vector<nlohmann::json> metrics;  // one an epoch
 };
 
 class RunDirectory {
@@ -36,16 +39,18 @@ class RunDirectory {
   // Whether a run in the directory has finished an epoch.
   static bool holds_state(const std::filesystem::path& path);
 
-  // Creates the directory where it is missing and writes config.json: `settings` and, under "environment",
-  // what may differ between a run and its continuation.
+  // Creates the directory where it is missing and writes config.json: `settings` and, under
+  // "environment", what may differ between a run and its continuation.
   RunDirectory(const std::filesystem::path& path, Open mode, const nlohmann::json& settings,
                const nlohmann::json& environment);
 
-  // Takes up the newest state, where there is one: fills model and minimiser and returns the position.
+  // Takes up the newest state, where there is one: fills model and minimiser and returns the
+  // position.
   RunPosition restore(Classifier& model, Minimiser& minimiser) const;
 
   // After an epoch: best (if this epoch is the best), last, metrics, state.
-  void save(const Classifier& model, Minimiser& minimiser, const RunPosition& position, bool is_best) const;
+  void save(const Classifier& model, Minimiser& minimiser, const RunPosition& position,
+            bool is_best) const;
 
   const std::filesystem::path& path() const { return path_; }
 

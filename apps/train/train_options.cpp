@@ -6,8 +6,8 @@ namespace saddle {
 namespace {
 
 constexpr double kSgdRate = 0.1, kAdamRate = 1e-3, kWeightDecay = 5e-4;
-// l-inf as the paper's tables (8/255, alpha 2/255); l2 128/255 with the usual 15/255 (Rice et al. 2020), for the
-// paper names no alpha there.
+// l-inf as the paper's tables (8/255, alpha 2/255); l2 128/255 with the usual 15/255 (Rice et al.
+// 2020), for the paper names no alpha there.
 constexpr double kLinfEps = 8.0 / 255, kL2Eps = 128.0 / 255, kL2Alpha = 15.0 / 255;
 
 void usage(bool ok, const std::string& message) {
@@ -24,7 +24,8 @@ std::string descent_of(const TrainOptions& options) {
 
 TrainOptions resolved(TrainOptions options) {
   usage(!options.output.empty(), "--output is required");
-  usage(options.batch_size >= 1 && options.epochs >= 1, "--epochs and --batch-size must be at least 1");
+  usage(options.batch_size >= 1 && options.epochs >= 1,
+        "--epochs and --batch-size must be at least 1");
   usage(options.rho >= 0, text("--rho ", options.rho, " is negative"));
   usage(!(options.resume && options.overwrite), "--resume and --overwrite contradict each other");
   const bool adversarial = options.adversarial != "none";
@@ -41,7 +42,8 @@ TrainOptions resolved(TrainOptions options) {
     const bool linf = options.at_norm == "linf";
     if (!options.at_eps) options.at_eps = linf ? kLinfEps : kL2Eps;
     if (!options.at_alpha) {
-      // eps / 4 and eps / 8 are the paper's code; its l2 128/255 needs the larger step to be reached.
+      // eps / 4 and eps / 8 are the paper's code; its l2 128/255 needs the larger step to be
+      // reached.
       options.at_alpha = linf                        ? *options.at_eps / 4
                          : *options.at_eps >= kL2Eps ? kL2Alpha
                                                      : *options.at_eps / 8;
@@ -106,9 +108,9 @@ StepOptions step_options_of(const TrainOptions& options) {
                         : options.sam_statistics == "first" ? SamStatistics::first
                                                             : SamStatistics::none;
   if (options.adversarial == "none") return step;
-  step.adversarial = PgdOptions{options.at_norm == "linf" ? Norm::linf : Norm::l2,
-                                static_cast<float>(*options.at_eps), static_cast<float>(*options.at_alpha),
-                                static_cast<int>(options.at_steps), Start::random};
+  step.adversarial = PgdOptions{
+      options.at_norm == "linf" ? Norm::linf : Norm::l2, static_cast<float>(*options.at_eps),
+      static_cast<float>(*options.at_alpha), static_cast<int>(options.at_steps), Start::random};
   step.attack_batch_norm =
       options.attack_batch_norm == "train" ? BatchNormMode::update : BatchNormMode::frozen;
   return step;
@@ -118,7 +120,8 @@ Minimiser minimiser_of(const TrainOptions& options, Device& device, std::int64_t
   const std::string descent = descent_of(options);
   const std::optional<double> rho = uses_sam(options) ? std::optional(options.rho) : std::nullopt;
   if (descent == "sgd") {
-    return {Sgd(device, size, {options.momentum, *options.weight_decay, options.nesterov}), device, size, rho};
+    return {Sgd(device, size, {options.momentum, *options.weight_decay, options.nesterov}), device,
+            size, rho};
   }
   AdamOptions adam;
   adam.weight_decay = *options.weight_decay;

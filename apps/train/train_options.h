@@ -1,5 +1,5 @@
-// TrainOptions: every setting of a training run, resolved; the defaults are the paper's recipe (section 4 and
-// its official code).
+// TrainOptions: every setting of a training run, resolved; the defaults are the paper's recipe
+// (section 4 and its official code).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -18,16 +18,16 @@ struct TrainOptions {
   CommonOptions common;
   DatasetOptions dataset;
   std::string model = "preact_resnet18";
-  std::int64_t width = 0;  // 0: the model's own
-  std::string optimizer = "sgd";        // sgd, adam, adamw, sam
-  std::string base_optimizer = "sgd";   // what sam wraps
+  std::int64_t width = 0;              // 0: the model's own
+  std::string optimizer = "sgd";       // sgd, adam, adamw, sam
+  std::string base_optimizer = "sgd";  // what sam wraps
   double rho = 0.05;
   std::string sam_statistics = "both";  // both, first, none
   std::string adversarial = "none";     // none, pgd
   std::string at_norm = "linf";
-  std::optional<double> at_eps, at_alpha;  // pixel range [0, 1]
-  std::int64_t at_steps = 10;              // the paper's text; its code defaults to 5
-  std::string attack_batch_norm = "train"; // train, eval
+  std::optional<double> at_eps, at_alpha;   // pixel range [0, 1]
+  std::int64_t at_steps = 10;               // the paper's text; its code defaults to 5
+  std::string attack_batch_norm = "train";  // train, eval
   std::int64_t epochs = 100, batch_size = 128;
   std::optional<double> lr, weight_decay;
   double momentum = 0.9;
@@ -40,8 +40,8 @@ struct TrainOptions {
   bool resume = false, overwrite = false;
 };
 
-// The same with every default filled in that depends on other settings (lr by optimiser, alpha by eps, ...).
-// Throws UsageError for combinations that make no sense.
+// The same with every default filled in that depends on other settings (lr by optimiser, alpha by
+// eps, ...). Throws UsageError for combinations that make no sense.
 TrainOptions resolved(TrainOptions options);
 
 // What a run's config.json records of them. Two runs of equal JSON give equal bytes on one machine.

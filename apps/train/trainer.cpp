@@ -26,7 +26,8 @@ struct EpochSums {
 
 ModelDescription describe(const TrainOptions& options, const Dataset& data) {
   ModelDescription description;
-  description.network = {options.model, options.width, data.channels, data.height, data.width, data.classes};
+  description.network = {options.model, options.width, data.channels,
+                         data.height,   data.width,    data.classes};
   description.mean = data.mean;
   description.std = data.std;
   return description;
@@ -37,16 +38,19 @@ Augmentation checked_augmentation(const TrainOptions& options, const Dataset& da
   const std::int64_t padding = options.crop_padding.value_or(augmentation_of(options).padding);
   const std::int64_t side = std::min(data.height, data.width);
   if (!options.no_augment && padding >= side) {
-    throw UsageError(text("--crop-padding ", padding, " is not below ", side, ", the images' smaller side"));
+    throw UsageError(
+        text("--crop-padding ", padding, " is not below ", side, ", the images' smaller side"));
   }
   return augmentation_of(options);
 }
 
 // Drawn from the seed, or taken from --init-from. What a run goes on with is not looked at yet.
 Classifier initial_model(const TrainOptions& options, Device& device, const Dataset& data) {
-  Classifier model(device, describe(options, data), static_cast<std::uint64_t>(options.common.seed));
+  Classifier model(device, describe(options, data),
+                   static_cast<std::uint64_t>(options.common.seed));
   const bool goes_on = options.resume && RunDirectory::holds_state(options.output);
-  if (!options.init_from.empty() && !goes_on) load_values(model, SafetensorsFile::load(options.init_from));
+  if (!options.init_from.empty() && !goes_on)
+    load_values(model, SafetensorsFile::load(options.init_from));
   return model;
 }
 
@@ -78,13 +82,15 @@ class Trainer {
     for (std::int64_t epoch = position_.epochs_done; epoch < options_.epochs; ++epoch) {
       progress.set_label(text("epoch ", epoch + 1, '/', options_.epochs));
       const auto start = Clock::now();
-      const double lr = learning_rate(schedule_named(options_.schedule), *options_.lr, epoch, options_.epochs);
+      const double lr =
+          learning_rate(schedule_named(options_.schedule), *options_.lr, epoch, options_.epochs);
       const EpochSums sums = run_epoch(epoch, lr, progress);
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
       result.seconds += seconds;
       finish_epoch(epoch, lr, sums, seconds, progress);
     }
-    if (!position_.metrics.empty()) result.test_accuracy = position_.metrics.back().at("test_accuracy");
+    if (!position_.metrics.empty())
+      result.test_accuracy = position_.metrics.back().at("test_accuracy");
     result.best_accuracy = position_.best_accuracy;
     return result;
   }
@@ -96,20 +102,24 @@ class Trainer {
   }
 
   static Json environment(Device& device) {
-    return {{"version", SADDLE_VERSION}, {"device", device.name()}, {"backends", backends()},
+    return {{"version", SADDLE_VERSION},
+            {"device", device.name()},
+            {"backends", backends()},
             {"threads", threads()}};
   }
 
   EpochSums run_epoch(std::int64_t epoch, double lr, Progress& progress) {
     const auto seed = static_cast<std::uint64_t>(options_.common.seed);
     const StepOptions step_options = step_options_of(options_);
-    std::vector<std::int32_t> order = epoch_order(train_.size(), seed, static_cast<std::uint32_t>(epoch));
+    std::vector<std::int32_t> order =
+        epoch_order(train_.size(), seed, static_cast<std::uint32_t>(epoch));
     if (options_.no_shuffle) std::sort(order.begin(), order.end());
     EpochSums sums;
     for (std::int64_t first = 0; first < train_.size(); first += options_.batch_size) {
       const std::int64_t count = std::min(options_.batch_size, train_.size() - first);
       const std::vector<std::int32_t> indices(order.begin() + first, order.begin() + first + count);
-      const AttackBatch batch = train_.batch(indices, augmentation_, seed, static_cast<std::uint32_t>(epoch));
+      const AttackBatch batch =
+          train_.batch(indices, augmentation_, seed, static_cast<std::uint32_t>(epoch));
       const BatchResult result = training_step(model_, minimiser_, batch, step_options, lr, seed,
                                                static_cast<std::uint32_t>(position_.steps_done++));
       const double loss = result.loss.item();
@@ -126,14 +136,15 @@ class Trainer {
     return sums;
   }
 
-  // The last step of an epoch may have spoilt the weights although its loss, taken before, was finite.
+  // The last step of an epoch may have spoilt the weights although its loss, taken before, was
+  // finite.
   Evaluation evaluate_after(std::int64_t epoch) const {
     try {
       return evaluate(model_.evaluation(), test_, kTestBatch);
     } catch (const Error& error) {
       const std::int64_t steps = (train_.size() + options_.batch_size - 1) / options_.batch_size;
-      fail("training diverged: in epoch ", epoch + 1, ", after step ", steps, ", ", error.what(), ". ",
-           diverged_mend(epoch));
+      fail("training diverged: in epoch ", epoch + 1, ", after step ", steps, ", ", error.what(),
+           ". ", diverged_mend(epoch));
     }
   }
 
@@ -142,7 +153,8 @@ class Trainer {
                 " keeps the ", epoch, " epochs before");
   }
 
-  void finish_epoch(std::int64_t epoch, double lr, const EpochSums& sums, double seconds, Progress& progress) {
+  void finish_epoch(std::int64_t epoch, double lr, const EpochSums& sums, double seconds,
+                    Progress& progress) {
     const Evaluation test = evaluate_after(epoch);
     const auto examples = static_cast<double>(sums.examples);
     position_.epochs_done = epoch + 1;
@@ -160,10 +172,11 @@ class Trainer {
     if (!options_.common.quiet) {
       char line[160];
       std::snprintf(line, sizeof line,
-                    "epoch %3lld  lr %-8.4g train loss %.4f, accuracy %5.2f %%   test loss %.4f, accuracy %5.2f %%   "
+                    "epoch %3lld  lr %-8.4g train loss %.4f, accuracy %5.2f %%   test loss %.4f, "
+                    "accuracy %5.2f %%   "
                     "%.0f images/s",
-                    static_cast<long long>(epoch + 1), lr, sums.loss / examples, 100 * sums.correct / examples,
-                    test.loss, test.accuracy, examples / seconds);
+                    static_cast<long long>(epoch + 1), lr, sums.loss / examples,
+                    100 * sums.correct / examples, test.loss, test.accuracy, examples / seconds);
       progress.print(line);
     }
   }
@@ -173,7 +186,8 @@ class Trainer {
   Classifier model_;
   Minimiser minimiser_;
   DeviceDataset train_, test_;
-  RunDirectory directory_;  // last: whatever can be wrong with the options is told before files change
+  RunDirectory
+      directory_;  // last: whatever can be wrong with the options is told before files change
   RunPosition position_;
 };
 
@@ -186,7 +200,8 @@ TrainResult train(const TrainOptions& options) {
   return Trainer(options, device, train_data, test_data).run();
 }
 
-TrainResult train(const TrainOptions& options, const Dataset& train_data, const Dataset& test_data) {
+TrainResult train(const TrainOptions& options, const Dataset& train_data,
+                  const Dataset& test_data) {
   return Trainer(options, open_device(options.common), train_data, test_data).run();
 }
 

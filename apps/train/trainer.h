@@ -6,13 +6,14 @@
 namespace saddle {
 
 struct TrainResult {
-  double test_accuracy = 0;       // of the last epoch, percent
+  double test_accuracy = 0;  // of the last epoch, percent
   double best_accuracy = 0;
-  double seconds = 0;             // of training steps, this process
+  double seconds = 0;  // of training steps, this process
 };
 
-// Runs (or goes on with) the run that resolved `options` describe; the files are those of RunDirectory.
-// Throws Error where the loss stops being finite, naming epoch and step; checkpoints keep the last good epoch.
+// Runs (or goes on with) the run that resolved `options` describe; the files are those of
+// RunDirectory. Throws Error where the loss stops being finite, naming epoch and step; checkpoints
+// keep the last good epoch.
 TrainResult train(const TrainOptions& options);
 // The same on data already in memory; options.dataset.name still chooses the augmentation.
 TrainResult train(const TrainOptions& options, const Dataset& train_data, const Dataset& test_data);

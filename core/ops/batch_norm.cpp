@@ -9,8 +9,8 @@ void check(const Var& x, const BatchNormState& state) {
   const Shape& shape = x.shape();
   require(shape.rank() >= 2, "batch_norm: input ", shape, " needs rows and a channel axis");
   const std::int64_t channels = shape[shape.rank() - 1];
-  for (const Tensor& tensor : {state.gamma.value(), state.beta.value(), state.running_mean,
-                               state.running_var}) {
+  for (const Tensor& tensor :
+       {state.gamma.value(), state.beta.value(), state.running_mean, state.running_var}) {
     require(tensor.count() == channels, "batch_norm: input ", shape, " has ", channels,
             " channels, the layer has ", tensor.count());
   }
@@ -29,16 +29,18 @@ struct Channels {
 void gather_statistics(Device& device, const Var& x, const BatchNormState& state, std::int64_t rows,
                        std::int64_t channels, const Channels& out) {
   if (state.mode == BatchNormMode::frozen) {
-    launch(device,
-           BatchNormFrozen{state.gamma.value().array(), state.beta.value().array(),
-                           state.running_mean.array(), state.running_var.array(), out.mean.array(),
-                           out.inverse_std.array(), out.scale.array(), out.shift.array(), state.eps},
-           channels);
+    launch(
+        device,
+        BatchNormFrozen{state.gamma.value().array(), state.beta.value().array(),
+                        state.running_mean.array(), state.running_var.array(), out.mean.array(),
+                        out.inverse_std.array(), out.scale.array(), out.shift.array(), state.eps},
+        channels);
     return;
   }
   const std::int64_t chunks = ceil_divide(rows, kChunkRows);
   const Tensor mean(device, {chunks, channels}), deviation(device, {chunks, channels});
-  launch(device, BatchNormChunks{x.value().array(), mean.array(), deviation.array(), rows, channels},
+  launch(device,
+         BatchNormChunks{x.value().array(), mean.array(), deviation.array(), rows, channels},
          ChunkPlace::blocks(rows, channels));
   launch(device,
          BatchNormMerge{mean.array(), deviation.array(), state.gamma.value().array(),
@@ -80,22 +82,28 @@ Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
                                      sum_dz.array(), sum_dz_x.array(), rows, channels, floor},
              ChunkPlace::blocks(rows, channels));
       const Tensor dgamma = gamma.gradient_memory(), dbeta = beta.gradient_memory();
-      launch(device,
-             BatchNormBackwardMerge{sum_dz.array(), sum_dz_x.array(), per_channel.inverse_std.array(),
-                                    per_channel.scale.array(), dgamma.array(), dbeta.array(),
-                                    offset.array(), slope.array(), rows, channels, frozen ? 0.f : 1.f},
-             channels);
+      launch(
+          device,
+          BatchNormBackwardMerge{sum_dz.array(), sum_dz_x.array(), per_channel.inverse_std.array(),
+                                 per_channel.scale.array(), dgamma.array(), dbeta.array(),
+                                 offset.array(), slope.array(), rows, channels, frozen ? 0.f : 1.f},
+          channels);
       if (gamma.wants_gradient()) gamma.add_gradient(dgamma);
       if (beta.wants_gradient()) beta.add_gradient(dbeta);
     }
     if (!x.wants_gradient()) return;
     const Tensor addend = x.take_gradient();
     const Tensor dx = x.gradient_memory();
-    const BatchNormBackwardApply apply{x.value().array(),         dy.array(),
-                                       per_channel.mean.array(),  per_channel.scale.array(),
-                                       per_channel.shift.array(), slope.array(),
-                                       offset.array(),            dx.array(),
-                                       channels,                  floor};
+    const BatchNormBackwardApply apply{x.value().array(),
+                                       dy.array(),
+                                       per_channel.mean.array(),
+                                       per_channel.scale.array(),
+                                       per_channel.shift.array(),
+                                       slope.array(),
+                                       offset.array(),
+                                       dx.array(),
+                                       channels,
+                                       floor};
     if (addend) {
       launch(device, BatchNormBackwardApplyAdd{apply, addend.array()}, rows, channels);
     } else {

@@ -5,9 +5,10 @@ namespace saddle {
 CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
                            LossReduction reduction) {
   const Shape& shape = logits.shape();
-  require(shape.rank() == 2 && shape[1] > 0, "cross_entropy: logits ", shape, " must be [N, classes]");
-  require(labels.count() == shape[0], "cross_entropy: ", shape[0], " rows of logits, ", labels.count(),
-          " labels");
+  require(shape.rank() == 2 && shape[1] > 0, "cross_entropy: logits ", shape,
+          " must be [N, classes]");
+  require(labels.count() == shape[0], "cross_entropy: ", shape[0], " rows of logits, ",
+          labels.count(), " labels");
   Device& device = logits.device();
   const std::int64_t batch = shape[0], classes = shape[1];
   const float scale = reduction == LossReduction::mean ? 1.f / static_cast<float>(batch) : 1.f;

@@ -34,7 +34,8 @@ Var normalise(Tape& tape, const Var& x, const Tensor& mean, const Tensor& invers
   Device& device = x.device();
   const std::int64_t pixels = x.value().count() / channels;
   const Tensor y(device, shape);
-  launch(device, Normalise{x.value().array(), mean.array(), inverse_std.array(), y.array(), channels},
+  launch(device,
+         Normalise{x.value().array(), mean.array(), inverse_std.array(), y.array(), channels},
          pixels, channels);
   return tape.record(y, {x}, [=, &device](const Tensor& dy) {
     const Tensor dx = x.gradient_memory();

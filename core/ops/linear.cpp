@@ -41,11 +41,12 @@ Var global_average_pool(Tape& tape, const Var& x) {
   const std::int64_t batch = shape[0], pixels = shape[1] * shape[2], channels = shape[3];
   require(pixels > 0, "global_average_pool: input ", shape, " has no pixels");
   const Tensor y(device, {batch, channels});
-  launch(device, GlobalAveragePool{x.value().array(), y.array(), pixels, channels}, batch, channels);
+  launch(device, GlobalAveragePool{x.value().array(), y.array(), pixels, channels}, batch,
+         channels);
   return tape.record(y, {x}, [=, &device](const Tensor& dy) {
     const Tensor dx = x.gradient_memory();
-    launch(device, GlobalAveragePoolBackward{dy.array(), dx.array(), pixels, channels}, batch * pixels,
-           channels);
+    launch(device, GlobalAveragePoolBackward{dy.array(), dx.array(), pixels, channels},
+           batch * pixels, channels);
     x.add_gradient(dx);
   });
 }

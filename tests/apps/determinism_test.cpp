@@ -1,5 +1,5 @@
-// The same bits: from run to run, for any number of threads in the engine's own kernels, and for an example
-// whatever batch it is in.
+// The same bits: from run to run, for any number of threads in the engine's own kernels, and for an
+// example whatever batch it is in.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -76,7 +76,8 @@ void expect_same_bits_for_any_thread_count(const std::function<std::vector<Tenso
   EXPECT_TRUE(one == three);
 }
 
-// Primes above the 8192 elements from which a launch uses several threads; no multiple of 2, 3 or a vector.
+// Primes above the 8192 elements from which a launch uses several threads; no multiple of 2, 3 or a
+// vector.
 constexpr std::int64_t kCount = 20011, kRows = 2003, kColumns = 13;
 
 Device& device() { return cpu_device(); }
@@ -369,9 +370,10 @@ Outcome attack_in_batches(const Attacked& a, const PgdOptions& options, std::siz
   return {in_batches(order, batch_size, attack), in_batches(order, batch_size, losses)};
 }
 
-// A library convolution may round otherwise for another batch size. The sign of a gradient at zero within
-// rounding may then turn, which moves that one pixel by up to 2 alpha a step: rare, and without weight for the
-// loss just because the gradient there is zero. So nearly all pixels must agree, and every loss.
+// A library convolution may round otherwise for another batch size. The sign of a gradient at zero
+// within rounding may then turn, which moves that one pixel by up to 2 alpha a step: rare, and
+// without weight for the loss just because the gradient there is zero. So nearly all pixels must
+// agree, and every loss.
 void expect_attack_independent_of_batch(const PgdOptions& options) {
   const Attacked a = attacked();
   const Outcome whole = attack_in_batches(a, options, 32);

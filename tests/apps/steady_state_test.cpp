@@ -1,4 +1,5 @@
-// After its first steps neither training nor attacking asks the device for memory, and none is held back.
+// After its first steps neither training nor attacking asks the device for memory, and none is held
+// back.
 #include <gtest/gtest.h>
 
 #include "tests/apps/training_runs.h"

@@ -67,7 +67,8 @@ bool has_temporary(const fs::path& run, const std::string& file) {
   return false;
 }
 
-// Goes on with the run and kills it while `file` is being written; false where the moment was missed.
+// Goes on with the run and kills it while `file` is being written; false where the moment was
+// missed.
 bool kill_while_writing(const std::string& name, const fs::path& run, const std::string& file) {
   ChildTraining child(name, run, "resume");
   while (!child.finished()) {

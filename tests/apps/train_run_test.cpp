@@ -1,4 +1,5 @@
-// What a whole training does: it learns, SAM with radius 0 is its base, and a run that diverges says where.
+// What a whole training does: it learns, SAM with radius 0 is its base, and a run that diverges
+// says where.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -114,7 +115,8 @@ TEST(divergence, keeps_the_epochs_before) {
   train_small(options);
   const std::string last = contents(directory.path() / "last.safetensors");
 
-  // The run goes on from a state whose momentum is near the end of float: the next epoch must diverge.
+  // The run goes on from a state whose momentum is near the end of float: the next epoch must
+  // diverge.
   const SafetensorsFile state = SafetensorsFile::load(directory.path() / "state.safetensors");
   auto position = nlohmann::json::parse(state.metadata().at("position"));
   std::vector<float> momentum = state.read_f32("optimizer.momentum");

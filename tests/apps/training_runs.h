@@ -1,4 +1,5 @@
-// Small trainings for the tests: data made here, a network that trains in milliseconds, and their files.
+// Small trainings for the tests: data made here, a network that trains in milliseconds, and their
+// files.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,8 @@ inline Dataset quadrants(std::int64_t size, std::uint64_t seed) {
 inline Dataset training_data() { return quadrants(60, 1); }
 inline Dataset test_data() { return quadrants(33, 2); }
 
-// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam" or "pgd"; augmented as CIFAR-10 is.
+// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam" or "pgd"; augmented as
+// CIFAR-10 is.
 inline TrainOptions small_run(const std::string& name, const std::filesystem::path& output) {
   TrainOptions options;
   options.common.quiet = true;

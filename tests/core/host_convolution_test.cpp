@@ -30,9 +30,11 @@ void for_each_product(const Convolution& s,
             if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
             for (std::int64_t o = 0; o < s.out_channels; ++o)
               for (std::int64_t i = 0; i < s.in_channels; ++i)
-                body(static_cast<std::size_t>(((n * s.height + iy) * s.width + ix) * s.in_channels + i),
+                body(static_cast<std::size_t>(((n * s.height + iy) * s.width + ix) * s.in_channels +
+                                              i),
                      static_cast<std::size_t>(((o * 3 + ky) * 3 + kx) * s.in_channels + i),
-                     static_cast<std::size_t>(((n * s.height + y) * s.width + x) * s.out_channels + o));
+                     static_cast<std::size_t>(((n * s.height + y) * s.width + x) * s.out_channels +
+                                              o));
           }
 }
 
@@ -45,8 +47,9 @@ struct Data {
         y(random_values(s.batch * s.height * s.width * s.out_channels, 3)) {}
 };
 
-// Winograd sums at most 16 transformed products where the direct sum has one, with constants up to 1, so the error
-// of an element is a small multiple of that of the largest sum of absolute products.
+// Winograd sums at most 16 transformed products where the direct sum has one, with constants up to
+// 1, so the error of an element is a small multiple of that of the largest sum of absolute
+// products.
 void expect_close(const std::vector<float>& got, const std::vector<double>& want,
                   const std::vector<double>& magnitude, double terms, const char* what) {
   double largest = 0;
@@ -111,9 +114,12 @@ TEST_P(HostConvolution, winograd_gives_the_same_bits_for_any_number_of_threads) 
 
 // Odd and even sides, one tile and many blocks of them, panels of 8 and of 16 channels.
 INSTANTIATE_TEST_SUITE_P(Shapes, HostConvolution,
-                         testing::Values(Convolution{1, 1, 1, 8, 8, 3, 1, 1}, Convolution{2, 2, 3, 8, 24, 3, 1, 1},
-                                         Convolution{3, 7, 7, 24, 16, 3, 1, 1}, Convolution{2, 14, 13, 16, 40, 3, 1, 1},
-                                         Convolution{5, 28, 28, 16, 16, 3, 1, 1}, Convolution{7, 4, 4, 64, 32, 3, 1, 1}));
+                         testing::Values(Convolution{1, 1, 1, 8, 8, 3, 1, 1},
+                                         Convolution{2, 2, 3, 8, 24, 3, 1, 1},
+                                         Convolution{3, 7, 7, 24, 16, 3, 1, 1},
+                                         Convolution{2, 14, 13, 16, 40, 3, 1, 1},
+                                         Convolution{5, 28, 28, 16, 16, 3, 1, 1},
+                                         Convolution{7, 4, 4, 64, 32, 3, 1, 1}));
 
 class ThinConvolution : public testing::TestWithParam<Convolution> {};
 
@@ -134,8 +140,10 @@ TEST_P(ThinConvolution, image_gradient_agrees_with_plain_loops) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ThinConvolution,
-                         testing::Values(Convolution{1, 1, 1, 1, 8, 3, 1, 1}, Convolution{2, 5, 7, 1, 16, 3, 1, 1},
-                                         Convolution{3, 8, 3, 3, 64, 3, 1, 1}, Convolution{1, 2, 2, 4, 24, 3, 1, 1}));
+                         testing::Values(Convolution{1, 1, 1, 1, 8, 3, 1, 1},
+                                         Convolution{2, 5, 7, 1, 16, 3, 1, 1},
+                                         Convolution{3, 8, 3, 3, 64, 3, 1, 1},
+                                         Convolution{1, 2, 2, 4, 24, 3, 1, 1}));
 
 TEST(winograd, takes_only_the_shapes_it_is_made_for) {
   const Convolution fits{2, 8, 8, 32, 32, 3, 1, 1};

@@ -1,5 +1,5 @@
-// PreActResNet against the reference in PyTorch: tests/vectors holds what make_vectors.py computed there in
-// double precision for the same weights and the same batch.
+// PreActResNet against the reference in PyTorch: tests/vectors holds what make_vectors.py computed
+// there in double precision for the same weights and the same batch.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -15,12 +15,14 @@ const SafetensorsFile& vectors(const std::string& model) {
   static std::map<std::string, SafetensorsFile> files;
   const auto found = files.find(model);
   if (found != files.end()) return found->second;
-  const std::string path = std::string(SADDLE_SOURCE_DIR) + "/tests/vectors/" + model + ".safetensors";
+  const std::string path =
+      std::string(SADDLE_SOURCE_DIR) + "/tests/vectors/" + model + ".safetensors";
   return files.emplace(model, SafetensorsFile::load(path)).first->second;
 }
 
-// ||got - want|| / ||want||, as make_vectors.py measures its own float32 runs. Element by element would be
-// another matter for Adam, whose step keeps its size where a gradient vanishes and only rounding gives its sign.
+// ||got - want|| / ||want||, as make_vectors.py measures its own float32 runs. Element by element
+// would be another matter for Adam, whose step keeps its size where a gradient vanishes and only
+// rounding gives its sign.
 double relative_error(const std::vector<float>& got, const std::vector<float>& want) {
   EXPECT_EQ(got.size(), want.size());
   double difference = 0, norm = 0;
@@ -48,7 +50,8 @@ Tensor nhwc(Device& device, const SafetensorsFile& file, const std::string& name
 double largest_difference(const Tensor& a, const Tensor& b) {
   const std::vector<float> x = a.to_host<float>(), y = b.to_host<float>();
   double largest = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) largest = std::max(largest, std::abs(double{x[i]} - y.at(i)));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    largest = std::max(largest, std::abs(double{x[i]} - y.at(i)));
   return largest;
 }
 
@@ -75,22 +78,24 @@ class PreActResNetVectors : public testing::TestWithParam<Case> {
     const auto n = static_cast<std::int64_t>(labels.size());
     std::vector<std::int32_t> indices(labels.size());
     for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<std::int32_t>(i);
-    return {images, Tensor::from_host(device(), {n}, narrow), Tensor::from_host(device(), {n}, indices)};
+    return {images, Tensor::from_host(device(), {n}, narrow),
+            Tensor::from_host(device(), {n}, indices)};
   }
   // Every tensor `prefix` + name of the file against the slots of `buffer`.
   void expect_slots(const WeightLayout& layout, const Tensor& buffer, const std::string& prefix,
                     double bound) const {
     const std::vector<float> host = buffer.to_host<float>();
     for (const Slot& slot : layout.slots()) {
-      EXPECT_LT(relative_error(WeightLayout::to_file_order(slot, host), file().read_f32(prefix + slot.name)),
+      EXPECT_LT(relative_error(WeightLayout::to_file_order(slot, host),
+                               file().read_f32(prefix + slot.name)),
                 bound)
           << prefix << slot.name;
     }
   }
 };
 
-// The engine works in float32, the vectors come from float64: a forward and backward through some twenty
-// layers keeps about five digits.
+// The engine works in float32, the vectors come from float64: a forward and backward through some
+// twenty layers keeps about five digits.
 constexpr double kBound = 1e-4;
 
 TEST_P(PreActResNetVectors, training_forward_and_every_gradient_agree) {
@@ -106,7 +111,8 @@ TEST_P(PreActResNetVectors, training_forward_and_every_gradient_agree) {
 
   tape.backward(loss.loss);
 
-  EXPECT_LT(relative_error(logits.value().to_host<float>(), file().read_f32("train.logits")), kBound);
+  EXPECT_LT(relative_error(logits.value().to_host<float>(), file().read_f32("train.logits")),
+            kBound);
   EXPECT_NEAR(loss_value, file().read_f32("train.loss").at(0), kBound);
   expect_slots(model.network.layout.weights, g, "grad.", kBound);
   expect_slots(model.network.layout.statistics, model.statistics, "after_forward.", kBound);
@@ -122,7 +128,8 @@ TEST_P(PreActResNetVectors, evaluation_forward_and_input_gradient_agree) {
   const Var logits = model.evaluation()(tape, tape.input(data.images, Gradient::none));
   const Tensor dx = input_gradient(model.evaluation(), data.images, data.labels);
 
-  EXPECT_LT(relative_error(logits.value().to_host<float>(), file().read_f32("eval.logits")), kBound);
+  EXPECT_LT(relative_error(logits.value().to_host<float>(), file().read_f32("eval.logits")),
+            kBound);
   const Tensor want = nhwc(device(), file(), "eval.grad.images");
   EXPECT_LT(relative_error(dx.to_host<float>(), want.to_host<float>()), kBound);
 }
@@ -133,10 +140,12 @@ TEST_P(PreActResNetVectors, pgd_finds_the_same_adversarial_examples_from_the_sam
   const Tensor start_linf = nhwc(device(), file(), "pgd_linf.start");
   const Tensor start_l2 = nhwc(device(), file(), "pgd_l2.start");
 
-  const Tensor linf = pgd(model.evaluation(), data, {Norm::linf, 8.f / 255, 2.f / 255, 10, Start::random},
-                          0, 0, nullptr, &start_linf);
-  const Tensor l2 = pgd(model.evaluation(), data, {Norm::l2, 128.f / 255, 15.f / 255, 10, Start::random},
-                        0, 0, nullptr, &start_l2);
+  const Tensor linf =
+      pgd(model.evaluation(), data, {Norm::linf, 8.f / 255, 2.f / 255, 10, Start::random}, 0, 0,
+          nullptr, &start_linf);
+  const Tensor l2 =
+      pgd(model.evaluation(), data, {Norm::l2, 128.f / 255, 15.f / 255, 10, Start::random}, 0, 0,
+          nullptr, &start_l2);
 
   const Tensor want_linf = nhwc(device(), file(), "pgd_linf.adversarial");
   const Tensor want_l2 = nhwc(device(), file(), "pgd_l2.adversarial");
@@ -167,12 +176,13 @@ TEST_P(PreActResNetVectors, five_steps_of_every_optimiser_agree) {
     const WeightLayout& layout = model.network.layout.weights;
     std::optional<double> rho;
     if (options.contains("rho")) rho = options.at("rho").get<double>();
-    Minimiser minimiser(base_optimizer(name, options, device(), layout.size()), device(), layout.size(),
-                        rho);
+    Minimiser minimiser(base_optimizer(name, options, device(), layout.size()), device(),
+                        layout.size(), rho);
 
     std::vector<float> losses;
     for (std::uint32_t step = 0; step < 5; ++step) {
-      losses.push_back(training_step(model, minimiser, data, {}, options.at("lr"), 0, step).loss.item());
+      losses.push_back(
+          training_step(model, minimiser, data, {}, options.at("lr"), 0, step).loss.item());
     }
 
     EXPECT_LT(relative_error(losses, file().read_f32(name + ".losses")), kBound);
@@ -183,9 +193,12 @@ TEST_P(PreActResNetVectors, five_steps_of_every_optimiser_agree) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, PreActResNetVectors,
-                         testing::Values(Case{"preact_resnet10", "cpu"}, Case{"preact_resnet18", "cpu"},
+                         testing::Values(Case{"preact_resnet10", "cpu"},
+                                         Case{"preact_resnet18", "cpu"},
                                          Case{"preact_resnet10", "emulated"}),
-                         [](const auto& info) { return info.param.model + "_" + info.param.device; });
+                         [](const auto& info) {
+                           return info.param.model + "_" + info.param.device;
+                         });
 
 TEST(preact_resnet, has_the_parameter_counts_of_the_reference) {
   const Network ten = make_network({"preact_resnet18", 0, 3, 32, 32, 10});
