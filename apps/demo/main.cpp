@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "apps/common/checkpoint.h"
@@ -164,13 +165,14 @@ std::string reading(const std::vector<Measured>& rows) {
               ".");
 }
 
-// The first test images that every network gets right before the attack.
+// The first test image of each class that every network gets right before the attack.
 std::vector<std::size_t> shown_examples(const Dataset& test, const std::vector<Measured>& rows) {
   std::vector<std::size_t> examples;
+  std::set<std::int32_t> classes;
   for (std::size_t i = 0; i < test.labels.size() && examples.size() < kPictureRows; ++i) {
     const bool all_right = std::ranges::all_of(
         rows, [&](const Measured& row) { return row.clean_predictions[i] == test.labels[i]; });
-    if (all_right) examples.push_back(i);
+    if (all_right && classes.insert(test.labels[i]).second) examples.push_back(i);
   }
   return examples;
 }
