@@ -267,7 +267,7 @@ void demo(const DemoOptions& options) {
 
 int main(int argc, char** argv) {
   saddle::DemoOptions options;
-  options.dataset.train_limit = 13000;
+  options.dataset.train_limit = 15000;
   options.dataset.test_limit = 1000;
   return saddle::run_program(
       "saddle-demo",
