@@ -23,7 +23,7 @@ define install
 	    echo "make: could not install packages. As root run: apt-get install$$missing" >&2; exit 1; fi; fi
 endef
 
-.PHONY: all deps build demo test test-asan test-fuzz bench clean
+.PHONY: all deps build demo test test-asan test-fuzz test-gpu bench bench-gpu clean
 
 all: build
 
@@ -56,6 +56,26 @@ test-fuzz: deps
 PEER ?= $(shell python3 -c 'import torch' 2>/dev/null && command -v python3)
 bench: build
 	build/bin/saddle-bench $(if $(PEER),--peer $(PEER))
+
+# On a machine with a GPU. All tests with it among the devices, then those that run on it once more under
+# compute-sanitizer's checkers.
+GPU_TESTS := test_core test_layers test_attacks test_optim test_apps
+SANITIZED := *cuda*:*Cuda*
+test-gpu: build
+	@build/bin/saddle-train --version | grep -q 'cuda 1' || { \
+	  echo "make: this build has no CUDA backend; see the README on how to configure one" >&2; exit 1; }
+	ctest --preset release -j $(JOBS)
+	@for checker in memcheck racecheck initcheck; do for program in $(GPU_TESTS); do \
+	  echo "$$checker: $$program"; \
+	  compute-sanitizer --tool $$checker --error-exitcode 1 --print-limit 20 \
+	    build/bin/$$program --gtest_brief=1 --gtest_filter='$(SANITIZED)' || exit 1; done; done
+
+# Training, attacks and single kernels on the GPU, with PyTorch (eager and compiled) beside each row.
+BENCH_GPU := --device cuda --precisions fp32,tf32,bf16
+bench-gpu: build
+	build/bin/saddle-bench $(BENCH_GPU) --model preact_resnet18 --batch 128,512 --seconds 2 \
+	  --json bench-gpu.json $(if $(PEER),--peer $(PEER) --peer-execution eager,compile)
+	build/bin/saddle-bench $(BENCH_GPU) --kernels --batch 128,512 --seconds 1 --json bench-gpu-kernels.json
 
 clean:
 	rm -rf build build-debug build-asan build-fuzz

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "core/replay.h"
+
 namespace saddle {
 namespace {
 
@@ -10,19 +12,21 @@ struct Iterate {
   Tensor delta, adversarial;
 };
 
-Iterate draw_start(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
-                   std::uint32_t attack) {
+Iterate new_iterate(const AttackBatch& batch) {
   Device& device = batch.images.device();
-  const Shape& shape = batch.images.shape();
-  const std::int64_t examples = shape[0],
-                     columns = batch.images.count() / std::max<std::int64_t>(examples, 1);
-  const Iterate iterate{Tensor(device, shape), Tensor(device, shape)};
-  const Stream stream{seed, Purpose::attack_start, attack};
+  return {Tensor(device, batch.images.shape()), Tensor(device, batch.images.shape())};
+}
+
+void draw_start(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
+                const Tensor& attack, const Iterate& iterate) {
+  Device& device = batch.images.device();
+  const std::int64_t examples = batch.images.shape()[0], columns = batch.images.count() / examples;
+  const Stream stream{seed, Purpose::attack_start};
   if (options.norm == Norm::linf) {
     launch(device,
            PgdStartLinf{batch.indices.array<std::int32_t>(), batch.images.array(),
-                        iterate.delta.array(), iterate.adversarial.array(), stream, options.eps,
-                        columns},
+                        iterate.delta.array(), iterate.adversarial.array(), stream,
+                        attack.array<std::int32_t>(), options.eps, columns},
            examples, columns);
   } else {
     launch(device,
@@ -31,20 +35,24 @@ Iterate draw_start(const AttackBatch& batch, const PgdOptions& options, std::uin
                       iterate.delta.array(),
                       iterate.adversarial.array(),
                       stream,
-                      {seed, Purpose::attack_radius, attack},
+                      {seed, Purpose::attack_radius},
+                      attack.array<std::int32_t>(),
                       options.eps,
                       columns},
            examples);
   }
-  return iterate;
 }
 
-Iterate start_from(const AttackBatch& batch, const Tensor& delta) {
-  Device& device = batch.images.device();
-  const Iterate iterate{delta.clone(), Tensor(device, batch.images.shape())};
-  launch(device, Add{batch.images.array(), iterate.delta.array(), iterate.adversarial.array()},
+void start_at_image(const AttackBatch& batch, const Iterate& iterate) {
+  launch(batch.images.device(), Fill{iterate.delta.array(), 0.f}, iterate.delta.count());
+  Tensor(iterate.adversarial).copy_from(batch.images);
+}
+
+void start_from(const AttackBatch& batch, const Tensor& delta, const Iterate& iterate) {
+  Tensor(iterate.delta).copy_from(delta);
+  launch(batch.images.device(),
+         Add<float>{batch.images.array(), iterate.delta.array(), iterate.adversarial.array()},
          delta.count());
-  return iterate;
 }
 
 void ascend(const AttackBatch& batch, const PgdOptions& options, const Tensor& g,
@@ -86,34 +94,97 @@ Tensor input_gradient(const LogitsFunction& logits, const Tensor& images, const 
   return x.gradient();
 }
 
-Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
-           std::uint64_t seed, std::uint32_t attack, PassCounts* counts, const Tensor* start) {
-  check(options);
+namespace {
+
+void check_batch(const AttackBatch& batch) {
   require(batch.images.shape().rank() >= 1 && batch.labels.count() == batch.images.shape()[0] &&
               batch.indices.count() == batch.images.shape()[0],
           "pgd: ", batch.images.shape(), " images, ", batch.labels.count(), " labels and ",
           batch.indices.count(), " indices do not match");
+}
+
+Tensor on_device(Device& device, std::uint32_t attack) {
+  return Tensor::from_host(device, {1}, std::vector{static_cast<std::int32_t>(attack)});
+}
+
+void begin(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
+           const Tensor& attack, const Iterate& iterate) {
+  if (options.start == Start::random) {
+    draw_start(batch, options, seed, attack, iterate);
+  } else {
+    start_at_image(batch, iterate);
+  }
+}
+
+void take_step(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+               const Iterate& iterate) {
+  ascend(batch, options, input_gradient(logits, iterate.adversarial, batch.labels), iterate);
+}
+
+void count(const PgdOptions& options, const AttackBatch& batch, PassCounts* counts) {
+  if (!counts) return;
+  const std::int64_t passes = options.steps * batch.images.shape()[0];
+  counts->forward += passes;
+  counts->backward += passes;
+}
+
+}  // namespace
+
+Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+           std::uint64_t seed, const Tensor& attack) {
+  const Iterate iterate = new_iterate(batch);
+  begin(batch, options, seed, attack, iterate);
+  for (int i = 0; i < options.steps; ++i) take_step(logits, batch, options, iterate);
+  return iterate.adversarial;
+}
+
+Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+           std::uint64_t seed, std::uint32_t attack, PassCounts* counts, const Tensor* start) {
+  check(options);
+  check_batch(batch);
   require(!start || start->shape() == batch.images.shape(), "pgd: the start has shape ",
           start ? start->shape() : Shape(), ", the images ", batch.images.shape());
   if (batch.images.count() == 0) return batch.images.clone();
-  Iterate iterate;
-  if (start) {
-    iterate = start_from(batch, *start);
-  } else if (options.start == Start::random) {
-    iterate = draw_start(batch, options, seed, attack);
-  } else {
-    iterate = {Tensor::filled(batch.images.device(), batch.images.shape(), 0.f),
-               batch.images.clone()};
-  }
-  for (int step = 0; step < options.steps; ++step) {
-    ascend(batch, options, input_gradient(logits, iterate.adversarial, batch.labels), iterate);
-  }
-  if (counts) {
-    const std::int64_t passes = options.steps * batch.images.shape()[0];
-    counts->forward += passes;
-    counts->backward += passes;
-  }
+  count(options, batch, counts);
+  if (!start) return pgd(logits, batch, options, seed, on_device(batch.images.device(), attack));
+  const Iterate iterate = new_iterate(batch);
+  start_from(batch, *start, iterate);
+  for (int i = 0; i < options.steps; ++i) take_step(logits, batch, options, iterate);
   return iterate.adversarial;
+}
+
+struct Pgd::Captured {
+  AttackBatch batch;
+  Iterate iterate;
+  Replay step;
+};
+
+Pgd::Pgd(LogitsFunction logits, const PgdOptions& options)
+    : logits_(std::move(logits)), options_(options) {
+  check(options);
+}
+
+Tensor Pgd::operator()(const AttackBatch& batch, std::uint64_t seed, std::uint32_t attack,
+                       PassCounts* counts) {
+  check_batch(batch);
+  Device& device = batch.images.device();
+  if (!device.captures() || batch.images.count() == 0) {
+    return pgd(logits_, batch, options_, seed, attack, counts);
+  }
+  std::shared_ptr<Captured>& at = captured_[batch.images.shape()[0]];
+  if (!at || at->batch.images.shape() != batch.images.shape()) {
+    at = std::make_shared<Captured>(Captured{
+        {batch.images.clone(), batch.labels.clone(), batch.indices.clone()}, new_iterate(batch), {}});
+  }
+  at->batch.images.copy_from(batch.images);
+  at->batch.labels.copy_from(batch.labels);
+  at->batch.indices.copy_from(batch.indices);
+  begin(at->batch, options_, seed, on_device(device, attack), at->iterate);
+  for (int i = 0; i < options_.steps; ++i) {
+    at->step(device, [&] { take_step(logits_, at->batch, options_, at->iterate); });
+  }
+  count(options_, batch, counts);
+  return at->iterate.adversarial.clone();
 }
 
 }  // namespace saddle

@@ -8,6 +8,9 @@
 // random start.
 #pragma once
 
+#include <map>
+#include <memory>
+
 #include "attacks/attack.h"
 
 namespace saddle {
@@ -35,6 +38,27 @@ void check(const PgdOptions& options);
 Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
            std::uint64_t seed, std::uint32_t attack, PassCounts* counts = nullptr,
            const Tensor* start = nullptr);
+
+// The same with the attack's number read on the device, i32 [1], so that the whole attack can be
+// captured. Options are as checked by `check`, the batch is not empty.
+Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+           std::uint64_t seed, const Tensor& attack);
+
+// PGD on many batches of one model: as pgd(), with the step captured once for each batch size where
+// the device gains by it.
+class Pgd {
+ public:
+  // Throws Error as check() does.
+  Pgd(LogitsFunction logits, const PgdOptions& options);
+  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, std::uint32_t attack,
+                    PassCounts* counts = nullptr);
+
+ private:
+  struct Captured;  // the buffers that a captured step works on
+  LogitsFunction logits_;
+  PgdOptions options_;
+  std::map<std::int64_t, std::shared_ptr<Captured>> captured_;  // by batch size
+};
 
 // dL/dx for L the sum of the examples' cross-entropies.
 Tensor input_gradient(const LogitsFunction& logits, const Tensor& images, const Tensor& labels);

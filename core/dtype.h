@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/bfloat16.h"
+
 namespace saddle {
 
 enum class DType : std::uint8_t { f64, f32, f16, bf16, i64, i32, u8, boolean };
@@ -44,6 +46,8 @@ template <>
 inline constexpr DType dtype_of<double> = DType::f64;
 template <>
 inline constexpr DType dtype_of<float> = DType::f32;
+template <>
+inline constexpr DType dtype_of<Bfloat16> = DType::bf16;
 template <>
 inline constexpr DType dtype_of<std::int64_t> = DType::i64;
 template <>

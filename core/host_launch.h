@@ -1,8 +1,9 @@
-// How kernels run on a CPU: as vectorised loops split by OpenMP, or on the emulator.
+// How kernels run on a CPU: as vectorised loops split by OpenMP, or on the emulator; and how they
+// are recorded, to run later.
 #pragma once
 
-#include <exception>
-#include <utility>
+#include <cstdint>
+#include <functional>
 
 #include "core/device.h"
 #include "kernels/emulator.h"
@@ -23,7 +24,7 @@ inline constexpr bool kParallel = true;
 // Every thread works on its own copy of the kernel: the compiler then knows that no store through
 // one of the kernel's arrays changes the kernel, and keeps its fields in registers.
 template <class Kernel>
-void run_on_cpu(const void* erased, std::int64_t rows, std::int64_t columns) {
+void run_on_cpu(Device&, const void* erased, std::int64_t rows, std::int64_t columns) {
   const Kernel& shared = *static_cast<const Kernel*>(erased);
   if constexpr (BlockKernel<Kernel>) {
 #pragma omp parallel for schedule(static) if (kParallel && rows > 1)
@@ -48,16 +49,36 @@ void run_on_cpu(const void* erased, std::int64_t rows, std::int64_t columns) {
   }
 }
 
+// In spans where a GPU runs them, so that tests on the emulator cover both forms.
 template <class Kernel>
-void run_on_emulator(const void* erased, std::int64_t rows, std::int64_t columns) {
+void run_on_emulator(Device&, const void* erased, std::int64_t rows, std::int64_t columns) {
   const Kernel& kernel = *static_cast<const Kernel*>(erased);
   if constexpr (BlockKernel<Kernel>) {
     emulate_blocks(kernel, rows);
   } else if constexpr (GridKernel<Kernel>) {
+    if constexpr (SpanKernel<Kernel>) {
+      if (kernel.aligned(columns)) {
+        return emulate_flat(GridSpans<Kernel>{kernel}, rows, columns / Kernel::kSpan);
+      }
+    }
     emulate_flat(kernel, rows, columns);
   } else {
+    if constexpr (SpanKernel<Kernel>) {
+      const FlatSpans<Kernel> spans{kernel, rows};
+      if (kernel.aligned()) return emulate_flat(spans, spans.threads());
+    }
     emulate_flat(kernel, rows);
   }
+}
+
+// Appends to what the host device is capturing (host_device.cpp).
+void record_on_host(Device& device, std::function<void()> work);
+
+template <class Kernel, Launcher Run>
+void record(Device& device, const void* erased, std::int64_t rows, std::int64_t columns) {
+  record_on_host(device, [&device, kernel = *static_cast<const Kernel*>(erased), rows, columns] {
+    Run(device, &kernel, rows, columns);
+  });
 }
 
 template <class... Kernels>
@@ -68,6 +89,11 @@ constexpr LaunchTable cpu_launch_table(KernelList<Kernels...>) {
 template <class... Kernels>
 constexpr LaunchTable emulated_launch_table(KernelList<Kernels...>) {
   return {&run_on_emulator<Kernels>...};
+}
+
+template <class... Kernels>
+constexpr LaunchTable emulated_record_table(KernelList<Kernels...>) {
+  return {&record<Kernels, &run_on_emulator<Kernels>>...};
 }
 
 }  // namespace saddle

@@ -6,9 +6,13 @@ namespace saddle {
 
 Device& cuda_device(int ordinal) {
   fail("device cuda:", ordinal,
-       " is not available: this build has no CUDA backend. Use --device cpu, or --device emulated "
-       "to run "
+       " is not available: this build has no CUDA backend. Configure with -DSADDLE_CUDA=ON where "
+       "the CUDA Toolkit and cuDNN are installed, or use --device cpu, or --device emulated to run "
        "the GPU kernels on the CPU");
 }
+
+int cuda_device_count() { return 0; }
+
+std::string cuda_backend() { return ""; }
 
 }  // namespace saddle

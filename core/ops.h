@@ -1,18 +1,26 @@
 // The differentiable operations. Each is one function in ops/*.cpp, forward beside gradient.
 //
-// Images are NHWC. All values are f32 unless said otherwise. Every op throws Error on arguments
-// that do not fit, naming itself, the shapes and the mend.
+// Images are NHWC. Values are f32; where an op says so, activations may be bf16 (rounded once, when
+// they are stored). Gradients have their value's type, parameters' are f32. Every op throws Error on
+// arguments that do not fit, naming itself, the shapes and the mend.
 #pragma once
 
 #include "core/pass.h"
 
 namespace saddle {
 
-// [N, H, W, C] times [O, K, K, C] -> [N, H', W', O], H' = (H + 2 padding - K) / stride + 1; no
-// bias. `residual`, of the result's shape, is added in the same pass over memory where given.
-Var convolution(Tape& tape, const Var& x, const Var& w, std::int64_t stride, std::int64_t padding);
+// [N, H, W, C] times [O, K, K, C] -> [N, H', W', O], H' = (H + 2 padding - K) / stride + 1. x and w
+// are bf16 where the precision is bf16, else f32, and so is the result; dw is f32 always.
+// `residual`, of the result's shape and type, is added in the same pass over memory where given.
+Var convolution(Tape& tape, const Var& x, const Var& w, std::int64_t stride, std::int64_t padding,
+                Precision precision = Precision::fp32);
 Var convolution_add(Tape& tape, const Var& x, const Var& w, std::int64_t stride,
-                    std::int64_t padding, const Var& residual);
+                    std::int64_t padding, Precision precision, const Var& residual);
+// relu(convolution(x, w) + bias), bias f32 [O]; gradients to x alone (w must want none).
+Var convolution_bias_relu(Tape& tape, const Var& x, const Var& w, std::int64_t stride,
+                          std::int64_t padding, Precision precision, const Tensor& bias);
+
+inline constexpr float kBatchNormEps = 1e-5f;
 
 // Which non-linearity is fused behind batch-norm.
 enum class Activation { none, relu };
@@ -23,27 +31,35 @@ struct BatchNormState {
   Tensor running_mean, running_var;  // moved in mode `update`
   BatchNormMode mode;
   Activation activation;
-  float eps = 1e-5f;
+  float eps = kBatchNormEps;
   float momentum = 0.1f;
 };
 
 // act(gamma (x - mean) / sqrt(var + eps) + beta) over the last axis of x; biased variance of the
 // batch, or the running statistics in mode `frozen`. Ioffe and Szegedy 2015.
+// x and the result are f32 or bf16; everything per channel is f32.
 Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state);
 
-// max(x, 0); the gradient at 0 is 0.
+// max(x scale + shift, 0) per channel of the last axis; scale and shift are f32 [C], constants: a
+// batch-norm with running statistics, folded.
+Var affine_relu(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift);
+
+// max(x, 0), f32 or bf16; the gradient at 0 is 0.
 Var relu(Tape& tape, const Var& x);
 
-// [N, in] times [out, in]^T + [out] -> [N, out]
-Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias);
+// [N, in] times [out, in]^T + [out] -> [N, out], all f32; the precision is fp32 or tf32.
+Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias,
+           Precision precision = Precision::fp32);
 
-// [N, H, W, C] -> [N, C], the mean over pixels.
+// [N, H, W, C], f32 or bf16 -> f32 [N, C], the mean over pixels.
 Var global_average_pool(Tape& tape, const Var& x);
 
-// (x - mean) / std per channel of the last axis; mean and inverse_std are [C].
-Var normalise(Tape& tape, const Var& x, const Tensor& mean, const Tensor& inverse_std);
+// (x - mean) / std per channel of the last axis; mean and inverse_std are [C]. x is f32, the result
+// f32 or bf16.
+Var normalise(Tape& tape, const Var& x, const Tensor& mean, const Tensor& inverse_std,
+              DType dtype = DType::f32);
 
-// a + b of equal shapes.
+// a + b of equal shapes and types, f32 or bf16.
 Var add(Tape& tape, const Var& a, const Var& b);
 
 enum class LossReduction { mean, sum };

@@ -19,15 +19,26 @@ enum class BatchNormMode {
 
 struct Pass {
   Tape& tape;
-  Tensor weights;     // flat: w, or w_hat
+  Parameters weights;  // flat: w, or w_hat
   Tensor gradient;    // flat, receives dL/dw; empty: no weight gradients are computed
   Tensor statistics;  // flat: running means and variances
   BatchNormMode batch_norm = BatchNormMode::frozen;
+  Precision precision = Precision::fp32;
+  // Whether `weights` are those of Network::fold: every batch-norm is an affine map whose slots hold
+  // scale and shift, or has become part of the convolution before it.
+  bool folded = false;
 
-  // The weights of a slot as a Var whose gradient goes to its place in `gradient`.
-  Var parameter(const Slot& slot) const {
-    if (gradient) return Var(view(weights, slot), view(gradient, slot));
-    return Var(view(weights, slot), Gradient::none);
+  // The weights of a slot in f32, as a Var whose gradient goes to its place in `gradient`.
+  Var parameter(const Slot& slot) const { return from(weights.values, slot); }
+  // The same as convolutions read them: rounded where activations are bf16.
+  Var rounded_parameter(const Slot& slot) const {
+    return from(weights.rounded ? weights.rounded : weights.values, slot);
+  }
+
+ private:
+  Var from(const Tensor& buffer, const Slot& slot) const {
+    if (gradient) return Var(view(buffer, slot), view(gradient, slot));
+    return Var(view(buffer, slot), Gradient::none);
   }
 };
 

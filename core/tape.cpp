@@ -1,16 +1,21 @@
 #include "core/tape.h"
 
+#include "core/element_type.h"
+
 namespace saddle {
 
 Tensor Var::gradient_memory() const {
   if (state_->destination && !state_->written) return state_->destination;
-  return Tensor(device(), shape());
+  return Tensor(device(), shape(), gradient_type());
 }
 
 void Var::add_gradient(const Tensor& contribution) const {
   State& state = *state_;
   require(contribution.count() == state.value.count(), "tape: a gradient of shape ",
           contribution.shape(), " reached a value of shape ", shape());
+  require(contribution.dtype() == gradient_type(), "tape: a gradient of type ",
+          name_of(contribution.dtype()), " reached a value whose gradient is ",
+          name_of(gradient_type()));
   if (state.destination) {
     if (state.written) {
       launch(device(), AddTo{contribution.array(), state.destination.array()},
@@ -22,8 +27,12 @@ void Var::add_gradient(const Tensor& contribution) const {
   } else if (!state.gradient) {
     state.gradient = contribution;
   } else {
-    Tensor sum(device(), shape());
-    launch(device(), Add{state.gradient.array(), contribution.array(), sum.array()}, sum.count());
+    const Tensor sum(device(), shape(), gradient_type());
+    with_element_type("tape", sum.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      launch(device(), Add<T>{state.gradient.array<T>(), contribution.array<T>(), sum.array<T>()},
+             sum.count());
+    });
     state.gradient = sum;
   }
 }

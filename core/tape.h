@@ -25,7 +25,7 @@ class Var {
   Var() = default;
   Var(Tensor value, Gradient gradient)
       : state_(std::make_shared<State>(State{std::move(value), gradient, {}, {}, false})) {}
-  // A parameter: its gradient is written into `destination` (a slot of the gradient buffer).
+  // A parameter: its gradient is written into `destination` (a slot of the f32 gradient buffer).
   Var(Tensor value, Tensor destination)
       : state_(std::make_shared<State>(
             State{std::move(value), Gradient::wanted, {}, std::move(destination), false})) {}
@@ -35,9 +35,16 @@ class Var {
   Device& device() const { return state_->value.device(); }
   bool wants_gradient() const { return state_->wanted == Gradient::wanted; }
 
-  // What has reached this value so far; empty where nothing has.
+  // What has reached this value so far; empty where nothing has, and for a parameter.
   const Tensor& gradient() const { return state_->gradient; }
+  // Where a parameter's gradient goes; empty for everything else.
+  const Tensor& destination() const { return state_->destination; }
 
+  // The element type of the gradient: the value's, but f32 for a parameter, whose value may be the
+  // rounded copy of f32 weights.
+  DType gradient_type() const {
+    return state_->destination ? state_->destination.dtype() : state_->value.dtype();
+  }
   // For an op's backward: memory for its contribution. A parameter's first contribution is written
   // straight into the gradient buffer; everything else gets fresh memory.
   Tensor gradient_memory() const;

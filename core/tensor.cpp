@@ -5,10 +5,9 @@ namespace saddle {
 Tensor::Tensor(Device& device, const Shape& shape, DType dtype)
     : shape_(shape), dtype_(dtype), device_(&device), count_(shape.count()) {
   const std::size_t size = bytes();
-  data_ = device.pool().take(size);
-  buffer_ = std::shared_ptr<void>(data_, [&device, size](void* memory) {
-    device.pool().give(memory, size);
-  });
+  const std::shared_ptr<Pool>& pool = device.shared_pool();
+  data_ = pool->take(size);
+  buffer_ = std::shared_ptr<void>(data_, [pool, size](void* memory) { pool->give(memory, size); });
 }
 
 Tensor Tensor::filled(Device& device, const Shape& shape, float value) {

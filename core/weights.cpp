@@ -86,4 +86,12 @@ void WeightLayout::from_file_order(const Slot& slot, const std::vector<float>& v
   });
 }
 
+Parameters with_precision(const Tensor& values, Precision precision) {
+  if (precision != Precision::bf16) return {values, {}};
+  const Tensor rounded(values.device(), values.shape(), DType::bf16);
+  launch(values.device(), Convert<float, Bfloat16>{values.array(), rounded.array<Bfloat16>()},
+         values.count());
+  return {values, rounded};
+}
+
 }  // namespace saddle

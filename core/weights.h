@@ -57,6 +57,16 @@ class WeightLayout {
   std::int64_t size_ = 0;
 };
 
+// The weights a network runs with: a flat f32 buffer and, where activations are bf16, the same
+// rounded, which convolutions read.
+struct Parameters {
+  Tensor values;
+  Tensor rounded;  // bf16; empty in fp32 and tf32
+};
+
+// `values` with their rounded copy where `precision` is bf16, without where not.
+Parameters with_precision(const Tensor& values, Precision precision);
+
 // The piece of `buffer` that belongs to `slot`, sharing the memory.
 inline Tensor view(const Tensor& buffer, const Slot& slot) {
   return buffer.slice(slot.offset, slot.shape);

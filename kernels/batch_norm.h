@@ -8,37 +8,60 @@
 // with floor = 0 for ReLU and -infinity for none. Source: Ioffe and Szegedy 2015.
 //
 // A pass over memory each for the statistics, for y, for the sums of the gradient, and for dx; z is
-// recomputed from x in the backward pass, so neither xhat nor a mask is ever stored.
+// recomputed from x in the backward pass, so neither xhat nor a mask is ever stored. x, y and their
+// gradients are of type T, float or Bfloat16; everything per channel is f32.
 //
-// Statistics are gathered per chunk of kChunkRows rows as sums of (x - shift) and (x - shift)^2,
-// where shift is the chunk's first row: one pass, and without the cancellation of E[x^2] - E[x]^2.
-// The chunks are then merged as Chan, Golub and LeVeque (1983) merge means and squared deviations.
+// Statistics are gathered per chunk of chunk_rows(rows) rows as sums of (x - shift) and
+// (x - shift)^2, where shift is the chunk's first row: one pass, and without the cancellation of
+// E[x^2] - E[x]^2. The chunks are then merged as Chan, Golub and LeVeque (1983) merge means and
+// squared deviations.
+//
+// A block takes kGroupChannels channels of a chunk. A thread owns as many neighbouring channels as
+// 16 bytes hold and every so many-th row (ChunkThreads); the rows' sums meet in column_sums.
 #pragma once
 
 #include "kernels/array.h"
 #include "kernels/collectives.h"
 #include "kernels/math.h"
+#include "kernels/span.h"
 
 namespace saddle {
 
-inline constexpr int64_t kChunkRows = 256;  // rows whose sums are taken together
-inline constexpr int kGroupChannels = 32;   // channels a block works on, one a lane
-inline constexpr int kRowLanes = 8;         // rows a block reads at once
-inline constexpr int kChannelThreads = kGroupChannels * kRowLanes;
+inline constexpr int kGroupChannels = 32;  // channels a block works on
+inline constexpr int kChunkThreads = 256;
+inline constexpr int64_t kMostChunks = 256;
+
+// Rows whose sums are taken together. They grow with the input, for the merge is one block.
+SADDLE_DEVICE int64_t chunk_rows(int64_t rows) {
+  return 256 * ceil_divide(rows, 256 * kMostChunks);
+}
+SADDLE_DEVICE int64_t chunk_count(int64_t rows) { return ceil_divide(rows, chunk_rows(rows)); }
+SADDLE_DEVICE int64_t channel_groups(int64_t channels) {
+  return ceil_divide(channels, kGroupChannels);
+}
+
+// How the threads of a block lie over a chunk: kWidth threads side by side cover its channels, the
+// next kWidth the next row, and so on.
+template <class T>
+struct ChunkThreads {
+  static constexpr int kVector = kAccessElements<T>;        // channels of a thread
+  static constexpr int kWidth = kGroupChannels / kVector;   // threads on a row
+  static constexpr int kRowLanes = kChunkThreads / kWidth;  // rows a block reads at once
+};
 
 // Where block `block` of a grid of (chunks x channel groups) works.
 struct ChunkPlace {
   int64_t chunk, first_row, end_row, first_channel;
 
   SADDLE_DEVICE ChunkPlace(int64_t block, int64_t rows, int64_t channels) {
-    const int64_t groups = ceil_divide(channels, kGroupChannels);
+    const int64_t groups = channel_groups(channels);
     chunk = block / groups;
-    first_row = chunk * kChunkRows;
-    end_row = smaller(rows, first_row + kChunkRows);
+    first_row = chunk * chunk_rows(rows);
+    end_row = smaller(rows, first_row + chunk_rows(rows));
     first_channel = block % groups * kGroupChannels;
   }
   static int64_t blocks(int64_t rows, int64_t channels) {
-    return ceil_divide(rows, kChunkRows) * ceil_divide(channels, kGroupChannels);
+    return chunk_count(rows) * channel_groups(channels);
   }
 };
 
@@ -56,71 +79,113 @@ void with_constant_count(int64_t count, Body body) {
 
 // mean[chunk, c] and deviation[chunk, c] = sum of squared deviations from that mean, over the
 // chunk's rows.
+template <class T>
 struct BatchNormChunks {
-  static constexpr int kThreads = kChannelThreads;
-  Array<const float> x;          // [rows, channels]
+  static constexpr int kThreads = kChunkThreads;
+  Array<const T> x;              // [rows, channels]
   Array<float> mean, deviation;  // [chunks, channels]
   int64_t rows, channels;
 
-  struct First;
-  struct Second;
+  using Threads = ChunkThreads<T>;
+  static constexpr int kVector = Threads::kVector;
+  struct Sums {
+    Floats<kVector> values, squares;
+  };
+  struct Lanes;
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
     const ChunkPlace place(b.block(), rows, channels);
-    const int64_t channel = place.first_channel + b.thread() % kGroupChannels;
-    const bool active = channel < channels;
-    const float shift = active ? x[place.first_row * channels + channel] : 0.f;
-    float sum = 0.f, squares = 0.f;
-    if (active) {
-      for (int64_t row = place.first_row + b.thread() / kGroupChannels; row < place.end_row;
-           row += kRowLanes) {
-        const float value = x[row * channels + channel] - shift;
-        sum += value;
-        squares += value * value;
-      }
+    const int64_t own = place.first_channel + b.thread() % Threads::kWidth * kVector;
+    const int64_t first_row = place.first_row + b.thread() / Threads::kWidth;
+    Sums sums = {};
+    if (channels % kVector != 0 || !all_aligned(x)) {
+      sums = sums_of_thread(place, first_row, [&](int64_t row) {
+        return load_first<kVector>(x, row * channels + own, channels - own);
+      });
+    } else if (own < channels) {
+      sums = sums_of_thread(place, first_row,
+                            [&](int64_t row) { return load<kVector>(x, row * channels + own); });
     }
-    sum = column_sum<First, kGroupChannels, kThreads>(b, sum);
-    squares = column_sum<Second, kGroupChannels, kThreads>(b, squares);
-    if (active && b.thread() < kGroupChannels) store(place, channel, shift, sum, squares);
+    const float sum = column_sums<Lanes, kGroupChannels, kThreads>(b, sums.values);
+    const float squares = column_sums<Lanes, kGroupChannels, kThreads>(b, sums.squares);
+    const int64_t channel = place.first_channel + b.thread();
+    if (b.thread() < kGroupChannels && channel < channels) {
+      store_chunk(place, channel, x[place.first_row * channels + channel], sum, squares);
+    }
+  }
+
+  template <class Fetch>
+  SADDLE_DEVICE Sums sums_of_thread(const ChunkPlace& place, int64_t row, Fetch fetch) const {
+    const Floats<kVector> shift = fetch(place.first_row);
+    Sums sums = {};
+    for_strided<4>(row, place.end_row, Threads::kRowLanes, fetch, [&](const Floats<kVector>& in) {
+      for (int k = 0; k < kVector; ++k) {
+        const float value = in[k] - shift[k];
+        sums.values[k] += value;
+        sums.squares[k] += value * value;
+      }
+    });
+    return sums;
   }
 
   void reference(int64_t block) const {
+    constexpr int kRowLanes = Threads::kRowLanes;
     const ChunkPlace place(block, rows, channels);
     with_constant_count(smaller(kGroupChannels, channels - place.first_channel), [&](auto count) {
       float sum[kRowLanes][kGroupChannels] = {}, squares[kRowLanes][kGroupChannels] = {};
-      const float* shift = x.data + place.first_row * channels + place.first_channel;
+      const T* shift = x.data + place.first_row * channels + place.first_channel;
       for (int64_t row = place.first_row; row < place.end_row; ++row) {
         const int64_t lane = (row - place.first_row) % kRowLanes;
-        const float* in = x.data + row * channels + place.first_channel;
+        const T* in = x.data + row * channels + place.first_channel;
         for (int64_t c = 0; c < count; ++c) {
           const float value = in[c] - shift[c];
           sum[lane][c] += value;
           squares[lane][c] += value * value;
         }
       }
+      float total[kGroupChannels], total_squares[kGroupChannels];
+      column_sums_in_block_order<kChunkThreads>(sum, total);
+      column_sums_in_block_order<kChunkThreads>(squares, total_squares);
       for (int64_t c = 0; c < count; ++c) {
-        float total = 0.f, total_squares = 0.f;
-        for (int lane = 0; lane < kRowLanes; ++lane) {
-          total += sum[lane][c];
-          total_squares += squares[lane][c];
-        }
-        store(place, place.first_channel + c, shift[c], total, total_squares);
+        store_chunk(place, place.first_channel + c, shift[c], total[c], total_squares[c]);
       }
     });
   }
 
-  SADDLE_DEVICE void store(const ChunkPlace& place, int64_t channel, float shift, float sum,
-                           float squares) const {
+  SADDLE_DEVICE void store_chunk(const ChunkPlace& place, int64_t channel, float shift, float sum,
+                                 float squares) const {
     const float count = static_cast<float>(place.end_row - place.first_row);
     mean[place.chunk * channels + channel] = shift + sum / count;
     deviation[place.chunk * channels + channel] = larger(squares - sum * sum / count, 0.f);
   }
 };
 
-// Merges the chunks of one channel and derives what the other kernels need. One block a channel.
+// How the chunks of a channel are merged: a block takes kGroupChannels channels, and each of
+// kMergeLanes rows of threads every so many-th chunk.
+inline constexpr int kMergeLanes = 32;
+inline constexpr int kMergeThreads = kGroupChannels * kMergeLanes;
+
+// total[c] <- sum over chunks of term(chunk, first_channel + c), in the order of the merging
+// blocks.
+template <class Term>
+void merged_in_block_order(int64_t chunks, int64_t first_channel, int64_t count, Term term,
+                           float* total) {
+  float lanes[kMergeLanes][kGroupChannels] = {};
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    for (int64_t c = 0; c < count; ++c) {
+      lanes[chunk % kMergeLanes][c] += term(chunk, first_channel + c);
+    }
+  }
+  for (int64_t c = 0; c < count; ++c) {
+    total[c] = 0.f;
+    for (int lane = 0; lane < kMergeLanes; ++lane) total[c] += lanes[lane][c];
+  }
+}
+
+// Merges the chunks and derives what the other kernels need. One block for kGroupChannels channels.
 struct BatchNormMerge {
-  static constexpr int kThreads = 64;
+  static constexpr int kThreads = kMergeThreads;
   Array<const float> chunk_mean, chunk_deviation;  // [chunks, channels]
   Array<const float> gamma, beta;                  // [channels]
   Array<float> mean, inverse_std;                  // [channels]
@@ -129,44 +194,57 @@ struct BatchNormMerge {
   int64_t rows, channels;
   float eps, momentum;
 
+  struct Lanes;
+
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    const int64_t channel = b.block(), chunks = ceil_divide(rows, kChunkRows);
+    const int64_t channel = b.block() * kGroupChannels + b.thread() % kGroupChannels;
+    const int64_t chunks = channel < channels ? chunk_count(rows) : 0;
     float sum = 0.f;
-    for (int64_t chunk = b.thread(); chunk < chunks; chunk += kThreads) {
-      sum += rows_of(chunk) * chunk_mean[chunk * channels + channel];
+    for (int64_t chunk = b.thread() / kGroupChannels; chunk < chunks; chunk += kMergeLanes) {
+      sum += weighted_mean(chunk, channel);
     }
-    const float batch_mean = block_sum(b, sum) / static_cast<float>(rows);
+    sum = column_sum<Lanes, kGroupChannels, kThreads>(b, sum);
+    const float batch_mean = sum / static_cast<float>(rows);
     sum = 0.f;
-    for (int64_t chunk = b.thread(); chunk < chunks; chunk += kThreads) {
+    for (int64_t chunk = b.thread() / kGroupChannels; chunk < chunks; chunk += kMergeLanes) {
       sum += deviation_of(chunk, channel, batch_mean);
     }
-    const float deviation = block_sum(b, sum);
-    if (b.thread() == 0) store(channel, batch_mean, deviation);
+    const float deviation = column_sum<Lanes, kGroupChannels, kThreads>(b, sum);
+    if (b.thread() < kGroupChannels && channel < channels) {
+      store_channel(channel, batch_mean, deviation);
+    }
   }
 
-  void reference(int64_t channel) const {
-    const int64_t chunks = ceil_divide(rows, kChunkRows);
-    float lanes[kThreads] = {};
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      lanes[chunk % kThreads] += rows_of(chunk) * chunk_mean[chunk * channels + channel];
-    }
-    const float batch_mean = sum_in_block_order(lanes, kThreads) / static_cast<float>(rows);
-    for (float& lane : lanes) lane = 0.f;
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      lanes[chunk % kThreads] += deviation_of(chunk, channel, batch_mean);
-    }
-    store(channel, batch_mean, sum_in_block_order(lanes, kThreads));
+  void reference(int64_t block) const {
+    const int64_t first = block * kGroupChannels, chunks = chunk_count(rows);
+    const int64_t count = smaller(kGroupChannels, channels - first);
+    float batch_mean[kGroupChannels], deviation[kGroupChannels];
+    merged_in_block_order(
+        chunks, first, count,
+        [&](int64_t chunk, int64_t channel) { return weighted_mean(chunk, channel); }, batch_mean);
+    for (int64_t c = 0; c < count; ++c) batch_mean[c] /= static_cast<float>(rows);
+    merged_in_block_order(
+        chunks, first, count,
+        [&](int64_t chunk, int64_t channel) {
+          return deviation_of(chunk, channel, batch_mean[channel - first]);
+        },
+        deviation);
+    for (int64_t c = 0; c < count; ++c) store_channel(first + c, batch_mean[c], deviation[c]);
   }
 
   SADDLE_DEVICE float rows_of(int64_t chunk) const {
-    return static_cast<float>(smaller(kChunkRows, rows - chunk * kChunkRows));
+    const int64_t whole = chunk_rows(rows);
+    return static_cast<float>(smaller(whole, rows - chunk * whole));
+  }
+  SADDLE_DEVICE float weighted_mean(int64_t chunk, int64_t channel) const {
+    return rows_of(chunk) * chunk_mean[chunk * channels + channel];
   }
   SADDLE_DEVICE float deviation_of(int64_t chunk, int64_t channel, float batch_mean) const {
     const float distance = chunk_mean[chunk * channels + channel] - batch_mean;
     return chunk_deviation[chunk * channels + channel] + rows_of(chunk) * distance * distance;
   }
-  SADDLE_DEVICE void store(int64_t c, float batch_mean, float deviation) const {
+  SADDLE_DEVICE void store_channel(int64_t c, float batch_mean, float deviation) const {
     const float count = static_cast<float>(rows);
     const float std_inverse = 1.f / square_root(deviation / count + eps);
     mean[c] = batch_mean;
@@ -196,56 +274,109 @@ struct BatchNormFrozen {
   }
 };
 
+// The affine map alone, for networks that run with these statistics for long: the arithmetic of
+// BatchNormFrozen.
+struct FoldBatchNorm {
+  Array<const float> gamma, beta, mean, var;  // [channels]
+  Array<float> scale, shift;                  // [channels]: z = x scale + shift
+  float eps;
+  SADDLE_DEVICE void operator()(int64_t c) const {
+    const float std_inverse = 1.f / square_root(var[c] + eps);
+    scale[c] = gamma[c] * std_inverse;
+    shift[c] = beta[c] - mean[c] * gamma[c] * std_inverse;
+  }
+};
+
 // y <- max(floor, x scale + shift)
+template <class T>
 struct BatchNormApply {
-  Array<const float> x, scale, shift;
-  Array<float> y;
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x;                 // [rows, channels]
+  Array<const float> scale, shift;  // [channels]
+  Array<T> y;
   int64_t channels;
   float floor;
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
     const int64_t i = row * channels + channel;
-    y[i] = larger(fmaf(x[i], scale[channel], shift[channel]), floor);
+    Floats<N> values = load<N>(x, i);
+    const Floats<N> a = load<N>(scale, channel), b = load<N>(shift, channel);
+    for (int k = 0; k < N; ++k) values[k] = larger(fmaf(values[k], a[k], b[k]), floor);
+    store<N>(y, i, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  bool aligned(int64_t columns) const {
+    return columns % kSpan == 0 && all_aligned(x, scale, shift, y);
   }
 };
 
 // Per chunk and channel: sum of dz and of dz (x - mean).
+template <class T>
 struct BatchNormBackwardChunks {
-  static constexpr int kThreads = kChannelThreads;
-  Array<const float> x, dy;               // [rows, channels]
+  static constexpr int kThreads = kChunkThreads;
+  Array<const T> x, dy;                   // [rows, channels]
   Array<const float> mean, scale, shift;  // [channels]
   Array<float> sum_dz, sum_dz_x;          // [chunks, channels]
   int64_t rows, channels;
   float floor;
 
-  struct First;
-  struct Second;
+  using Threads = ChunkThreads<T>;
+  static constexpr int kVector = Threads::kVector;
+  struct Fetched {
+    Floats<kVector> x, dy;
+  };
+  struct Sums {
+    Floats<kVector> dz, dz_x;
+  };
+  struct Lanes;
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
     const ChunkPlace place(b.block(), rows, channels);
-    const int64_t channel = place.first_channel + b.thread() % kGroupChannels;
-    const bool active = channel < channels;
-    float sum = 0.f, products = 0.f;
-    if (active) {
-      for (int64_t row = place.first_row + b.thread() / kGroupChannels; row < place.end_row;
-           row += kRowLanes) {
-        const int64_t i = row * channels + channel;
-        const float z = fmaf(x[i], scale[channel], shift[channel]);
-        const float passed = dy[i];
-        const float dz = z > floor ? passed : 0.f;
-        sum += dz;
-        products += dz * (x[i] - mean[channel]);
-      }
+    const int64_t own = place.first_channel + b.thread() % Threads::kWidth * kVector;
+    const int64_t first_row = place.first_row + b.thread() / Threads::kWidth;
+    Sums sums = {};
+    if (channels % kVector != 0 || !all_aligned(x, dy)) {
+      sums = sums_of_thread(place, first_row, own, [&](int64_t row) {
+        const int64_t i = row * channels + own;
+        return Fetched{load_first<kVector>(x, i, channels - own),
+                       load_first<kVector>(dy, i, channels - own)};
+      });
+    } else if (own < channels) {
+      sums = sums_of_thread(place, first_row, own, [&](int64_t row) {
+        const int64_t i = row * channels + own;
+        return Fetched{load<kVector>(x, i), load<kVector>(dy, i)};
+      });
     }
-    sum = column_sum<First, kGroupChannels, kThreads>(b, sum);
-    products = column_sum<Second, kGroupChannels, kThreads>(b, products);
-    if (active && b.thread() < kGroupChannels) {
-      sum_dz[place.chunk * channels + channel] = sum;
-      sum_dz_x[place.chunk * channels + channel] = products;
+    const float dz = column_sums<Lanes, kGroupChannels, kThreads>(b, sums.dz);
+    const float dz_x = column_sums<Lanes, kGroupChannels, kThreads>(b, sums.dz_x);
+    const int64_t channel = place.first_channel + b.thread();
+    if (b.thread() < kGroupChannels && channel < channels) {
+      sum_dz[place.chunk * channels + channel] = dz;
+      sum_dz_x[place.chunk * channels + channel] = dz_x;
     }
   }
 
+  template <class Fetch>
+  SADDLE_DEVICE Sums sums_of_thread(const ChunkPlace& place, int64_t row, int64_t own,
+                                    Fetch fetch) const {
+    const Floats<kVector> m = load_first<kVector>(mean, own, channels - own);
+    const Floats<kVector> s = load_first<kVector>(scale, own, channels - own);
+    const Floats<kVector> t = load_first<kVector>(shift, own, channels - own);
+    Sums sums = {};
+    for_strided<2>(row, place.end_row, Threads::kRowLanes, fetch, [&](const Fetched& in) {
+      for (int k = 0; k < kVector; ++k) {
+        const float dz = fmaf(in.x[k], s[k], t[k]) > floor ? in.dy[k] : 0.f;
+        sums.dz[k] += dz;
+        sums.dz_x[k] += dz * (in.x[k] - m[k]);
+      }
+    });
+    return sums;
+  }
+
   void reference(int64_t block) const {
+    constexpr int kRowLanes = Threads::kRowLanes;
     const ChunkPlace place(block, rows, channels);
     with_constant_count(smaller(kGroupChannels, channels - place.first_channel), [&](auto count) {
       float sum[kRowLanes][kGroupChannels] = {}, products[kRowLanes][kGroupChannels] = {};
@@ -254,31 +385,30 @@ struct BatchNormBackwardChunks {
       const float* t = shift.data + place.first_channel;
       for (int64_t row = place.first_row; row < place.end_row; ++row) {
         const int64_t lane = (row - place.first_row) % kRowLanes;
-        const float* in = x.data + row * channels + place.first_channel;
-        const float* din = dy.data + row * channels + place.first_channel;
+        const T* in = x.data + row * channels + place.first_channel;
+        const T* din = dy.data + row * channels + place.first_channel;
         for (int64_t c = 0; c < count; ++c) {
-          const float dz = fmaf(in[c], s[c], t[c]) > floor ? din[c] : 0.f;
+          const float passed = din[c];  // read outside the choice, so that the loop vectorises
+          const float dz = fmaf(in[c], s[c], t[c]) > floor ? passed : 0.f;
           sum[lane][c] += dz;
           products[lane][c] += dz * (in[c] - m[c]);
         }
       }
+      float total[kGroupChannels], total_products[kGroupChannels];
+      column_sums_in_block_order<kChunkThreads>(sum, total);
+      column_sums_in_block_order<kChunkThreads>(products, total_products);
       for (int64_t c = 0; c < count; ++c) {
-        float total = 0.f, total_products = 0.f;
-        for (int lane = 0; lane < kRowLanes; ++lane) {
-          total += sum[lane][c];
-          total_products += products[lane][c];
-        }
-        sum_dz[place.chunk * channels + place.first_channel + c] = total;
-        sum_dz_x[place.chunk * channels + place.first_channel + c] = total_products;
+        sum_dz[place.chunk * channels + place.first_channel + c] = total[c];
+        sum_dz_x[place.chunk * channels + place.first_channel + c] = total_products[c];
       }
     });
   }
 };
 
-// Adds the chunks of one channel: dgamma, dbeta, and the two coefficients of dx. One block a
-// channel.
+// Adds the chunks: dgamma, dbeta, and the two coefficients of dx. One block for kGroupChannels
+// channels.
 struct BatchNormBackwardMerge {
-  static constexpr int kThreads = 64;
+  static constexpr int kThreads = kMergeThreads;
   Array<const float> sum_dz, sum_dz_x;    // [chunks, channels]
   Array<const float> inverse_std, scale;  // [channels]
   Array<float> dgamma, dbeta;             // [channels]
@@ -287,31 +417,36 @@ struct BatchNormBackwardMerge {
   float through_statistics;  // 1 where the statistics came from this batch, 0 where they are
                              // constants
 
+  struct Lanes;
+
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    const int64_t channel = b.block(), chunks = ceil_divide(rows, kChunkRows);
+    const int64_t channel = b.block() * kGroupChannels + b.thread() % kGroupChannels;
+    const int64_t chunks = channel < channels ? chunk_count(rows) : 0;
     float sum = 0.f, products = 0.f;
-    for (int64_t chunk = b.thread(); chunk < chunks; chunk += kThreads) {
+    for (int64_t chunk = b.thread() / kGroupChannels; chunk < chunks; chunk += kMergeLanes) {
       sum += sum_dz[chunk * channels + channel];
       products += sum_dz_x[chunk * channels + channel];
     }
-    sum = block_sum(b, sum);
-    products = block_sum(b, products);
-    if (b.thread() == 0) store(channel, sum, products);
+    sum = column_sum<Lanes, kGroupChannels, kThreads>(b, sum);
+    products = column_sum<Lanes, kGroupChannels, kThreads>(b, products);
+    if (b.thread() < kGroupChannels && channel < channels) store_channel(channel, sum, products);
   }
 
-  void reference(int64_t channel) const {
-    const int64_t chunks = ceil_divide(rows, kChunkRows);
-    float lanes[kThreads] = {}, product_lanes[kThreads] = {};
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      lanes[chunk % kThreads] += sum_dz[chunk * channels + channel];
-      product_lanes[chunk % kThreads] += sum_dz_x[chunk * channels + channel];
-    }
-    store(channel, sum_in_block_order(lanes, kThreads),
-          sum_in_block_order(product_lanes, kThreads));
+  void reference(int64_t block) const {
+    const int64_t first = block * kGroupChannels, chunks = chunk_count(rows);
+    const int64_t count = smaller(kGroupChannels, channels - first);
+    float sum[kGroupChannels], products[kGroupChannels];
+    merged_in_block_order(
+        chunks, first, count,
+        [&](int64_t chunk, int64_t c) { return sum_dz[chunk * channels + c]; }, sum);
+    merged_in_block_order(
+        chunks, first, count,
+        [&](int64_t chunk, int64_t c) { return sum_dz_x[chunk * channels + c]; }, products);
+    for (int64_t c = 0; c < count; ++c) store_channel(first + c, sum[c], products[c]);
   }
 
-  SADDLE_DEVICE void store(int64_t c, float sum, float products) const {
+  SADDLE_DEVICE void store_channel(int64_t c, float sum, float products) const {
     const float count = static_cast<float>(rows);
     dbeta[c] = sum;
     dgamma[c] = products * inverse_std[c];
@@ -321,28 +456,88 @@ struct BatchNormBackwardMerge {
 };
 
 // dx <- scale dz + slope (x - mean) + offset
+template <class T>
 struct BatchNormBackwardApply {
-  Array<const float> x, dy;
-  Array<const float> mean, scale, shift, slope, offset;
-  Array<float> dx;
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x, dy;                                  // [rows, channels]
+  Array<const float> mean, scale, shift, slope, offset;  // [channels]
+  Array<T> dx;
   int64_t channels;
   float floor;
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
-    const int64_t i = row * channels + channel;
-    const float z = fmaf(x[i], scale[channel], shift[channel]);
-    const float passed = dy[i];  // read outside the choice, so that the loop vectorises
-    const float dz = z > floor ? passed : 0.f;
-    dx[i] = scale[channel] * dz + (slope[channel] * (x[i] - mean[channel]) + offset[channel]);
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
+    store<N>(dx, row * channels + channel, values<N>(row, channel));
+  }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  bool aligned(int64_t columns) const {
+    return columns % kSpan == 0 && all_aligned(x, dy, mean, scale, shift, slope, offset, dx);
+  }
+
+  template <int N>
+  SADDLE_DEVICE Floats<N> values(int64_t row, int64_t channel) const {
+    const Floats<N> in = load<N>(x, row * channels + channel);
+    Floats<N> gradient = load<N>(dy, row * channels + channel);
+    const Floats<N> m = load<N>(mean, channel), s = load<N>(scale, channel);
+    const Floats<N> t = load<N>(shift, channel);
+    const Floats<N> a = load<N>(slope, channel), b = load<N>(offset, channel);
+    for (int k = 0; k < N; ++k) {
+      const float dz = fmaf(in[k], s[k], t[k]) > floor ? gradient[k] : 0.f;
+      gradient[k] = s[k] * dz + (a[k] * (in[k] - m[k]) + b[k]);
+    }
+    return gradient;
   }
 };
 
 // The same, added to a gradient that reached x by another way (the identity of a residual block).
+template <class T>
 struct BatchNormBackwardApplyAdd {
-  BatchNormBackwardApply apply;
-  Array<const float> addend;  // [rows, channels]
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
-    apply(row, channel);
-    apply.dx[row * apply.channels + channel] += addend[row * apply.channels + channel];
+  static constexpr int kSpan = kAccessElements<T>;
+  BatchNormBackwardApply<T> apply;
+  Array<const T> addend;  // [rows, channels]
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
+    const int64_t i = row * apply.channels + channel;
+    Floats<N> sum = apply.template values<N>(row, channel);
+    const Floats<N> other = load<N>(addend, i);
+    for (int k = 0; k < N; ++k) sum[k] += other[k];
+    store<N>(apply.dx, i, sum);
+  }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  bool aligned(int64_t columns) const { return apply.aligned(columns) && all_aligned(addend); }
+};
+
+// The gradient of y = max(floor, x scale + shift) where scale and shift are constants:
+//   dx <- scale dz + addend
+template <class T>
+struct AffineBackward {
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x, dy;             // [rows, channels]
+  Array<const float> scale, shift;  // [channels]
+  Array<const T> addend;            // [rows, channels]; empty: nothing else has reached x
+  Array<T> dx;
+  int64_t channels;
+  float floor;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
+    const int64_t i = row * channels + channel;
+    const Floats<N> in = load<N>(x, i);
+    Floats<N> gradient = load<N>(dy, i);
+    const Floats<N> s = load<N>(scale, channel), t = load<N>(shift, channel);
+    for (int k = 0; k < N; ++k) {
+      gradient[k] = s[k] * (fmaf(in[k], s[k], t[k]) > floor ? gradient[k] : 0.f);
+    }
+    if (addend) {
+      const Floats<N> other = load<N>(addend, i);
+      for (int k = 0; k < N; ++k) gradient[k] += other[k];
+    }
+    store<N>(dx, i, gradient);
+  }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  bool aligned(int64_t columns) const {
+    return columns % kSpan == 0 && all_aligned(x, dy, scale, shift, addend, dx);
   }
 };
 

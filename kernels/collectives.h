@@ -14,6 +14,7 @@
 
 #include "kernels/block.h"
 #include "kernels/portable.h"
+#include "kernels/span.h"
 
 namespace saddle {
 
@@ -124,8 +125,8 @@ SADDLE_DEVICE ValueAt block_argmax(Block& b, float value, std::int64_t index) {
 }
 
 // For threads that stand for a grid of rows x Columns (thread = row * Columns + column): the sum of
-// the values of the thread's own column, row 0 first. Each use within a kernel names a Tag of its
-// own.
+// the values of the thread's own column, row 0 first. Tag names the shared memory, which further
+// uses in the same kernel may share.
 template <class Tag, int Columns, int Threads, class Block>
 SADDLE_DEVICE float column_sum(Block& b, float value) {
   auto values = b.template shared<Tag, float, Threads>();
@@ -140,10 +141,48 @@ SADDLE_DEVICE float column_sum(Block& b, float value) {
   return sum;
 }
 
+// The same where a thread holds N neighbouring columns: thread t stands for row t / (Columns / N)
+// and columns from t % (Columns / N) * N on. Every thread receives the sum of column t % Columns.
+// With parts = Threads / Columns, the rows p, p + parts, ... are added for each part p, then the
+// parts.
+template <class Tag, int Columns, int Threads, int N, class Block>
+SADDLE_DEVICE float column_sums(Block& b, const Floats<N>& own) {
+  constexpr int kWidth = Columns / N, kRows = Threads / kWidth, kParts = Threads / Columns;
+  // One run for each of a thread's N columns. The runs are kWidth longer than they need be, so that
+  // 32 threads meet 32 different memory banks both when they write and when they read.
+  constexpr int kRun = Threads + kWidth;
+  auto values = b.template shared<Tag, float, N * kRun>();
+  for (int k = 0; k < N; ++k) values[k * kRun + b.thread()] = own[k];
+  b.sync();
+  const int column = b.thread() % Columns;
+  const int first = column % N * kRun + column / N;
+  float sum = 0.f;
+  for (int row = b.thread() / Columns; row < kRows; row += kParts) {
+    const float next = values[first + row * kWidth];
+    sum += next;
+  }
+  b.sync();  // all have read: the next use may write
+  return column_sum<Tag, Columns, Threads>(b, sum);
+}
+
 // The collectives on the host, bit for bit. lanes[t] is thread t's value; `threads` as kThreads,
 // a multiple of 32.
 inline float sum_in_block_order(const float* lanes, int threads) {
   return collective::combine_in_block_order<collective::Sum>(lanes, threads);
+}
+
+// column_sums by `Threads` threads of all rows of values [Rows][Columns].
+template <int Threads, int Rows, int Columns>
+void column_sums_in_block_order(const float (&values)[Rows][Columns], float (&total)[Columns]) {
+  constexpr int kParts = Threads / Columns;
+  for (float& sum : total) sum = 0.f;
+  for (int part = 0; part < kParts; ++part) {
+    float of_part[Columns] = {};
+    for (int row = part; row < Rows; row += kParts) {
+      for (int c = 0; c < Columns; ++c) of_part[c] += values[row][c];
+    }
+    for (int c = 0; c < Columns; ++c) total[c] += of_part[c];
+  }
 }
 
 inline float max_in_block_order(const float* lanes, int threads) {

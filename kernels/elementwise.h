@@ -1,26 +1,64 @@
-// Flat kernels without structure: fill, add, scale, convert.
+// Flat and grid kernels without structure: fill, add, scale, convert. T is float or Bfloat16, the
+// type of activations and of their gradients.
 #pragma once
 
 #include "kernels/array.h"
+#include "kernels/bfloat16.h"
 #include "kernels/math.h"
+#include "kernels/span.h"
 
 namespace saddle {
 
 // y <- value
 struct Fill {
+  static constexpr int kSpan = 4;
   Array<float> y;
   float value;
-  SADDLE_DEVICE void operator()(int64_t i) const { y[i] = value; }
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    Floats<N> values;
+    for (int k = 0; k < N; ++k) values[k] = value;
+    store<N>(y, i, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(y); }
+};
+
+// y <- x, rounded to y's type
+template <class From, class To>
+struct Convert {
+  static constexpr int kSpan = 8;
+  Array<const From> x;
+  Array<To> y;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    store<N>(y, i, load<N>(x, i));
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, y); }
 };
 
 // y <- a + b
+template <class T>
 struct Add {
-  Array<const float> a, b;
-  Array<float> y;
-  SADDLE_DEVICE void operator()(int64_t i) const { y[i] = a[i] + b[i]; }
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> a, b;
+  Array<T> y;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    Floats<N> sum = load<N>(a, i);
+    const Floats<N> other = load<N>(b, i);
+    for (int k = 0; k < N; ++k) sum[k] += other[k];
+    store<N>(y, i, sum);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(a, b, y); }
 };
 
-// y <- y + x
+// y <- y + x, for gradients of parameters, which are f32
 struct AddTo {
   Array<const float> x;
   Array<float> y;
@@ -29,10 +67,19 @@ struct AddTo {
 
 // y <- factor[0] * x, the factor read on the device: the chain rule through a scalar loss
 struct ScaleByScalar {
+  static constexpr int kSpan = 4;
   Array<const float> x;
   Array<const float> factor;  // [1]
   Array<float> y;
-  SADDLE_DEVICE void operator()(int64_t i) const { y[i] = factor[0] * x[i]; }
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    Floats<N> values = load<N>(x, i);
+    for (int k = 0; k < N; ++k) values[k] = factor[0] * values[k];
+    store<N>(y, i, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, y); }
 };
 
 // y[row, column] <- y[row, column] + bias[column]
@@ -45,18 +92,81 @@ struct AddBias {
   }
 };
 
-// y <- max(x, 0)
-struct Relu {
-  Array<const float> x;
-  Array<float> y;
-  SADDLE_DEVICE void operator()(int64_t i) const { y[i] = larger(x[i], 0.f); }
+// y[row, column] <- scale[row] y[row, column]
+struct ScaleRows {
+  Array<const float> scale;  // [rows]
+  Array<float> y;            // [rows, columns]
+  int64_t columns;
+  SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
+    y[row * columns + column] *= scale[row];
+  }
 };
 
-// dx <- dy where x > 0, else 0
+// y <- max(x, 0)
+template <class T>
+struct Relu {
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x;
+  Array<T> y;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    Floats<N> values = load<N>(x, i);
+    for (int k = 0; k < N; ++k) values[k] = larger(values[k], 0.f);
+    store<N>(y, i, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, y); }
+};
+
+// dx <- dy where x > 0, else 0. x may be what went into the ReLU or what came out.
+template <class T>
 struct ReluBackward {
-  Array<const float> x, dy;
-  Array<float> dx;
-  SADDLE_DEVICE void operator()(int64_t i) const { dx[i] = x[i] > 0.f ? dy[i] : 0.f; }
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x, dy;
+  Array<T> dx;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    const Floats<N> in = load<N>(x, i);
+    Floats<N> gradient = load<N>(dy, i);
+    for (int k = 0; k < N; ++k) gradient[k] = in[k] > 0.f ? gradient[k] : 0.f;
+    store<N>(dx, i, gradient);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, dy, dx); }
+};
+
+// y <- max(floor, y + residual + bias): what follows a convolution, where the library does not do
+// it itself. floor = 0 for ReLU and -infinity for none.
+template <class T>
+struct ConvolutionEpilogue {
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> residual;  // [rows, channels]; empty: none
+  Array<const float> bias;  // [channels]; empty: none
+  Array<T> y;               // [rows, channels]
+  int64_t channels;
+  float floor;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
+    const int64_t i = row * channels + channel;
+    Floats<N> sum = load<N>(y, i);
+    if (residual) add(load<N>(residual, i), sum);
+    if (bias) add(load<N>(bias, channel), sum);
+    for (int k = 0; k < N; ++k) sum[k] = larger(sum[k], floor);
+    store<N>(y, i, sum);
+  }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  bool aligned(int64_t columns) const {
+    return columns % kSpan == 0 && all_aligned(residual, bias, y);
+  }
+
+ private:
+  template <int N>
+  static SADDLE_DEVICE void add(const Floats<N>& values, Floats<N>& sum) {
+    for (int k = 0; k < N; ++k) sum[k] += values[k];
+  }
 };
 
 }  // namespace saddle

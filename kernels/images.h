@@ -7,6 +7,7 @@
 #include "kernels/array.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
+#include "kernels/span.h"
 
 namespace saddle {
 
@@ -24,7 +25,8 @@ struct BytesToImages {
   Array<const int32_t> example;  // [batch]
   Array<float> images;           // [batch, height, width, channels]
   int64_t height, width, channels;
-  Stream stream;  // step = epoch
+  Stream stream;               // of the step that epoch[0] says
+  Array<const int32_t> epoch;  // [1]; not read where the image stays as it is
   int32_t padding;
   int32_t flip;
 
@@ -32,7 +34,7 @@ struct BytesToImages {
     int64_t y = pixel / width, x = pixel % width;
     const int64_t to = ((row * height + y) * width + x) * channels;
     if (padding > 0 || flip != 0) {
-      const Random4 bits = stream.bits(static_cast<uint32_t>(example[row]), 0);
+      const Random4 bits = stream.at(epoch[0]).bits(static_cast<uint32_t>(example[row]), 0);
       if (flip != 0 && (bits.v[2] & 1u) != 0) x = width - 1 - x;
       const uint32_t offsets = 2u * static_cast<uint32_t>(padding) + 1u;
       y = reflect(y + uniform_below(bits.v[0], offsets) - padding, height);
@@ -45,6 +47,14 @@ struct BytesToImages {
   }
 };
 
+// example[row] <- order[first[0] + row]: the next rows of an epoch's order
+struct NextExamples {
+  Array<const int32_t> order;  // [dataset]
+  Array<const int32_t> first;  // [1], read on the device: it changes under captured work
+  Array<int32_t> example;      // [batch]
+  SADDLE_DEVICE void operator()(int64_t row) const { example[row] = order[first[0] + row]; }
+};
+
 // label[row] <- labels[example[row]]
 struct GatherLabels {
   Array<const int32_t> labels, example;
@@ -52,26 +62,49 @@ struct GatherLabels {
   SADDLE_DEVICE void operator()(int64_t row) const { label[row] = labels[example[row]]; }
 };
 
-// y <- (x - mean[channel]) * inverse_std[channel]
+// y <- (x - mean[channel]) * inverse_std[channel]; T is float or Bfloat16, the type of activations
+template <class T>
 struct Normalise {
+  static constexpr int kSpan = kAccessElements<T>;
   Array<const float> x;
   Array<const float> mean, inverse_std;  // [channels]
-  Array<float> y;
+  Array<T> y;
   int64_t channels;
-  SADDLE_DEVICE void operator()(int64_t pixel, int64_t channel) const {
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t pixel, int64_t channel) const {
     const int64_t i = pixel * channels + channel;
-    y[i] = (x[i] - mean[channel]) * inverse_std[channel];
+    Floats<N> values = load<N>(x, i);
+    const Floats<N> m = load<N>(mean, channel), s = load<N>(inverse_std, channel);
+    for (int k = 0; k < N; ++k) values[k] = (values[k] - m[k]) * s[k];
+    store<N>(y, i, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t pixel, int64_t channel) const { span<1>(pixel, channel); }
+  bool aligned(int64_t columns) const {
+    return columns % kSpan == 0 && all_aligned(x, mean, inverse_std, y);
   }
 };
 
 // dx <- dy * inverse_std[channel]
+template <class T>
 struct NormaliseBackward {
-  Array<const float> dy, inverse_std;
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> dy;
+  Array<const float> inverse_std;  // [channels]
   Array<float> dx;
   int64_t channels;
-  SADDLE_DEVICE void operator()(int64_t pixel, int64_t channel) const {
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t pixel, int64_t channel) const {
     const int64_t i = pixel * channels + channel;
-    dx[i] = dy[i] * inverse_std[channel];
+    Floats<N> values = load<N>(dy, i);
+    const Floats<N> s = load<N>(inverse_std, channel);
+    for (int k = 0; k < N; ++k) values[k] *= s[k];
+    store<N>(dx, i, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t pixel, int64_t channel) const { span<1>(pixel, channel); }
+  bool aligned(int64_t columns) const {
+    return columns % kSpan == 0 && all_aligned(dy, inverse_std, dx);
   }
 };
 

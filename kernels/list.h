@@ -11,6 +11,7 @@
 
 #include "kernels/adam.h"
 #include "kernels/batch_norm.h"
+#include "kernels/channels.h"
 #include "kernels/elementwise.h"
 #include "kernels/images.h"
 #include "kernels/loss.h"
@@ -38,14 +39,23 @@ struct KernelList {
 
 using AllKernels = KernelList<
     // flat
-    Fill, Add, AddTo, ScaleByScalar, Relu, ReluBackward, GatherLabels, BatchNormFrozen,
-    SoftmaxCrossEntropy, Predict, SgdStep, AdamStep, SamPerturb, PgdStepLinf,
+    Fill, Convert<float, Bfloat16>, Convert<Bfloat16, float>, Add<float>, Add<Bfloat16>, AddTo,
+    ScaleByScalar, Relu<float>, Relu<Bfloat16>, ReluBackward<float>, ReluBackward<Bfloat16>,
+    NextExamples, GatherLabels, BatchNormFrozen, FoldBatchNorm, SgdStep, AdamStep, SamPerturb,
+    PgdStepLinf,
     // grid
-    AddBias, BytesToImages, Normalise, NormaliseBackward, BatchNormApply, BatchNormBackwardApply,
-    BatchNormBackwardApplyAdd, GlobalAveragePool, GlobalAveragePoolBackward, PgdStartLinf,
+    AddBias, ScaleRows, BytesToImages, Normalise<float>, Normalise<Bfloat16>,
+    NormaliseBackward<float>, NormaliseBackward<Bfloat16>, BatchNormApply<float>,
+    BatchNormApply<Bfloat16>, BatchNormBackwardApply<float>, BatchNormBackwardApply<Bfloat16>,
+    BatchNormBackwardApplyAdd<float>, BatchNormBackwardApplyAdd<Bfloat16>, AffineBackward<float>,
+    AffineBackward<Bfloat16>, ConvolutionEpilogue<float>, ConvolutionEpilogue<Bfloat16>,
+    GlobalAveragePool<float>, GlobalAveragePool<Bfloat16>, GlobalAveragePoolBackward<float>,
+    GlobalAveragePoolBackward<Bfloat16>, PgdStartLinf, PadChannels<float>,
+    PadChannels<Bfloat16>, CropChannels<float>, CropChannels<Bfloat16>,
     // block
-    SumSquares, SumAll, RowNorm, ColumnSum, BatchNormChunks, BatchNormMerge,
-    BatchNormBackwardChunks, BatchNormBackwardMerge, PgdStepL2, PgdStartL2>;
+    SumSquares, SumAll, RowNorm, ColumnSum, SoftmaxCrossEntropy, Predict, BatchNormChunks<float>,
+    BatchNormChunks<Bfloat16>, BatchNormMerge, BatchNormBackwardChunks<float>,
+    BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge, PgdStepL2, PgdStartL2>;
 
 template <class Kernel>
 concept FlatKernel = requires(const Kernel& kernel, int64_t i) {

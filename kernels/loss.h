@@ -1,17 +1,21 @@
 // Softmax cross-entropy, its gradient and whether the prediction is right, in one pass over a row.
 //
 //   loss = logsumexp(z) - z_y;   dloss/dz = softmax(z) - onehot(y)
-// The largest logit is subtracted first, so no finite input overflows. One call a row.
+// The largest logit is subtracted first, so no finite input overflows. One warp a row.
 #pragma once
 
+#include <cmath>
+#include <cstdint>
+
 #include "kernels/array.h"
+#include "kernels/collectives.h"
 #include "kernels/math.h"
 
 namespace saddle {
 
 // The class a row of logits predicts: the largest, ties to the lowest index. A NaN is never
 // predicted over a number (and an all-NaN row predicts 0).
-SADDLE_DEVICE int32_t argmax(const float* z, int64_t classes) {
+inline int32_t argmax(const float* z, int64_t classes) {
   int32_t best = 0;
   for (int64_t k = 1; k < classes; ++k) {
     if (z[k] > z[best] || (z[best] != z[best] && z[k] == z[k])) best = static_cast<int32_t>(k);
@@ -19,7 +23,21 @@ SADDLE_DEVICE int32_t argmax(const float* z, int64_t classes) {
   return best;
 }
 
+// The same by a block. block_argmax ranks NaN above all numbers, so here a NaN stands as -infinity,
+// behind every class that really is.
+template <class Block>
+SADDLE_DEVICE int32_t argmax(Block& b, const float* z, int64_t classes) {
+  ValueAt best{-INFINITY, INT64_MAX};
+  for (int64_t k = b.thread(); k < classes; k += b.threads()) {
+    const ValueAt here = z[k] == z[k] ? ValueAt{z[k], k} : ValueAt{-INFINITY, classes + k};
+    if (collective::ArgMax::outranks(here, best)) best = here;
+  }
+  const int64_t index = block_argmax(b, best.value, best.index).index;
+  return static_cast<int32_t>(index < classes ? index : index - classes);
+}
+
 struct SoftmaxCrossEntropy {
+  static constexpr int kThreads = kWarp;
   Array<const float> logits;   // [rows, classes]
   Array<const int32_t> label;  // [rows]
   Array<float> loss;           // [rows]
@@ -28,31 +46,70 @@ struct SoftmaxCrossEntropy {
   int64_t classes;
   float scale;
 
-  SADDLE_DEVICE void operator()(int64_t row) const {
-    const float* z = &logits[row * classes];
-    float* dz = &dlogits[row * classes];
-    float largest = z[0];
-    for (int64_t k = 1; k < classes; ++k) largest = larger(z[k], largest);
-    float sum = 0.f;
-    for (int64_t k = 0; k < classes; ++k) {
-      dz[k] = exponential(z[k] - largest);
-      sum += dz[k];
+  template <class Block>
+  SADDLE_DEVICE void operator()(Block& b) const {
+    const int64_t first = b.block() * classes;
+    float largest = -INFINITY;
+    for (int64_t k = b.thread(); k < classes; k += kThreads) {
+      largest = collective::Max{}(logits[first + k], largest);
     }
-    const int64_t y = label[row];
-    const float factor = scale / sum;
-    for (int64_t k = 0; k < classes; ++k) dz[k] *= factor;
-    dz[y] -= scale;
-    loss[row] = logarithm(sum) + (largest - z[y]);  // the difference first: it is exact for large z
-    correct[row] = argmax(z, classes) == y ? 1.f : 0.f;
+    largest = block_max(b, largest);
+    float sum = 0.f;
+    for (int64_t k = b.thread(); k < classes; k += kThreads) {
+      sum += exponential_of(first + k, largest);
+    }
+    sum = block_sum(b, sum);
+    for (int64_t k = b.thread(); k < classes; k += kThreads) finish(b.block(), k, sum);
+    const int32_t predicted = argmax(b, &logits[first], classes);
+    if (b.thread() == 0) store_loss(b.block(), largest, sum, predicted);
+  }
+
+  void reference(int64_t row) const {
+    const int64_t first = row * classes;
+    float largest[kThreads], sums[kThreads] = {};
+    for (float& lane : largest) lane = -INFINITY;
+    for (int64_t k = 0; k < classes; ++k) {
+      largest[k % kThreads] = collective::Max{}(logits[first + k], largest[k % kThreads]);
+    }
+    const float of_row = max_in_block_order(largest, kThreads);
+    for (int64_t k = 0; k < classes; ++k) sums[k % kThreads] += exponential_of(first + k, of_row);
+    const float sum = sum_in_block_order(sums, kThreads);
+    for (int64_t k = 0; k < classes; ++k) finish(row, k, sum);
+    store_loss(row, of_row, sum, argmax(&logits[first], classes));
+  }
+
+ private:
+  // Kept in dlogits until the sum is known.
+  SADDLE_DEVICE float exponential_of(int64_t i, float largest) const {
+    const float value = exponential(logits[i] - largest);
+    dlogits[i] = value;
+    return value;
+  }
+  SADDLE_DEVICE void finish(int64_t row, int64_t k, float sum) const {
+    const int64_t i = row * classes + k;
+    dlogits[i] = dlogits[i] * (scale / sum) - (k == label[row] ? scale : 0.f);
+  }
+  SADDLE_DEVICE void store_loss(int64_t row, float largest, float sum, int32_t predicted) const {
+    const int32_t y = label[row];
+    // The difference first: it is exact for large z.
+    loss[row] = logarithm(sum) + (largest - logits[row * classes + y]);
+    correct[row] = predicted == y ? 1.f : 0.f;
   }
 };
 
 // prediction[row] <- argmax of the row
 struct Predict {
+  static constexpr int kThreads = kWarp;
   Array<const float> logits;  // [rows, classes]
   Array<int32_t> prediction;  // [rows]
   int64_t classes;
-  SADDLE_DEVICE void operator()(int64_t row) const {
+
+  template <class Block>
+  SADDLE_DEVICE void operator()(Block& b) const {
+    const int32_t predicted = argmax(b, &logits[b.block() * classes], classes);
+    if (b.thread() == 0) prediction[b.block()] = predicted;
+  }
+  void reference(int64_t row) const {
     prediction[row] = argmax(&logits[row * classes], classes);
   }
 };

@@ -11,7 +11,8 @@
 namespace saddle {
 
 SADDLE_DEVICE float clip(float value, float low, float high) {
-  return value < low ? low : (value > high ? high : value);
+  const float raised = value < low ? low : value;  // two choices in a row, so that loops vectorise
+  return raised > high ? high : raised;
 }
 
 // -1, 0 or 1; sign(0) = 0, as every published attack assumes. NaN gives 0.

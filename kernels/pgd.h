@@ -9,21 +9,32 @@
 #include "kernels/collectives.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
+#include "kernels/span.h"
 
 namespace saddle {
 
 // delta <- clip(clip(delta + alpha sign(g), -eps, eps), -x, 1 - x);  adversarial <- x + delta
 struct PgdStepLinf {
+  static constexpr int kSpan = 4;
   Array<float> delta;
   Array<const float> g, x;
   Array<float> adversarial;
   float alpha, eps;
 
-  SADDLE_DEVICE void operator()(int64_t i) const {
-    const float moved = clip(delta[i] + alpha * sign(g[i]), -eps, eps);
-    delta[i] = clip(moved, -x[i], 1.f - x[i]);
-    adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);  // the clip mends the rounding of the sum
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    Floats<N> moved = load<N>(delta, i), image = load<N>(x, i);
+    const Floats<N> gradient = load<N>(g, i);
+    for (int k = 0; k < N; ++k) {
+      const float in_ball = clip(moved[k] + alpha * sign(gradient[k]), -eps, eps);
+      moved[k] = clip(in_ball, -image[k], 1.f - image[k]);
+      image[k] = clip(image[k] + moved[k], 0.f, 1.f);  // the clip mends the rounding of the sum
+    }
+    store<N>(delta, i, moved);
+    store<N>(adversarial, i, image);
   }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(delta, g, x, adversarial); }
 };
 
 // delta <- delta + alpha g / (||g|| + 1e-10), scaled back to norm eps where it is longer, then
@@ -84,14 +95,15 @@ struct PgdStartLinf {
   Array<const int32_t> example;  // [examples]: the index in the data set, which keys the draw
   Array<const float> x;          // [examples, columns]
   Array<float> delta, adversarial;
-  Stream stream;
+  Stream stream;                // of the step that number[0] says
+  Array<const int32_t> number;  // [1]: which start this is (restart, training step)
   float eps;
   int64_t columns;
 
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t i = row * columns + column;
-    const Random4 bits =
-        stream.bits(static_cast<uint32_t>(example[row]), static_cast<uint32_t>(column));
+    const Random4 bits = stream.at(number[0]).bits(static_cast<uint32_t>(example[row]),
+                                                   static_cast<uint32_t>(column));
     const float start = eps * (2.f * uniform(bits.v[0]) - 1.f);
     delta[i] = clip(start, -x[i], 1.f - x[i]);
     adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);
@@ -105,8 +117,8 @@ struct PgdStartL2 {
   Array<const int32_t> example;
   Array<const float> x;
   Array<float> delta, adversarial;
-  Stream stream;
-  Stream radius_stream;
+  Stream stream, radius_stream;  // of the step that number[0] says
+  Array<const int32_t> number;   // [1]: which start this is (restart, training step)
   float eps;
   int64_t columns;
 
@@ -132,12 +144,12 @@ struct PgdStartL2 {
   }
 
   SADDLE_DEVICE float gaussian(int64_t row, int64_t column) const {
-    const Random4 bits =
-        stream.bits(static_cast<uint32_t>(example[row]), static_cast<uint32_t>(column));
+    const Random4 bits = stream.at(number[0]).bits(static_cast<uint32_t>(example[row]),
+                                                   static_cast<uint32_t>(column));
     return normal(bits.v[0], bits.v[1]);
   }
   SADDLE_DEVICE float radius(int64_t row, float square_norm) const {
-    const Random4 bits = radius_stream.bits(static_cast<uint32_t>(example[row]), 0);
+    const Random4 bits = radius_stream.at(number[0]).bits(static_cast<uint32_t>(example[row]), 0);
     return eps * uniform(bits.v[0]) / (square_root(square_norm) + 1e-10f);
   }
   SADDLE_DEVICE void place(int64_t row, int64_t column, float scale) const {

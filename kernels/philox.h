@@ -45,6 +45,11 @@ struct Stream {
   Purpose purpose = Purpose::initial_weights;
   uint32_t step = 0;
 
+  // The stream of another step.
+  SADDLE_DEVICE Stream at(int32_t other) const {
+    return {seed, purpose, static_cast<uint32_t>(other)};
+  }
+
   SADDLE_DEVICE Random4 bits(uint32_t item, uint32_t element) const {
     return philox(seed, {{element, item, step, static_cast<uint32_t>(purpose)}});
   }

@@ -1,6 +1,7 @@
 // What lets one text be compiled by nvcc for the GPU and by g++ for the CPU.
 //
-// The only header, with block.h, that asks which compiler is reading it.
+// With block.h, span.h, array.h (index check) and bfloat16.h the only header that asks which
+// compiler is reading it.
 #pragma once
 
 #if defined(__CUDACC__)

@@ -8,33 +8,55 @@
 #include "kernels/array.h"
 #include "kernels/collectives.h"
 #include "kernels/math.h"
+#include "kernels/span.h"
 
 namespace saddle {
 
-inline constexpr int64_t kSumBlocks = 64;  // partial results of a long sum; part of its definition
+// Most partial results of a long sum; part of its definition. 1024 blocks of 256 threads are what
+// an H100 (132 processors of 2048 threads) can run at once.
+inline constexpr int64_t kSumBlocks = 1024;
 
-// partial[block] <- sum of x^2 over elements block, block + kSumBlocks, ... of rows of kThreads.
+// partial[block] <- sum of x^2 over rows block, block + kSumBlocks, ... of kRow elements. A thread
+// owns four neighbouring elements of a row, each with a sum of its own.
 struct SumSquares {
   static constexpr int kThreads = 256;
+  static constexpr int64_t kRow = 4 * kThreads;
   Array<const float> x;  // [n]
-  Array<float> partial;  // [kSumBlocks]
+  Array<float> partial;  // [blocks(n)]
+
+  // A short sum has no more blocks than rows.
+  static int64_t blocks(int64_t n) {
+    return n <= kRow ? 1 : smaller(kSumBlocks, ceil_divide(n, kRow));
+  }
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    float sum = 0.f;
-    for (int64_t i = b.block() * kThreads + b.thread(); i < x.size; i += kSumBlocks * kThreads) {
-      sum += x[i] * x[i];
+    Floats<4> sums = {};
+    const auto add = [&](const Floats<4>& values) {
+      for (int k = 0; k < 4; ++k) sums[k] += values[k] * values[k];
+    };
+    const int64_t stride = kSumBlocks * kRow;
+    int64_t i = b.block() * kRow + b.thread() * 4;
+    if (all_aligned(x)) {
+      const int64_t end = x.size - 3;  // where four are left
+      i = for_strided<4>(
+          i, end, stride, [&](int64_t at) { return load<4>(x, at); }, add);
     }
-    sum = block_sum(b, sum);
+    for (; i < x.size; i += stride) add(load_first<4>(x, i, x.size - i));
+    const float sum = block_sum(b, (sums[0] + sums[1]) + (sums[2] + sums[3]));
     if (b.thread() == 0) partial[b.block()] = sum;
   }
 
   void reference(int64_t block) const {
-    float lanes[kThreads] = {};
-    for (int64_t first = block * kThreads; first < x.size; first += kSumBlocks * kThreads) {
+    float sums[kRow] = {};
+    for (int64_t first = block * kRow; first < x.size; first += kSumBlocks * kRow) {
       const float* row = x.data + first;
-      const int64_t count = smaller(kThreads, x.size - first);
-      for (int64_t t = 0; t < count; ++t) lanes[t] += row[t] * row[t];
+      const int64_t count = smaller(kRow, x.size - first);
+      for (int64_t t = 0; t < count; ++t) sums[t] += row[t] * row[t];
+    }
+    float lanes[kThreads];
+    for (int t = 0; t < kThreads; ++t) {
+      lanes[t] = (sums[4 * t] + sums[4 * t + 1]) + (sums[4 * t + 2] + sums[4 * t + 3]);
     }
     partial[block] = sum_in_block_order(lanes, kThreads);
   }
@@ -91,25 +113,44 @@ struct RowNorm {
   }
 };
 
-// y[column] <- sum over rows of x[row, column]; one block a column. For the bias of a linear layer.
+// y[column] <- sum over rows of x[row, column]; one block for kColumns columns. For the bias of a
+// linear layer.
 struct ColumnSum {
   static constexpr int kThreads = 256;
+  static constexpr int kColumns = 32;
+  static constexpr int kRowLanes = kThreads / kColumns;
   Array<const float> x;  // [rows, columns]
   Array<float> y;        // [columns]
   int64_t rows, columns;
 
+  struct Lanes;
+
+  static int64_t blocks(int64_t columns) { return ceil_divide(columns, kColumns); }
+
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
+    const int64_t column = b.block() * kColumns + b.thread() % kColumns;
     float sum = 0.f;
-    for (int64_t row = b.thread(); row < rows; row += kThreads) sum += x[row * columns + b.block()];
-    sum = block_sum(b, sum);
-    if (b.thread() == 0) y[b.block()] = sum;
+    if (column < columns) {
+      for (int64_t row = b.thread() / kColumns; row < rows; row += kRowLanes) {
+        sum += x[row * columns + column];
+      }
+    }
+    sum = column_sum<Lanes, kColumns, kThreads>(b, sum);
+    if (b.thread() < kColumns && column < columns) y[column] = sum;
   }
 
-  void reference(int64_t column) const {
-    float lanes[kThreads] = {};
-    for (int64_t row = 0; row < rows; ++row) lanes[row % kThreads] += x[row * columns + column];
-    y[column] = sum_in_block_order(lanes, kThreads);
+  void reference(int64_t block) const {
+    const int64_t first = block * kColumns, count = smaller(kColumns, columns - first);
+    float lanes[kRowLanes][kColumns] = {};
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t c = 0; c < count; ++c) lanes[row % kRowLanes][c] += x[row * columns + first + c];
+    }
+    for (int64_t c = 0; c < count; ++c) {
+      float sum = 0.f;
+      for (int lane = 0; lane < kRowLanes; ++lane) sum += lanes[lane][c];
+      y[first + c] = sum;
+    }
   }
 };
 

@@ -5,17 +5,32 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/ops.h"
 
 namespace saddle {
 
+// One batch-norm's tensors, and the convolution whose output goes into it alone, if there is one.
+struct NormSlots {
+  Slot weight, bias, running_mean, running_var;
+  std::optional<Slot> convolution;
+};
+
 // The tensors a network is made of: what is trained, and the running statistics of its batch-norms.
 struct NetworkLayout {
   WeightLayout weights;
   WeightLayout statistics;
+  std::vector<NormSlots> norms;
 };
+
+// The weights for passes that only evaluate (Pass::folded). Running statistics make a batch-norm the
+// affine map z = x scale + shift: its slots receive scale and shift; where a convolution stands
+// before it, that convolution's weights are multiplied by scale, so that only shift is left to add.
+Tensor fold_batch_norm(const NetworkLayout& layout, const Tensor& weights,
+                       const Tensor& statistics);
 
 // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's default for convolution and linear layers
 // (kaiming-uniform with a = sqrt(5)).
@@ -37,11 +52,13 @@ struct Conv2d {
         padding(padding_) {}
 
   Var operator()(const Pass& pass, const Var& x) const {
-    return convolution(pass.tape, x, pass.parameter(weight), stride, padding);
+    return convolution(pass.tape, x, pass.rounded_parameter(weight), stride, padding,
+                       pass.precision);
   }
   // conv(x) + residual in one pass over memory.
   Var add_to(const Pass& pass, const Var& x, const Var& residual) const {
-    return convolution_add(pass.tape, x, pass.parameter(weight), stride, padding, residual);
+    return convolution_add(pass.tape, x, pass.rounded_parameter(weight), stride, padding,
+                           pass.precision, residual);
   }
 };
 
@@ -56,9 +73,21 @@ struct BatchNormRelu {
         running_mean(
             layout.statistics.add(name + ".running_mean", {channels}, {Init::Kind::constant, 0.f})),
         running_var(layout.statistics.add(name + ".running_var", {channels},
-                                          {Init::Kind::constant, 1.f})) {}
+                                          {Init::Kind::constant, 1.f})) {
+    layout.norms.push_back({weight, bias, running_mean, running_var, {}});
+  }
+  // Behind a convolution whose output nobody else reads.
+  BatchNormRelu(NetworkLayout& layout, const std::string& name, std::int64_t channels,
+                const Conv2d& before)
+      : BatchNormRelu(layout, name, channels) {
+    layout.norms.back().convolution = before.weight;
+  }
 
   Var operator()(const Pass& pass, const Var& x) const {
+    if (pass.folded) {
+      return affine_relu(pass.tape, x, view(pass.weights.values, weight),
+                         view(pass.weights.values, bias));
+    }
     return batch_norm(
         pass.tape, x,
         {pass.parameter(weight), pass.parameter(bias), view(pass.statistics, running_mean),
@@ -66,7 +95,16 @@ struct BatchNormRelu {
   }
 };
 
-// x W^T + b.
+// The two in a row, for a batch-norm that was built behind `convolution_`.
+inline Var convolution_norm_relu(const Pass& pass, const Conv2d& convolution_,
+                                 const BatchNormRelu& norm, const Var& x) {
+  if (!pass.folded) return norm(pass, convolution_(pass, x));
+  return convolution_bias_relu(pass.tape, x, pass.rounded_parameter(convolution_.weight),
+                               convolution_.stride, convolution_.padding, pass.precision,
+                               view(pass.weights.values, norm.bias));
+}
+
+// x W^T + b, in f32 (bf16 rounds activations between convolutions, not logits).
 struct Linear {
   Slot weight, bias;
 
@@ -76,7 +114,8 @@ struct Linear {
         bias(layout.weights.add(name + ".bias", {out}, default_uniform(in))) {}
 
   Var operator()(const Pass& pass, const Var& x) const {
-    return linear(pass.tape, x, pass.parameter(weight), pass.parameter(bias));
+    return linear(pass.tape, x, pass.parameter(weight), pass.parameter(bias),
+                  pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32);
   }
 };
 

@@ -3,17 +3,28 @@
 #include <cmath>
 
 namespace saddle {
+namespace {
+
+Array<Bfloat16> copy_of(const Parameters& w) {
+  return w.rounded ? w.rounded.array<Bfloat16>() : Array<Bfloat16>{};
+}
+
+}  // namespace
 
 Sgd::Sgd(Device& device, std::int64_t size, const SgdOptions& options)
     : options_(options), momentum_buffer_(Tensor::filled(device, {size}, 0.f)) {}
 
-void Sgd::step(const Tensor& w, const Tensor& g, double lr) {
+StepRates Sgd::rates(double lr) {
   ++steps_;
-  launch(w.device(),
-         SgdStep{w.array(), g.array(), momentum_buffer_.array(), static_cast<float>(lr),
+  return {static_cast<float>(lr)};
+}
+
+void Sgd::step(const Parameters& w, const Tensor& g, const Tensor& rates) {
+  launch(g.device(),
+         SgdStep{w.values.array(), g.array(), momentum_buffer_.array(), copy_of(w), rates.array(),
                  static_cast<float>(options_.momentum), static_cast<float>(options_.weight_decay),
                  options_.nesterov ? 1.f : 0.f},
-         w.count());
+         g.count());
 }
 
 Adam::Adam(Device& device, std::int64_t size, const AdamOptions& options)
@@ -21,18 +32,26 @@ Adam::Adam(Device& device, std::int64_t size, const AdamOptions& options)
       m_(Tensor::filled(device, {size}, 0.f)),
       v_(Tensor::filled(device, {size}, 0.f)) {}
 
-void Adam::step(const Tensor& w, const Tensor& g, double lr) {
+StepRates Adam::rates(double lr) {
   const double t = static_cast<double>(++steps_);
+  const AdamRates rates = {
+      options_.decay == WeightDecay::coupled
+          ? 1.f
+          : static_cast<float>(1 - lr * options_.weight_decay),
+      static_cast<float>(lr / (1 - std::pow(options_.beta1, t))),
+      static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)))};
+  return {rates.decoupled_factor, rates.corrected_lr, rates.root_correction};
+}
+
+void Adam::step(const Parameters& w, const Tensor& g, const Tensor& rates) {
   const bool coupled = options_.decay == WeightDecay::coupled;
-  launch(w.device(),
-         AdamStep{w.array(), g.array(), m_.array(), v_.array(), static_cast<float>(options_.beta1),
-                  static_cast<float>(options_.beta2), static_cast<float>(1 - options_.beta1),
-                  static_cast<float>(1 - options_.beta2), static_cast<float>(options_.eps),
-                  coupled ? static_cast<float>(options_.weight_decay) : 0.f,
-                  coupled ? 1.f : static_cast<float>(1 - lr * options_.weight_decay),
-                  static_cast<float>(lr / (1 - std::pow(options_.beta1, t))),
-                  static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)))},
-         w.count());
+  launch(g.device(),
+         AdamStep{w.values.array(), g.array(), m_.array(), v_.array(), copy_of(w), rates.array(),
+                  static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
+                  static_cast<float>(1 - options_.beta1), static_cast<float>(1 - options_.beta2),
+                  static_cast<float>(options_.eps),
+                  coupled ? static_cast<float>(options_.weight_decay) : 0.f},
+         g.count());
 }
 
 }  // namespace saddle

@@ -2,14 +2,19 @@
 //
 // Conventions are PyTorch's (torch.optim), so five steps here and there agree; see kernels/sgd.h
 // and kernels/adam.h for the formulas. Weight decay acts on every parameter.
+//
+// A step comes in two halves, so that its device work can be captured and replayed: `rates` counts
+// the step and says what of it depends on the learning rate and the count, a few numbers that the
+// caller puts on the device; `step` launches the kernel, which reads them there.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "core/tensor.h"
+#include "core/weights.h"
 
 namespace saddle {
 
@@ -18,6 +23,9 @@ struct NamedState {
   std::string name;
   Tensor tensor;
 };
+
+// What changes from step to step; its meaning is the optimiser's.
+using StepRates = std::array<float, 4>;
 
 struct SgdOptions {
   double momentum = 0.9, weight_decay = 5e-4;
@@ -28,7 +36,9 @@ class Sgd {
  public:
   // `size`: elements of the weight buffer.
   Sgd(Device& device, std::int64_t size, const SgdOptions& options);
-  void step(const Tensor& w, const Tensor& g, double lr);
+  StepRates rates(double lr);
+  // One step on `w` and its rounded copy; `rates` is a StepRates on the device.
+  void step(const Parameters& w, const Tensor& g, const Tensor& rates);
   std::vector<NamedState> state() const { return {{"momentum", momentum_buffer_}}; }
   std::int64_t& steps() { return steps_; }
 
@@ -51,7 +61,8 @@ struct AdamOptions {
 class Adam {
  public:
   Adam(Device& device, std::int64_t size, const AdamOptions& options);
-  void step(const Tensor& w, const Tensor& g, double lr);
+  StepRates rates(double lr);
+  void step(const Parameters& w, const Tensor& g, const Tensor& rates);
   std::vector<NamedState> state() const { return {{"m", m_}, {"v", v_}}; }
   std::int64_t& steps() { return steps_; }
 

@@ -20,7 +20,8 @@ enum class GradientAt { weights, perturbed_weights };
 
 // Writes dL/dw at `w` into `g`. L is the loss of the current batch; plain or adversarial is its own
 // business.
-using GradientFunction = std::function<void(const Tensor& w, const Tensor& g, GradientAt at)>;
+using GradientFunction =
+    std::function<void(const Parameters& w, const Tensor& g, GradientAt at)>;
 
 class Minimiser {
  public:
@@ -28,8 +29,12 @@ class Minimiser {
   // Throws Error where rho is negative or not finite.
   Minimiser(BaseOptimizer base, Device& device, std::int64_t size, std::optional<double> rho);
 
-  // One step on the flat weights `w`.
-  void step(const Tensor& w, double lr, const GradientFunction& gradient_at);
+  // One step on the flat weights `w`: prepare, then apply.
+  void step(const Parameters& w, double lr, const GradientFunction& gradient_at);
+  // Counts a step and puts its rates on the device.
+  void prepare(double lr);
+  // The device's work of the step last prepared; may be captured and replayed.
+  void apply(const Parameters& w, const GradientFunction& gradient_at);
 
   // The state a checkpoint must hold for steps to go on with the same bits, and the steps done.
   std::vector<NamedState> state() const;
@@ -40,7 +45,8 @@ class Minimiser {
  private:
   BaseOptimizer base_;
   std::optional<float> rho_;
-  Tensor g_, w_hat_;
+  Tensor g_, rates_;
+  Parameters w_hat_;
 };
 
 }  // namespace saddle

@@ -194,7 +194,8 @@ void execute(const AttackOptions& options) {
   check_outputs(options);
   Device& device = open_device(options.common);
   const Dataset data = load_dataset(options.dataset, Split::test);
-  const Classifier model = load_model(options, device, data);
+  Classifier model = load_model(options, device, data);
+  model.precision = precision_of(options.common);
   const AttackReport report = run_attacks(options, plan, model, data);
   std::cout << report_table(report, data) << std::flush;  // first: a failed write below loses less
   write_outputs(options, report, data);

@@ -42,9 +42,11 @@ auto read_value(const AttackSpec& spec, const std::string& key, const Read& read
 Attack pgd_attack(const PgdOptions& options, std::uint64_t seed, std::int64_t restarts) {
   check(options);
   Attack attack;
-  attack.attempt = [options, seed](const LogitsFunction& logits, const AttackBatch& batch,
-                                   std::uint32_t restart, PassCounts& counts) {
-    return pgd(logits, batch, options, seed, restart, &counts);
+  attack.against = [options, seed](const LogitsFunction& logits) -> Attempt {
+    return [run = std::make_shared<Pgd>(logits, options), seed](
+               const AttackBatch& batch, std::uint32_t restart, PassCounts& counts) {
+      return (*run)(batch, seed, restart, &counts);
+    };
   };
   attack.restarts = restarts;
   attack.ball = Ball{options.norm, options.eps};

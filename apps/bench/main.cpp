@@ -1,161 +1,73 @@
 // saddle-bench: images per second of whole training steps and attacks, beside PyTorch where it is
-// installed.
+// installed; and the bandwidth of single kernels.
 //
-// Each row is one (mode, model, batch). With --peer the same row is measured by torch_peer.py
-// directly afterwards, in its own process with as many threads, and the ratio is printed: a number
-// from another day or another machine says little.
+// Each row is one (precision, mode, model, batch). With --peer the same row is measured by
+// torch_peer.py directly afterwards, in its own process with as many threads, eager and, where asked,
+// compiled, and the ratios are printed: a number from another day or another machine says little.
 #include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
+#include "apps/bench/kernels.h"
+#include "apps/bench/timing.h"
+#include "apps/bench/workload.h"
 #include "apps/common/command_line.h"
-#include "apps/common/device_dataset.h"
-#include "apps/train/training_step.h"
 #include "core/file.h"
 
 namespace saddle {
 namespace {
 
-constexpr double kSamRho = 0.1;
-const PgdOptions kAttack{Norm::linf, 8.f / 255, 2.f / 255, 10, Start::random};
-constexpr int kWarmUpSteps = 1;
-constexpr std::size_t kFewestSteps = 2;  // the slowest rows take a minute a step
-
-struct BenchModel {
-  std::string name;
-  std::int64_t width;
-  std::int64_t channels, height, input_width;
-};
+using Json = nlohmann::json;
 
 // Fashion-MNIST's shape for the narrow network, CIFAR's for the paper's.
 const std::vector<BenchModel> kModels = {{"preact_resnet10", 16, 1, 28, 28},
                                          {"preact_resnet18", 64, 3, 32, 32}};
-const std::vector<std::string> kModes = {"sgd", "sam", "at", "pgd"};
 
 struct Options {
   CommonOptions common;
-  std::vector<std::string> modes = kModes;
-  std::vector<std::string> models;
+  std::vector<std::string> modes = bench_modes();
+  std::vector<std::string> models = {"preact_resnet10", "preact_resnet18"};
   std::vector<std::int64_t> batches = {32, 128};
+  std::vector<std::string> precisions;  // empty: --precision alone
   double seconds = 5;
+  bool kernels = false;
   std::string peer;  // a Python with torch
+  std::vector<std::string> executions = {"eager"};
   std::string peer_script = SADDLE_SOURCE_DIR "/apps/bench/torch_peer.py";
   std::string json;
 };
 
-// A model, an optimiser and a batch of random bytes, ready to step.
-class Workload {
- public:
-  Workload(Device& device, const BenchModel& bench, const std::string& mode, std::int64_t batch)
-      : mode_(mode),
-        model_(device, describe(bench), 0),
-        minimiser_(Sgd(device, model_.network.layout.weights.size(), {}), device,
-                   model_.network.layout.weights.size(),
-                   mode == "sam" ? std::optional(kSamRho) : std::nullopt),
-        data_(device, random_bytes(bench, batch)),
-        batch_(batch) {
-    if (mode == "at") options_.adversarial = kAttack;
-  }
-
-  void step() {
-    const AttackBatch batch = data_.batch(0, batch_);
-    if (mode_ == "pgd") {
-      const Tensor adversarial = pgd(model_.evaluation(), batch, kAttack, 0, number_++);
-      Tape tape;
-      predict(model_.evaluation()(tape, tape.input(adversarial, Gradient::none)).value());
-    } else {
-      training_step(model_, minimiser_, batch, options_, 0.1, 0, number_++);
-    }
-    model_.device().synchronise();
-  }
-
- private:
-  static ModelDescription describe(const BenchModel& bench) {
-    const auto channels = static_cast<std::size_t>(bench.channels);
-    ModelDescription description;
-    description.network = {bench.name,   bench.width,       bench.channels,
-                           bench.height, bench.input_width, 10};
-    description.mean.assign(channels, 0.5f);
-    description.std.assign(channels, 0.25f);
-    return description;
-  }
-
-  static Dataset random_bytes(const BenchModel& bench, std::int64_t batch) {
-    Dataset dataset{.name = "random",
-                    .height = bench.height,
-                    .width = bench.input_width,
-                    .channels = bench.channels,
-                    .classes = 10,
-                    .pixels = {},
-                    .labels = {},
-                    .mean = {},
-                    .std = {},
-                    .class_names = {}};
-    const Stream stream{1, Purpose::initial_weights, 0};
-    const std::int64_t values = bench.height * bench.input_width * bench.channels;
-    for (std::int64_t image = 0; image < batch; ++image) {
-      for (std::int64_t value = 0; value < values; ++value) {
-        const Random4 bits =
-            stream.bits(static_cast<std::uint32_t>(image), static_cast<std::uint32_t>(value));
-        dataset.pixels.push_back(static_cast<std::uint8_t>(bits.v[0] >> 24));
-      }
-      dataset.labels.push_back(static_cast<std::int32_t>(image % 10));
-    }
-    return dataset;
-  }
-
-  std::string mode_;
-  Classifier model_;
-  Minimiser minimiser_;
-  DeviceDataset data_;
-  std::int64_t batch_;
-  StepOptions options_;
-  std::uint32_t number_ = 0;
+struct Row {
+  BenchModel model;
+  std::string mode, precision;
+  std::int64_t batch;
 };
 
-double median_step_seconds(Workload& workload, double seconds) {
-  using Clock = std::chrono::steady_clock;
-  const auto since = [](Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  };
-  for (int step = 0; step < kWarmUpSteps; ++step) workload.step();
-  std::vector<double> times;
-  const auto begin = Clock::now();
-  while (times.size() < kFewestSteps || since(begin) < seconds) {
-    const auto start = Clock::now();
-    workload.step();
-    times.push_back(since(start));
-  }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
-                   times.end());
-  return times[times.size() / 2];
-}
-
-// Runs the PyTorch script for one row and returns its line of JSON.
-nlohmann::json run_peer(const Options& options, const BenchModel& bench, const std::string& mode,
-                        std::int64_t batch) {
+// Runs the PyTorch script for one row and returns its line of JSON; null where it failed.
+Json run_peer(const Options& options, const Device& device, const Row& row,
+              const std::string& execution) {
+  const std::string where = device.name().starts_with("cuda") ? device.name() : "cpu";
+  const BenchModel& model = row.model;
   const std::string command =
-      text("'", options.peer, "' '", options.peer_script, "' --model ", bench.name, " --width ",
-           bench.width, " --input ", bench.channels, ' ', bench.height, ' ', bench.input_width,
-           " --batch ", batch, " --mode ", mode, " --threads ", threads(), " --seconds ",
-           options.seconds);
+      text("'", options.peer, "' '", options.peer_script, "' --model ", model.name, " --width ",
+           model.width, " --input ", model.channels, ' ', model.height, ' ', model.input_width,
+           " --batch ", row.batch, " --mode ", row.mode, " --threads ", threads(), " --seconds ",
+           options.seconds, " --device ", where, " --dtype ", row.precision, " --execution ",
+           execution);
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"),
                                                    [](FILE*) { return 0; });
   require(pipe != nullptr, "peer: could not start ", options.peer);
   std::string output;
   char buffer[4096];
   while (std::fgets(buffer, sizeof buffer, pipe.get()) != nullptr) output += buffer;
-  const int status = pclose(pipe.get());
-  require(status == 0, "peer: '", command,
-          "' failed. Does that Python have torch, numpy and safetensors?");
-  return nlohmann::json::parse(output);
+  if (pclose(pipe.get()) == 0) return Json::parse(output);
+  print_warning("saddle-bench", text("peer: '", command,
+                                     "' failed. Does that Python have torch, numpy and safetensors?"));
+  return nullptr;
 }
 
 std::string fixed(double value, int digits) {
@@ -164,47 +76,169 @@ std::string fixed(double value, int digits) {
   return buffer;
 }
 
-void bench(const Options& options) {
-  Device& device = open_device(options.common);
-  nlohmann::json report = {{"device", device.name()},
-                           {"backends", backends()},
-                           {"threads", threads()},
-                           {"rows", nlohmann::json::array()}};
-  std::cout << "| mode | model | batch | Saddle images/s | "
-            << (options.peer.empty() ? "" : "PyTorch images/s | ratio | ") << "\n|---|---|---|---|"
-            << (options.peer.empty() ? "" : "---|---|") << std::endl;
-  for (const BenchModel& model : kModels) {
-    if (!options.models.empty() &&
-        std::ranges::find(options.models, model.name) == options.models.end()) {
-      continue;
+void print_header(const Options& options) {
+  std::string titles = "| precision | mode | model | batch | Saddle images/s | peak MiB |",
+              rule = "|---|---|---|---|---|---|";
+  if (!options.peer.empty()) {
+    for (const std::string& execution : options.executions) {
+      titles += text(" PyTorch ", execution, " images/s | peak MiB | ratio |");
+      rule += "---|---|---|";
     }
-    for (const std::int64_t batch : options.batches) {
-      for (const std::string& mode : options.modes) {
-        double seconds = 0;
-        {
-          Workload workload(device, model, mode, batch);
-          seconds = median_step_seconds(workload, options.seconds);
+  }
+  std::cout << titles << '\n' << rule << std::endl;
+}
+
+double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+Json measure(const Options& options, Device& device, const Row& row) {
+  double seconds = 0;
+  std::size_t peak = 0;
+  {
+    device.pool().trim();
+    Workload workload(device, row.model, row.mode, row.batch,
+                      precision_named(row.precision));
+    seconds = median_seconds(device, options.seconds, [&] { workload.step(); });
+    peak = device.memory_held();
+  }
+  device.pool().trim();
+  const double rate = static_cast<double>(row.batch) / seconds;
+  Json json = {{"precision", row.precision}, {"mode", row.mode},          {"model", row.model.name},
+               {"width", row.model.width},   {"batch", row.batch},        {"images_per_second", rate},
+               {"step_seconds", seconds},    {"peak_bytes", peak}};
+  std::cout << "| " << row.precision << " | " << row.mode << " | " << row.model.name << " --width "
+            << row.model.width << " | " << row.batch << " | " << fixed(rate, 1) << " | "
+            << fixed(mebibytes(peak), 0) << " | ";
+  if (!options.peer.empty()) {
+    for (const std::string& execution : options.executions) {
+      const Json peer = run_peer(options, device, row, execution);
+      json["torch_" + execution] = peer;
+      if (peer.is_null()) {
+        std::cout << "failed | | | ";
+        continue;
+      }
+      const double peer_rate = peer.at("images_per_second");
+      json["ratio_" + execution] = rate / peer_rate;
+      std::cout << fixed(peer_rate, 1) << " | "
+                << fixed(mebibytes(peer.at("peak_bytes").get<std::size_t>()), 0) << " | "
+                << fixed(rate / peer_rate, 2) << " | ";
+    }
+  }
+  std::cout << std::endl;
+  return json;
+}
+
+// A SAM step's time over an SGD step's, wherever both were measured.
+void print_sam_over_sgd(const Json& rows) {
+  for (const Json& sam : rows) {
+    if (sam.at("mode") != "sam") continue;
+    for (const Json& sgd : rows) {
+      if (sgd.at("mode") != "sgd" || sgd.at("precision") != sam.at("precision") ||
+          sgd.at("model") != sam.at("model") || sgd.at("batch") != sam.at("batch")) {
+        continue;
+      }
+      const double ratio = sam.at("step_seconds").get<double>() / sgd.at("step_seconds").get<double>();
+      std::cout << "SAM step over SGD step, " << sam.at("precision").get<std::string>() << ", "
+                << sam.at("model").get<std::string>() << ", batch " << sam.at("batch") << ": "
+                << fixed(ratio, 3) << std::endl;
+    }
+  }
+}
+
+Json bench_steps(const Options& options, Device& device,
+                 const std::vector<std::string>& precisions) {
+  print_header(options);
+  Json rows = Json::array();
+  for (const BenchModel& model : kModels) {
+    if (std::ranges::find(options.models, model.name) == options.models.end()) continue;
+    for (const std::string& precision : precisions) {
+      for (const std::int64_t batch : options.batches) {
+        for (const std::string& mode : options.modes) {
+          rows.push_back(measure(options, device, {model, mode, precision, batch}));
         }
-        device.pool().trim();
-        const double rate = static_cast<double>(batch) / seconds;
-        nlohmann::json row = {
-            {"mode", mode},   {"model", model.name},       {"width", model.width},
-            {"batch", batch}, {"images_per_second", rate}, {"step_seconds", seconds}};
-        std::cout << "| " << mode << " | " << model.name << " --width " << model.width << " | "
-                  << batch << " | " << fixed(rate, 1) << " | ";
-        if (!options.peer.empty()) {
-          const nlohmann::json peer = run_peer(options, model, mode, batch);
-          const double peer_rate = peer.at("images_per_second");
-          row["torch"] = peer;
-          row["ratio"] = rate / peer_rate;
-          std::cout << fixed(peer_rate, 1) << " | " << fixed(rate / peer_rate, 2) << " | ";
-        }
-        std::cout << std::endl;
-        report["rows"].push_back(row);
       }
     }
   }
+  print_sam_over_sgd(rows);
+  return rows;
+}
+
+Json bench_kernels(const Options& options, Device& device,
+                   const std::vector<std::string>& precisions) {
+  const double copy = copy_bandwidth(device, options.seconds);
+  std::cout << "\ncopy within the device: " << fixed(copy / 1e9, 1)
+            << " GB/s (read and written)\n\n| kernel | activations | batch | microseconds | GB/s | "
+               "share of copy |\n|---|---|---|---|---|---|"
+            << std::endl;
+  Json rows = Json::array();
+  for (const std::string& precision : precisions) {
+    if (precision == "tf32") continue;  // stores what fp32 stores
+    for (const std::int64_t batch : options.batches) {
+      for (const KernelSpeed& speed :
+           kernel_speeds(device, precision_named(precision), batch, options.seconds, copy)) {
+        std::cout << "| " << speed.name << " | " << precision << " | " << batch << " | "
+                  << fixed(speed.seconds * 1e6, 1) << " | " << fixed(speed.bytes_per_second / 1e9, 1)
+                  << " | " << fixed(speed.share_of_copy, 2) << " |" << std::endl;
+        rows.push_back({{"kernel", speed.name},
+                        {"precision", precision},
+                        {"batch", batch},
+                        {"seconds", speed.seconds},
+                        {"bytes_per_second", speed.bytes_per_second},
+                        {"share_of_copy", speed.share_of_copy}});
+      }
+    }
+  }
+  return {{"copy_bytes_per_second", copy}, {"rows", rows}};
+}
+
+void bench(Options options) {
+  if (options.precisions.empty()) options.precisions = {options.common.precision};
+  Device& device = open_device(options.common);
+  for (const std::string& precision : options.precisions) {
+    if (!device.supports(precision_named(precision))) {
+      throw UsageError(text("--precisions: the device ", device.name(), " does not compute in ",
+                            precision));
+    }
+  }
+  Json report = {{"device", device.name()}, {"backends", backends()}, {"threads", threads()}};
+  if (options.kernels) {
+    report["kernels"] = bench_kernels(options, device, options.precisions);
+  } else {
+    report["rows"] = bench_steps(options, device, options.precisions);
+  }
   if (!options.json.empty()) write_file_atomically(options.json, report.dump(2) + "\n");
+}
+
+void add_flags(CLI::App& app, Options& options) {
+  add_common_options(app, options.common);
+  app.add_option("--mode", options.modes,
+                 "what to measure: sgd, sam, at (PGD-10 training), pgd (PGD-10)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(bench_modes()))
+      ->capture_default_str();
+  app.add_option("--model", options.models,
+                 "preact_resnet10 (width 16, 28x28x1), preact_resnet18 (32x32x3)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"preact_resnet10", "preact_resnet18"}))
+      ->capture_default_str();
+  app.add_option("--batch", options.batches, "batch sizes")
+      ->delimiter(',')
+      ->check(CLI::Range(std::int64_t{2}, std::int64_t{65536}))
+      ->capture_default_str();
+  app.add_option("--precisions", options.precisions,
+                 "several precisions in one table, instead of --precision")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
+  app.add_flag("--kernels", options.kernels,
+               "the bandwidth of single kernels over that of a copy, instead of steps");
+  add_number(app, "--seconds", options.seconds, "least time to measure a row, seconds");
+  app.add_option("--peer", options.peer, "a Python with torch; measures PyTorch beside every row");
+  app.add_option("--peer-execution", options.executions,
+                 "how PyTorch runs: eager, compile (torch.compile, max-autotune)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"eager", "compile"}))
+      ->capture_default_str();
+  app.add_option("--peer-script", options.peer_script, "torch_peer.py");
+  app.add_option("--json", options.json, "write the rows to this file");
 }
 
 }  // namespace
@@ -214,28 +248,5 @@ int main(int argc, char** argv) {
   saddle::Options options;
   return saddle::run_program(
       "saddle-bench", "Measures images per second of training steps and attacks.", argc, argv,
-      [&](CLI::App& app) {
-        saddle::add_common_options(app, options.common);
-        app.add_option("--mode", options.modes,
-                       "what to measure: sgd, sam, at (PGD-10 training), pgd (PGD-10)")
-            ->delimiter(',')
-            ->check(CLI::IsMember(saddle::kModes))
-            ->capture_default_str();
-        app.add_option("--model", options.models,
-                       "preact_resnet10 (width 16, 28x28x1), preact_resnet18 "
-                       "(32x32x3); default both")
-            ->delimiter(',')
-            ->check(CLI::IsMember({"preact_resnet10", "preact_resnet18"}));
-        app.add_option("--batch", options.batches, "batch sizes")
-            ->delimiter(',')
-            ->check(CLI::Range(std::int64_t{2}, std::int64_t{65536}))
-            ->capture_default_str();
-        saddle::add_number(app, "--seconds", options.seconds,
-                           "least time to measure a row, seconds");
-        app.add_option("--peer", options.peer,
-                       "a Python with torch; measures PyTorch beside every row");
-        app.add_option("--peer-script", options.peer_script, "torch_peer.py");
-        app.add_option("--json", options.json, "write the rows to this file");
-      },
-      [&] { saddle::bench(options); });
+      [&](CLI::App& app) { saddle::add_flags(app, options); }, [&] { saddle::bench(options); });
 }

@@ -1,4 +1,4 @@
-"""The PyTorch side of saddle-bench: the same steps, written as well as eager PyTorch allows.
+"""The PyTorch side of saddle-bench: the same steps, written as well as PyTorch allows.
 
     python apps/bench/torch_peer.py --model preact_resnet18 --width 64 --input 3 32 32 \
            --mode sgd,sam,at,pgd --batch 128,256 --threads 2 --seconds 10
@@ -12,9 +12,10 @@ What a step is (on a fixed random batch of bytes; bytes -> [0, 1] and normalisat
   at    PGD-10 under linf in train mode, then the sgd step on what it found
   pgd   PGD-10 under linf in eval mode, then the forward pass that scores it; no training
 
-To be a fair opponent: channels_last (or contiguous, where that is faster), multi-tensor (foreach)
-updates, no host round trip inside a step, and attacks that compute no weight gradient. Not used:
-torch.compile and CUDA graphs; the line says "eager".
+To be a fair opponent: channels_last (or contiguous, where that is faster), multi-tensor (foreach,
+on a GPU fused) updates, data resident on the device, no host round trip inside a step, attacks that
+compute no weight gradient, on a GPU cudnn.benchmark and, in bf16, autocast. --execution compile runs
+the model through torch.compile(mode="max-autotune"), which brings CUDA graphs with it.
 """
 
 import argparse
@@ -35,8 +36,9 @@ PGD_STEPS = 10
 PGD_EPS = 8 / 255
 PGD_ALPHA = 2 / 255
 RHO = 0.1
-WARM_UP_STEPS = 1
-FEWEST_STEPS = 2
+WARM_UP_STEPS = 3
+GROUP_SECONDS = 0.05
+FEWEST_GROUPS = 3
 MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 MODES = ("sgd", "sam", "at", "pgd")
 
@@ -53,10 +55,15 @@ class Bench:
         mean, std = torch.full((channels,), 0.5), torch.full((channels,), 0.25)
         self.model = Normalised(network, mean, std)
         self.model.to(self.device, memory_format=memory_format)
+        self.dtype = arguments.dtype
+        self.compiled = arguments.execution == "compile"
+        self.network = (torch.compile(self.model, mode="max-autotune") if self.compiled
+                        else self.model)
         self.parameters = list(self.model.parameters())
         self.saved = [torch.empty_like(p) for p in self.parameters]
         self.optimizer = torch.optim.SGD(self.parameters, lr=0.1, momentum=0.9, weight_decay=5e-4,
-                                         foreach=True)
+                                         **{"fused" if self.device.type == "cuda" else "foreach":
+                                            True})
         self.bytes = torch.randint(256, (batch_size, *arguments.input), dtype=torch.uint8)
         self.bytes = self.bytes.to(self.device, memory_format=memory_format)
         self.labels = torch.randint(arguments.classes, (batch_size,), device=self.device)
@@ -64,9 +71,15 @@ class Bench:
     def images(self):
         return self.bytes.float().div_(255)  # keeps the memory format
 
+    def logits(self, x):
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == "bf16"):
+            return self.network(x)
+
     def forward_backward(self, x):
         self.optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(self.model(x), self.labels).backward()
+        F.cross_entropy(self.logits(x).float(), self.labels).backward()
 
     def sgd(self):
         self.model.train()
@@ -104,7 +117,7 @@ class Bench:
         x_adv = (x + torch.empty_like(x).uniform_(-PGD_EPS, PGD_EPS)).clamp_(0, 1)
         for _ in range(PGD_STEPS):
             x_adv.requires_grad_(True)
-            loss = F.cross_entropy(self.model(x_adv), self.labels, reduction="sum")
+            loss = F.cross_entropy(self.logits(x_adv).float(), self.labels, reduction="sum")
             gradient, = torch.autograd.grad(loss, x_adv)
             x_adv = x_adv.detach().add_(gradient.sign_(), alpha=PGD_ALPHA)
             torch.clamp(x_adv, lower, upper, out=x_adv)
@@ -121,25 +134,28 @@ class Bench:
         self.model.eval()
         x_adv = self.attack(self.images())
         with torch.no_grad():
-            self.model(x_adv).argmax(dim=1).eq(self.labels).sum()
+            self.logits(x_adv).argmax(dim=1).eq(self.labels).sum()
 
     def synchronise(self):
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
-    def time_steps(self, mode, seconds):
-        """Seconds of each step, warm-up left out; at least FEWEST_STEPS of them."""
-        step = getattr(self, mode)
-        for _ in range(WARM_UP_STEPS):
+    def time_of(self, step, calls):
+        """Seconds of `calls` steps in a row, waited for once."""
+        start = time.perf_counter()
+        for _ in range(calls):
             step()
         self.synchronise()
+        return time.perf_counter() - start
+
+    def time_steps(self, mode, seconds):
+        """Seconds of a step in each group of steps, warm-up left out (as apps/bench/timing.h)."""
+        step = getattr(self, mode)
+        self.time_of(step, WARM_UP_STEPS)
+        group = max(1, int(GROUP_SECONDS / self.time_of(step, 1)))
         times = []
-        begin = time.perf_counter()
-        while len(times) < FEWEST_STEPS or time.perf_counter() - begin < seconds:
-            start = time.perf_counter()
-            step()
-            self.synchronise()
-            times.append(time.perf_counter() - start)
+        while len(times) < FEWEST_GROUPS or sum(times) * group < seconds:
+            times.append(self.time_of(step, group) / group)
         return times
 
 
@@ -165,7 +181,8 @@ def parse_arguments():
                         help="comma list of " + ", ".join(MODES))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=5.0, help="least time to measure a mode")
-    parser.add_argument("--dtype", default="fp32", choices=["fp32"])
+    parser.add_argument("--dtype", default="fp32", choices=["fp32", "tf32", "bf16"])
+    parser.add_argument("--execution", default="eager", choices=["eager", "compile"])
     parser.add_argument("--memory-format", default="channels_last", choices=MEMORY_FORMATS)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser.parse_args()
@@ -174,18 +191,23 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = arguments.dtype != "fp32"
+    torch.backends.cuda.matmul.allow_tf32 = arguments.dtype != "fp32"
     for mode in arguments.mode:
         for batch_size in arguments.batch:
             times = Bench(arguments, batch_size).time_steps(mode, arguments.seconds)
             median = statistics.median(times)
+            peak = torch.cuda.max_memory_reserved() if arguments.device.startswith("cuda") else 0
             print(json.dumps({
                 "mode": mode, "model": arguments.model, "width": arguments.width,
                 "input": arguments.input, "batch": batch_size,
                 "images_per_second": round(batch_size / median, 2),
                 "step_seconds": round(median, 6), "fastest_step_seconds": round(min(times), 6),
                 "steps": len(times), "torch": torch.__version__, "threads": arguments.threads,
-                "device": arguments.device, "dtype": arguments.dtype, "execution": "eager",
-                "memory_format": arguments.memory_format,
+                "device": arguments.device, "dtype": arguments.dtype,
+                "execution": arguments.execution, "memory_format": arguments.memory_format,
+                "peak_bytes": peak,
             }), flush=True)
 
 

@@ -4,8 +4,12 @@
 
 namespace saddle {
 
-Classifier::Classifier(Device& device, const ModelDescription& description, std::uint64_t seed)
-    : network(make_network(description.network)), mean(description.mean), std(description.std) {
+Classifier::Classifier(Device& device, const ModelDescription& description, std::uint64_t seed,
+                       Precision precision_)
+    : network(make_network(description.network)),
+      mean(description.mean),
+      std(description.std),
+      precision(precision_) {
   const std::int64_t channels = network.options.in_channels;
   require(static_cast<std::int64_t>(mean.size()) == channels &&
               static_cast<std::int64_t>(std.size()) == channels,
@@ -24,12 +28,18 @@ Classifier::Classifier(Device& device, const ModelDescription& description, std:
 }
 
 Var Classifier::logits(const Pass& pass, const Var& pixels) const {
-  return network.forward(pass, normalise(pass.tape, pixels, device_mean_, device_inverse_std_));
+  const DType dtype = pass.precision == Precision::bf16 ? DType::bf16 : DType::f32;
+  return network.forward(pass,
+                         normalise(pass.tape, pixels, device_mean_, device_inverse_std_, dtype));
 }
 
 LogitsFunction Classifier::evaluation() const {
-  return [this](Tape& tape, const Var& pixels) {
-    return logits({tape, weights, {}, statistics, BatchNormMode::frozen}, pixels);
+  const Parameters folded =
+      with_precision(fold_batch_norm(network.layout, weights, statistics), precision);
+  return [this, folded](Tape& tape, const Var& pixels) {
+    Pass pass{tape, folded, {}, statistics, BatchNormMode::frozen, precision};
+    pass.folded = true;
+    return logits(pass, pixels);
   };
 }
 

@@ -21,12 +21,15 @@ struct ModelDescription {
 
 class Classifier {
  public:
-  // Initial values drawn from `seed`. Throws Error where mean and std do not fit the channels.
-  Classifier(Device& device, const ModelDescription& description, std::uint64_t seed);
+  // Initial values drawn from `seed`; passes run in `precision`. Throws Error where mean and std do
+  // not fit the channels.
+  Classifier(Device& device, const ModelDescription& description, std::uint64_t seed,
+             Precision precision = Precision::fp32);
 
   // Pixels [N, H, W, C] in [0, 1] -> logits [N, classes], as `pass` says.
   Var logits(const Pass& pass, const Var& pixels) const;
-  // The same in evaluation: running statistics, no weight gradients. What attacks see.
+  // The same in evaluation, at the weights and statistics as they are now: batch-norm folded into
+  // affine maps and convolutions, no weight gradients. What attacks see.
   LogitsFunction evaluation() const;
 
   Device& device() const { return weights.device(); }
@@ -34,6 +37,7 @@ class Classifier {
 
   Network network;
   std::vector<float> mean, std;
+  Precision precision;
   Tensor weights, statistics;
   std::int64_t batches_tracked = 0;  // forwards in training mode, PyTorch's num_batches_tracked
 

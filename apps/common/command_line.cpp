@@ -277,14 +277,25 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
   app.add_flag("--quiet", options.quiet, "Warnings and the final result only");
 }
 
+Precision precision_named(const std::string& name) {
+  if (name == "tf32") return Precision::tf32;
+  return name == "bf16" ? Precision::bf16 : Precision::fp32;
+}
+
+Precision precision_of(const CommonOptions& options) { return precision_named(options.precision); }
+
 Device& open_device(const CommonOptions& options) {
   set_threads(static_cast<int>(std::min<std::int64_t>(options.threads, 4096)));
   Device& device = device_named(options.device);
-  // So far every device computes in fp32; one that does more says so here.
-  if (options.precision != "fp32") {
+  if (!device.supports(precision_of(options))) {
+    std::string supported;
+    for (const char* name : {"fp32", "tf32", "bf16"}) {
+      if (device.supports(precision_named(name))) supported += text(supported.empty() ? "" : ", ", name);
+    }
     throw UsageError(text("--precision ", options.precision, ": the device ", device.name(),
-                          " computes in fp32 only. Leave the flag out"));
+                          " computes in ", supported, " only"));
   }
+  device.set_deterministic(options.deterministic);
   if (!options.quiet) {
     std::fprintf(stderr, "device: %s, %d threads\n", device.name().c_str(), threads());
   }
@@ -304,11 +315,13 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
                 "all");
   }
   add_integer(app, "--test-limit", options.test_limit, 1, "Only the first N test examples", "all");
+  add_integer(app, "--pad-to", options.pad_to, 1, "Pad images with zeros to NxN pixels", "as they are");
 }
 
 Dataset load_dataset(const DatasetOptions& options, Split split) {
-  return load_dataset(options.name, options.directory, split,
-                      split == Split::train ? options.train_limit : options.test_limit);
+  const Dataset data = load_dataset(options.name, options.directory, split,
+                                    split == Split::train ? options.train_limit : options.test_limit);
+  return options.pad_to ? padded(data, *options.pad_to) : data;
 }
 
 void add_checkpoint_overrides(CLI::App& app, CheckpointOverrides& overrides) {

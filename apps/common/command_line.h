@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "apps/data/dataset.h"
+#include "core/precision.h"
 
 namespace CLI {
 class App;
@@ -77,6 +78,10 @@ struct CommonOptions {
 
 void add_common_options(CLI::App& app, CommonOptions& options);
 
+// Of "fp32", "tf32", "bf16".
+Precision precision_named(const std::string& name);
+Precision precision_of(const CommonOptions& options);
+
 // The device asked for, ready for work: sets the threads and, unless quiet, prints the choice on
 // stderr. Throws UsageError for a precision the device does not compute in, Error where there is no
 // such device.
@@ -88,13 +93,15 @@ struct DatasetOptions {
   std::string name = "fashion-mnist";
   std::string directory;  // empty: the places load_dataset names
   std::int64_t train_limit = kAllExamples, test_limit = kAllExamples;
+  std::optional<std::int64_t> pad_to;  // pixels a side
 };
 
 enum class DatasetSplits { train_and_test, test_only };  // test_only: no --train-limit
 
 void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits splits);
 
-// The split of the data set, its first train_limit or test_limit examples. Throws as load_dataset.
+// The split of the data set, its first train_limit or test_limit examples, padded where asked. Throws
+// as load_dataset and padded.
 Dataset load_dataset(const DatasetOptions& options, Split split);
 
 // ---- what the user says of a checkpoint ----

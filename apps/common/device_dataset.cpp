@@ -21,30 +21,38 @@ DeviceDataset::DeviceDataset(Device& device, const Dataset& dataset)
       width_(dataset.width),
       channels_(dataset.channels) {}
 
-AttackBatch DeviceDataset::batch(const std::vector<std::int32_t>& indices,
-                                 const Augmentation& augmentation, std::uint64_t seed,
-                                 std::uint32_t epoch) const {
+AttackBatch DeviceDataset::batch(const Tensor& indices, const Augmentation& augmentation,
+                                 std::uint64_t seed, const Tensor& epoch) const {
   Device& device = pixels_.device();
-  const auto count = static_cast<std::int64_t>(indices.size());
-  AttackBatch batch{Tensor(device, {count, height_, width_, channels_}),
-                    Tensor(device, {count}, DType::i32),
-                    Tensor::from_host(device, {count}, indices)};
+  const std::int64_t count = indices.count();
+  const AttackBatch batch{Tensor(device, {count, height_, width_, channels_}),
+                          Tensor(device, {count}, DType::i32), indices};
   launch(device,
          BytesToImages{pixels_.array<std::uint8_t>(),
-                       batch.indices.array<std::int32_t>(),
+                       indices.array<std::int32_t>(),
                        batch.images.array(),
                        height_,
                        width_,
                        channels_,
-                       {seed, Purpose::crop_and_flip, epoch},
+                       {seed, Purpose::crop_and_flip},
+                       epoch.array<std::int32_t>(),
                        augmentation.padding,
                        augmentation.flip ? 1 : 0},
          count, height_ * width_);
   launch(device,
-         GatherLabels{labels_.array<std::int32_t>(), batch.indices.array<std::int32_t>(),
+         GatherLabels{labels_.array<std::int32_t>(), indices.array<std::int32_t>(),
                       batch.labels.array<std::int32_t>()},
          count);
   return batch;
+}
+
+AttackBatch DeviceDataset::batch(const std::vector<std::int32_t>& indices,
+                                 const Augmentation& augmentation, std::uint64_t seed,
+                                 std::uint32_t epoch) const {
+  Device& device = pixels_.device();
+  return batch(Tensor::from_host(device, {static_cast<std::int64_t>(indices.size())}, indices),
+               augmentation, seed,
+               Tensor::from_host(device, {1}, std::vector{static_cast<std::int32_t>(epoch)}));
 }
 
 AttackBatch DeviceDataset::batch(std::int64_t first, std::int64_t count) const {

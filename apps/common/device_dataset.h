@@ -24,11 +24,15 @@ class DeviceDataset {
   DeviceDataset(Device& device, const Dataset& dataset);
 
   std::int64_t size() const { return size_; }
+  Device& device() const { return pixels_.device(); }
 
   // The examples at `indices`: pixels / 255 and labels. The augmentation of an image depends on
   // (seed, epoch, its index) alone.
   AttackBatch batch(const std::vector<std::int32_t>& indices, const Augmentation& augmentation,
                     std::uint64_t seed, std::uint32_t epoch) const;
+  // The same with indices i32 [N] and epoch i32 [1] on the device, where captured work reads them.
+  AttackBatch batch(const Tensor& indices, const Augmentation& augmentation, std::uint64_t seed,
+                    const Tensor& epoch) const;
   // Examples [first, first + count) as they are.
   AttackBatch batch(std::int64_t first, std::int64_t count) const;
 

@@ -76,13 +76,17 @@ class AttackRun {
  public:
   AttackRun(const LogitsFunction& logits, const DeviceDataset& data, const Attack& attack,
             AttackResult& result)
-      : logits_(logits), data_(data), attack_(attack), result_(result) {}
+      : logits_(logits),
+        data_(data),
+        attack_(attack),
+        attempt_(attack.against(logits)),
+        result_(result) {}
 
   // One attempt on these examples; returns those that withstood it.
   std::vector<std::int32_t> attempt(const std::vector<std::int32_t>& examples,
                                     std::uint32_t restart) {
     const AttackBatch batch = data_.batch(examples, {}, 0, 0);
-    const Tensor adversarial = attack_.attempt(logits_, batch, restart, result_.passes);
+    const Tensor adversarial = attempt_(batch, restart, result_.passes);
     require(adversarial.shape() == batch.images.shape(), "attack: returned ", adversarial.shape(),
             " for images ", batch.images.shape());
     store(batch, adversarial, examples);
@@ -149,6 +153,7 @@ class AttackRun {
   const LogitsFunction& logits_;
   const DeviceDataset& data_;
   const Attack& attack_;
+  const Attempt attempt_;
   AttackResult& result_;
   std::vector<Norms> norms_;  // [N]
 };

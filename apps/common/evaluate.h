@@ -38,11 +38,11 @@ struct Ball {
 
 // One attempt on every example of a batch: adversarial images of its shape. `restart` numbers the
 // attempts and keys their random numbers; passes are added to `counts`.
-using AttackFunction = std::function<Tensor(const LogitsFunction& logits, const AttackBatch& batch,
-                                            std::uint32_t restart, PassCounts& counts)>;
+using Attempt =
+    std::function<Tensor(const AttackBatch& batch, std::uint32_t restart, PassCounts& counts)>;
 
 struct Attack {
-  AttackFunction attempt;
+  std::function<Attempt(const LogitsFunction& logits)> against;  // the attack, aimed at a model
   std::int64_t restarts = 1;  // attempts on an example, until one succeeds
   std::optional<Ball> ball;   // empty: the attack has no radius, only the pixel range is checked
 };

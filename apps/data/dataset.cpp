@@ -282,4 +282,25 @@ Dataset load_dataset(const std::string& name, const std::string& directory, Spli
   return data;
 }
 
+Dataset padded(const Dataset& dataset, std::int64_t side) {
+  if (side < dataset.height || side < dataset.width) {
+    throw UsageError(text(dataset.name, ": images of ", dataset.height, "x", dataset.width,
+                          " cannot be padded to ", side, "x", side));
+  }
+  Dataset result = dataset;
+  result.height = result.width = side;
+  const auto row_bytes = static_cast<std::size_t>(dataset.width * dataset.channels);
+  const std::int64_t top = (side - dataset.height) / 2, left = (side - dataset.width) / 2;
+  result.pixels.assign(static_cast<std::size_t>(dataset.size() * side * side * dataset.channels), 0);
+  for (std::int64_t image = 0; image < dataset.size(); ++image) {
+    for (std::int64_t y = 0; y < dataset.height; ++y) {
+      const std::int64_t from = image * dataset.height + y;  // rows of the data set
+      const std::int64_t to = ((image * side + top + y) * side + left) * dataset.channels;
+      std::copy_n(dataset.pixels.begin() + from * static_cast<std::int64_t>(row_bytes), row_bytes,
+                  result.pixels.begin() + to);
+    }
+  }
+  return result;
+}
+
 }  // namespace saddle

@@ -45,4 +45,9 @@ std::vector<std::string> dataset_names();
 Dataset load_dataset(const std::string& name, const std::string& directory, Split split,
                      std::int64_t limit = kAllExamples, Records records = Records::standard);
 
+// The same with a border of zeros that makes every image side x side, equally wide on both sides (to
+// the right and below one pixel more where the difference is odd): 28x28 images for networks made for
+// 32x32. Mean and std stay those of the unpadded images. Throws UsageError where an image is larger.
+Dataset padded(const Dataset& dataset, std::int64_t side);
+
 }  // namespace saddle

@@ -78,9 +78,11 @@ double robust_accuracy(const LogitsFunction& logits, const DeviceDataset& data,
                        const Evaluation& clean, const PgdOptions& options, std::uint64_t seed,
                        AttackResult* result = nullptr) {
   Attack attack;
-  attack.attempt = [&](const LogitsFunction& f, const AttackBatch& batch, std::uint32_t restart,
-                       PassCounts& counts) {
-    return pgd(f, batch, options, seed, restart, &counts);
+  attack.against = [&](const LogitsFunction& f) -> Attempt {
+    return [run = std::make_shared<Pgd>(f, options), seed](
+               const AttackBatch& batch, std::uint32_t restart, PassCounts& counts) {
+      return (*run)(batch, seed, restart, &counts);
+    };
   };
   attack.ball = Ball{options.norm, options.eps};
   AttackResult found =

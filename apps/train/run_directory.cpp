@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "apps/common/checkpoint.h"
+#include "apps/common/command_line.h"
 #include "core/file.h"
 
 namespace saddle {
@@ -85,10 +86,15 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings
           ": already holds a run. Go on with --resume, start over with --overwrite, or name "
           "another --output");
   if (mode == Open::resume && holds_run(path_)) {
-    const std::string changed =
-        differences(read_json(path_ / kConfig).value("settings", Json::object()), settings);
+    const Json config = read_json(path_ / kConfig);
+    const std::string changed = differences(config.value("settings", Json::object()), settings);
     require(changed.empty(), path_.string(),
             ": --resume with other settings than the run began with: ", changed);
+    const std::string moved = differences(config.value("environment", Json::object()), environment);
+    if (!moved.empty()) {
+      print_warning("saddle-train", text(path_.string(), " goes on where other bits may come out: ",
+                                         moved));
+    }
   }
   if (mode == Open::overwrite) {
     for (const char* name : kFiles) fs::remove(path_ / name);

@@ -80,6 +80,7 @@ nlohmann::json to_json(const TrainOptions& o) {
                          {"init_from", o.init_from},
                          {"precision", o.common.precision},
                          {"seed", o.common.seed}};
+  if (o.dataset.pad_to) json["pad_to"] = *o.dataset.pad_to;
   if (uses_sam(o)) {
     json["base_optimizer"] = o.base_optimizer;
     json["rho"] = o.rho;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
 #include <iostream>
 
 #include "apps/common/checkpoint.h"
@@ -17,6 +18,8 @@ using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kTestBatch = 500;
+// Steps the host may be ahead of the device: it then never waits for the host between two steps.
+constexpr std::size_t kStepsAhead = 2;
 
 // What an epoch adds up to.
 struct EpochSums {
@@ -47,17 +50,11 @@ Augmentation checked_augmentation(const TrainOptions& options, const Dataset& da
 // Drawn from the seed, or taken from --init-from. What a run goes on with is not looked at yet.
 Classifier initial_model(const TrainOptions& options, Device& device, const Dataset& data) {
   Classifier model(device, describe(options, data),
-                   static_cast<std::uint64_t>(options.common.seed));
+                   static_cast<std::uint64_t>(options.common.seed), precision_of(options.common));
   const bool goes_on = options.resume && RunDirectory::holds_state(options.output);
   if (!options.init_from.empty() && !goes_on)
     load_values(model, SafetensorsFile::load(options.init_from));
   return model;
-}
-
-double sum_of(const Tensor& tensor) {
-  double sum = 0;
-  for (float value : tensor.to_host<float>()) sum += value;
-  return sum;
 }
 
 class Trainer {
@@ -71,6 +68,8 @@ class Trainer {
         test_(device, test),
         directory_(options.output, mode(), to_json(options), environment(device)) {
     if (options.resume) position_ = directory_.restore(model_, minimiser_);
+    step_.emplace(model_, minimiser_, train_, augmentation_, step_options_of(options),
+                  static_cast<std::uint64_t>(options.common.seed));
   }
 
   TrainResult run() {
@@ -109,31 +108,43 @@ class Trainer {
   }
 
   EpochSums run_epoch(std::int64_t epoch, double lr, Progress& progress) {
-    const auto seed = static_cast<std::uint64_t>(options_.common.seed);
-    const StepOptions step_options = step_options_of(options_);
     std::vector<std::int32_t> order =
-        epoch_order(train_.size(), seed, static_cast<std::uint32_t>(epoch));
+        epoch_order(train_.size(), static_cast<std::uint64_t>(options_.common.seed),
+                    static_cast<std::uint32_t>(epoch));
     if (options_.no_shuffle) std::sort(order.begin(), order.end());
+    step_->begin_epoch(order, static_cast<std::uint32_t>(epoch));
     EpochSums sums;
+    std::deque<Step> ahead;
     for (std::int64_t first = 0; first < train_.size(); first += options_.batch_size) {
       const std::int64_t count = std::min(options_.batch_size, train_.size() - first);
-      const std::vector<std::int32_t> indices(order.begin() + first, order.begin() + first + count);
-      const AttackBatch batch =
-          train_.batch(indices, augmentation_, seed, static_cast<std::uint32_t>(epoch));
-      const BatchResult result = training_step(model_, minimiser_, batch, step_options, lr, seed,
-                                               static_cast<std::uint32_t>(position_.steps_done++));
-      const double loss = result.loss.item();
-      if (!std::isfinite(loss)) {
-        fail("training diverged: the loss is ", loss, " in epoch ", epoch + 1, ", step ",
-             first / options_.batch_size + 1, ". ", diverged_mend(epoch));
-      }
-      sums.loss += loss * static_cast<double>(count);
-      sums.correct += sum_of(result.correct);
-      sums.examples += count;
-      const auto seen = static_cast<double>(sums.examples);
-      progress.advance(count, {sums.loss / seen, 100 * sums.correct / seen});
+      const auto number = static_cast<std::uint32_t>(position_.steps_done++);
+      ahead.push_back({first, count, (*step_)(first, count, lr, number)});
+      if (ahead.size() > kStepsAhead) add_oldest(ahead, epoch, sums, progress);
     }
+    while (!ahead.empty()) add_oldest(ahead, epoch, sums, progress);
     return sums;
+  }
+
+  // A step that the device may still be at work on.
+  struct Step {
+    std::int64_t first, count;
+    PendingSums sums;
+  };
+
+  void add_oldest(std::deque<Step>& ahead, std::int64_t epoch, EpochSums& sums,
+                  Progress& progress) const {
+    Step step = std::move(ahead.front());
+    ahead.pop_front();
+    const BatchSums batch = step.sums.wait();
+    if (!std::isfinite(batch.loss)) {
+      fail("training diverged: the loss is ", batch.loss, " in epoch ", epoch + 1, ", step ",
+           step.first / options_.batch_size + 1, ". ", diverged_mend(epoch));
+    }
+    sums.loss += batch.loss * static_cast<double>(step.count);
+    sums.correct += batch.correct;
+    sums.examples += step.count;
+    const auto seen = static_cast<double>(sums.examples);
+    progress.advance(step.count, {sums.loss / seen, 100 * sums.correct / seen});
   }
 
   // The last step of an epoch may have spoilt the weights although its loss, taken before, was
@@ -189,6 +200,7 @@ class Trainer {
   RunDirectory
       directory_;  // last: whatever can be wrong with the options is told before files change
   RunPosition position_;
+  std::optional<TrainingStep> step_;  // from the weights that the run begins or goes on with
 };
 
 }  // namespace

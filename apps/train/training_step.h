@@ -3,12 +3,21 @@
 // min over w of E max over ||v|| <= rho, ||delta|| <= eps of L(w + v, x + delta): the optimiser
 // climbs in w where it is SAM, PGD climbs in x where training is adversarial, and both climb the
 // same loss.
+//
+// A whole step, from the bytes of the data set to the new weights, is work that a device may capture
+// once and replay: what changes from step to step (which rows, epoch, number, learning rate) is read
+// from a few numbers on the device, and the host waits for nothing.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "apps/common/classifier.h"
+#include "apps/common/device_dataset.h"
 #include "attacks/pgd.h"
+#include "core/replay.h"
 #include "optim/sam.h"
 
 namespace saddle {
@@ -23,17 +32,61 @@ struct StepOptions {
       BatchNormMode::update;  // as the paper's code attacks: train mode
 };
 
-// Sums over a batch, taken at w before the step.
-struct BatchResult {
-  Tensor loss;     // [1], the mean
-  Tensor correct;  // [N]
+// Of a batch, taken at w before the step.
+struct BatchSums {
+  double loss = 0;     // the mean
+  double correct = 0;  // how many predictions were right
 };
 
-// The rows of `batch`, moved to where the loss is highest if training is adversarial, take one step
-// of `minimiser` at learning rate lr. `number` counts the steps of the run and keys the attack's
-// random start.
-BatchResult training_step(Classifier& model, Minimiser& minimiser, const AttackBatch& batch,
-                          const StepOptions& options, double lr, std::uint64_t seed,
-                          std::uint32_t number);
+// The device's work of the step that `minimiser` has prepared, on the rows of `batch`, moved to where
+// the loss is highest if training is adversarial. `weights` are the model's; `number` (i32 [1]) keys
+// the attack's random start; `sums` [2] receives a BatchSums.
+void step_on_batch(const Classifier& model, Minimiser& minimiser, const Parameters& weights,
+                   const AttackBatch& batch, const StepOptions& options, std::uint64_t seed,
+                   const Tensor& number, const Tensor& sums);
+
+// The sums of a step that the device may still be at work on.
+class PendingSums {
+ public:
+  explicit PendingSums(std::unique_ptr<Readback> readback) : readback_(std::move(readback)) {}
+  BatchSums wait();
+
+ private:
+  std::unique_ptr<Readback> readback_;
+};
+
+class TrainingStep {
+ public:
+  // Works on the model's weights and statistics, in the model's precision; all references must
+  // outlive it. The weights must not be changed by anyone else. Throws Error where the options'
+  // attack is impossible.
+  TrainingStep(Classifier& model, Minimiser& minimiser, const DeviceDataset& data,
+               const Augmentation& augmentation, const StepOptions& options, std::uint64_t seed);
+
+  // The order in which the steps to come go through the data, and the epoch that keys augmentation.
+  void begin_epoch(const std::vector<std::int32_t>& order, std::uint32_t epoch);
+
+  // A step on `count` examples of the order, from `first` on, at learning rate lr. `number` counts
+  // the steps of the run and keys the attack's random start.
+  PendingSums operator()(std::int64_t first, std::int64_t count, double lr, std::uint32_t number);
+
+ private:
+  struct Captured;  // what belongs to one batch size
+
+  void work(const Captured& at);
+
+  Classifier& model_;
+  Minimiser& minimiser_;
+  const DeviceDataset& data_;
+  Augmentation augmentation_;
+  StepOptions options_;
+  std::uint64_t seed_;
+  Parameters weights_;
+  std::uint32_t epoch_ = 0;
+  Tensor order_;                         // i32 [examples]
+  Tensor numbers_;                       // i32 [3]: the three below
+  Tensor first_, epoch_number_, number_;  // views of it
+  std::map<std::int64_t, std::shared_ptr<Captured>> captured_;  // by batch size
+};
 
 }  // namespace saddle

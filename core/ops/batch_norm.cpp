@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "core/element_type.h"
 #include "core/ops.h"
 
 namespace saddle {
@@ -37,18 +38,36 @@ void gather_statistics(Device& device, const Var& x, const BatchNormState& state
         channels);
     return;
   }
-  const std::int64_t chunks = ceil_divide(rows, kChunkRows);
+  const std::int64_t chunks = chunk_count(rows);
   const Tensor mean(device, {chunks, channels}), deviation(device, {chunks, channels});
-  launch(device,
-         BatchNormChunks{x.value().array(), mean.array(), deviation.array(), rows, channels},
-         ChunkPlace::blocks(rows, channels));
+  with_element_type("batch_norm", x.value().dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(
+        device,
+        BatchNormChunks<T>{x.value().array<T>(), mean.array(), deviation.array(), rows, channels},
+        ChunkPlace::blocks(rows, channels));
+  });
   launch(device,
          BatchNormMerge{mean.array(), deviation.array(), state.gamma.value().array(),
                         state.beta.value().array(), out.mean.array(), out.inverse_std.array(),
                         out.scale.array(), out.shift.array(), state.running_mean.array(),
                         state.running_var.array(), rows, channels, state.eps,
                         state.mode == BatchNormMode::update ? state.momentum : 0.f},
-         channels);
+         channel_groups(channels));
+}
+
+// y = max(floor, x scale + shift)
+Tensor affine(const char* op, const Var& x, const Tensor& scale, const Tensor& shift, float floor) {
+  const Tensor y(x.device(), x.shape(), x.value().dtype());
+  const std::int64_t channels = scale.count();
+  with_element_type(op, y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(x.device(),
+           BatchNormApply<T>{x.value().array<T>(), scale.array(), shift.array(), y.array<T>(),
+                             channels, floor},
+           y.count() / channels, channels);
+  });
+  return y;
 }
 
 }  // namespace
@@ -62,11 +81,7 @@ Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
       state.activation == Activation::relu ? 0.f : -std::numeric_limits<float>::infinity();
   const Channels per_channel(device, channels);
   gather_statistics(device, x, state, rows, channels, per_channel);
-  const Tensor y(device, x.shape());
-  launch(device,
-         BatchNormApply{x.value().array(), per_channel.scale.array(), per_channel.shift.array(),
-                        y.array(), channels, floor},
-         rows, channels);
+  const Tensor y = affine("batch_norm", x, per_channel.scale, per_channel.shift, floor);
 
   const Var gamma = state.gamma, beta = state.beta;
   const bool frozen = state.mode == BatchNormMode::frozen;
@@ -74,41 +89,72 @@ Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
     const Tensor slope = Tensor::filled(device, {channels}, 0.f);
     const Tensor offset = Tensor::filled(device, {channels}, 0.f);
     if (gamma.wants_gradient() || beta.wants_gradient() || !frozen) {
-      const std::int64_t chunks = ceil_divide(rows, kChunkRows);
+      const std::int64_t chunks = chunk_count(rows);
       const Tensor sum_dz(device, {chunks, channels}), sum_dz_x(device, {chunks, channels});
-      launch(device,
-             BatchNormBackwardChunks{x.value().array(), dy.array(), per_channel.mean.array(),
-                                     per_channel.scale.array(), per_channel.shift.array(),
-                                     sum_dz.array(), sum_dz_x.array(), rows, channels, floor},
-             ChunkPlace::blocks(rows, channels));
+      with_element_type("batch_norm", dy.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        launch(device,
+               BatchNormBackwardChunks<T>{x.value().array<T>(), dy.array<T>(),
+                                          per_channel.mean.array(), per_channel.scale.array(),
+                                          per_channel.shift.array(), sum_dz.array(),
+                                          sum_dz_x.array(), rows, channels, floor},
+               ChunkPlace::blocks(rows, channels));
+      });
       const Tensor dgamma = gamma.gradient_memory(), dbeta = beta.gradient_memory();
       launch(
           device,
           BatchNormBackwardMerge{sum_dz.array(), sum_dz_x.array(), per_channel.inverse_std.array(),
                                  per_channel.scale.array(), dgamma.array(), dbeta.array(),
                                  offset.array(), slope.array(), rows, channels, frozen ? 0.f : 1.f},
-          channels);
+          channel_groups(channels));
       if (gamma.wants_gradient()) gamma.add_gradient(dgamma);
       if (beta.wants_gradient()) beta.add_gradient(dbeta);
     }
     if (!x.wants_gradient()) return;
     const Tensor addend = x.take_gradient();
     const Tensor dx = x.gradient_memory();
-    const BatchNormBackwardApply apply{x.value().array(),
-                                       dy.array(),
-                                       per_channel.mean.array(),
-                                       per_channel.scale.array(),
-                                       per_channel.shift.array(),
-                                       slope.array(),
-                                       offset.array(),
-                                       dx.array(),
-                                       channels,
-                                       floor};
-    if (addend) {
-      launch(device, BatchNormBackwardApplyAdd{apply, addend.array()}, rows, channels);
-    } else {
-      launch(device, apply, rows, channels);
-    }
+    with_element_type("batch_norm", dx.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const BatchNormBackwardApply<T> apply{x.value().array<T>(),
+                                            dy.array<T>(),
+                                            per_channel.mean.array(),
+                                            per_channel.scale.array(),
+                                            per_channel.shift.array(),
+                                            slope.array(),
+                                            offset.array(),
+                                            dx.array<T>(),
+                                            channels,
+                                            floor};
+      if (addend) {
+        launch(device, BatchNormBackwardApplyAdd<T>{apply, addend.array<T>()}, rows, channels);
+      } else {
+        launch(device, apply, rows, channels);
+      }
+    });
+    x.add_gradient(dx);
+  });
+}
+
+Var affine_relu(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift) {
+  const Shape& shape = x.shape();
+  require(shape.rank() >= 1, "affine_relu: input is a scalar");
+  const std::int64_t channels = shape[shape.rank() - 1];
+  require(scale.count() == channels && shift.count() == channels, "affine_relu: input ", shape,
+          " has ", channels, " channels, scale and shift have ", scale.count(), " and ",
+          shift.count());
+  Device& device = x.device();
+  const Tensor y = affine("affine_relu", x, scale, shift, 0.f);
+  return tape.record(y, {x}, [=, &device](const Tensor& dy) {
+    const Tensor addend = x.take_gradient();
+    const Tensor dx = x.gradient_memory();
+    with_element_type("affine_relu", dx.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      launch(
+          device,
+          AffineBackward<T>{x.value().array<T>(), dy.array<T>(), scale.array(), shift.array(),
+                            addend ? addend.array<T>() : Array<T>{}, dx.array<T>(), channels, 0.f},
+          dx.count() / channels, channels);
+    });
     x.add_gradient(dx);
   });
 }

@@ -7,7 +7,7 @@ PreActBlock::PreActBlock(NetworkLayout& layout, const std::string& name, std::in
     : bn1(layout, name + ".bn1", in), has_shortcut(stride != 1 || in != out) {
   // In the order of the reference's state_dict.
   conv1 = Conv2d(layout, name + ".conv1", in, out, 3, stride, 1);
-  bn2 = BatchNormRelu(layout, name + ".bn2", out);
+  bn2 = BatchNormRelu(layout, name + ".bn2", out, conv1);
   conv2 = Conv2d(layout, name + ".conv2", out, out, 3, 1, 1);
   if (has_shortcut) shortcut = Conv2d(layout, name + ".shortcut.0", in, out, 1, stride, 0);
 }
@@ -15,7 +15,7 @@ PreActBlock::PreActBlock(NetworkLayout& layout, const std::string& name, std::in
 Var PreActBlock::operator()(const Pass& pass, const Var& x) const {
   const Var a = bn1(pass, x);
   const Var s = has_shortcut ? shortcut(pass, a) : x;
-  return conv2.add_to(pass, bn2(pass, conv1(pass, a)), s);
+  return conv2.add_to(pass, convolution_norm_relu(pass, conv1, bn2, a), s);
 }
 
 PreActResNet::PreActResNet(std::int64_t blocks_per_stage, std::int64_t width,

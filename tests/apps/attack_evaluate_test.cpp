@@ -37,9 +37,10 @@ LogitsFunction identity_logits() { return linear_logits({1, 0, 0, 1}); }
 
 Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
   Attack attack;
-  attack.attempt = [options](const LogitsFunction& logits, const AttackBatch& batch,
-                             std::uint32_t restart, PassCounts& counts) {
-    return pgd(logits, batch, options, 5, restart, &counts);
+  attack.against = [options](const LogitsFunction& logits) -> Attempt {
+    return [=](const AttackBatch& batch, std::uint32_t restart, PassCounts& counts) {
+      return pgd(logits, batch, options, 5, restart, &counts);
+    };
   };
   attack.restarts = restarts;
   attack.ball = Ball{options.norm, options.eps};
@@ -49,12 +50,13 @@ Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
 // Every adversarial image is these two channels.
 Attack always(float first, float second) {
   Attack attack;
-  attack.attempt = [=](const LogitsFunction&, const AttackBatch& batch, std::uint32_t,
-                       PassCounts&) {
-    std::vector<float> values;
-    for (std::int64_t i = 0; i < batch.images.shape()[0]; ++i)
-      values.insert(values.end(), {first, second});
-    return Tensor::from_host(cpu_device(), batch.images.shape(), values);
+  attack.against = [=](const LogitsFunction&) -> Attempt {
+    return [=](const AttackBatch& batch, std::uint32_t, PassCounts&) {
+      std::vector<float> values;
+      for (std::int64_t i = 0; i < batch.images.shape()[0]; ++i)
+        values.insert(values.end(), {first, second});
+      return Tensor::from_host(cpu_device(), batch.images.shape(), values);
+    };
   };
   return attack;
 }
@@ -158,8 +160,7 @@ TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_succe
   Attack attack;
   attack.restarts = 3;
   // Restart r breaks the examples of label r, and does nothing to others.
-  attack.attempt = [&](const LogitsFunction&, const AttackBatch& batch, std::uint32_t restart,
-                       PassCounts&) {
+  const Attempt attempt = [&](const AttackBatch& batch, std::uint32_t restart, PassCounts&) {
     seen.push_back(batch.indices.to_host<std::int32_t>());
     std::vector<float> x = batch.images.to_host<float>();
     const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>();
@@ -171,6 +172,7 @@ TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_succe
     }
     return Tensor::from_host(cpu_device(), batch.images.shape(), x);
   };
+  attack.against = [&](const LogitsFunction&) { return attempt; };
 
   const AttackResult result = victim.attack(attack);
 

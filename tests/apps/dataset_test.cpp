@@ -268,6 +268,31 @@ class SystemFashionMnist : public testing::Test {
   }
 };
 
+TEST(Dataset, padding_puts_zeros_around_every_image_and_leaves_the_rest_alone) {
+  Dataset data{"tiny", 1, 2, 2, 3, {1, 2, 3, 4, 5, 6, 7, 8}, {2, 1}, {0.5f, 0.5f}, {1, 1}, {}};
+
+  const Dataset got = padded(data, 4);
+
+  EXPECT_EQ(got.height, 4);
+  EXPECT_EQ(got.width, 4);
+  std::vector<std::uint8_t> want(2 * 4 * 4 * 2, 0);
+  for (std::size_t image = 0; image < 2; ++image) {
+    for (std::size_t i = 0; i < 4; ++i) {  // row 1, columns 1 and 2
+      want[image * 32 + 1 * 8 + 1 * 2 + i] = static_cast<std::uint8_t>(image * 4 + i + 1);
+    }
+  }
+  EXPECT_EQ(got.pixels, want);
+  EXPECT_EQ(got.labels, data.labels);
+  EXPECT_EQ(got.mean, data.mean);
+}
+
+TEST(Dataset, padding_to_less_than_the_image_is_an_error) {
+  const Dataset data{"tiny", 1, 2, 1, 2, {1, 2}, {0}, {0.5f}, {1}, {}};
+
+  EXPECT_THROW(padded(data, 1), UsageError);
+  EXPECT_EQ(padded(data, 2).height, 2);
+}
+
 TEST_F(SystemFashionMnist, training_split_has_the_published_labels_and_statistics) {
   const Dataset train = load_dataset("fashion-mnist", kSystemFashion, Split::train);
 

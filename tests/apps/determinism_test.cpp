@@ -97,11 +97,11 @@ TEST(threads, do_not_change_the_elementwise_kernels) {
     const Tensor filled(device(), {kCount}), sum(device(), {kCount}), scaled(device(), {kCount}),
         relu(device(), {kCount}), drelu(device(), {kCount}), added = a.clone();
     launch(device(), Fill{filled.array(), 0.1f}, kCount);
-    launch(device(), Add{a.array(), b.array(), sum.array()}, kCount);
+    launch(device(), Add<float>{a.array(), b.array(), sum.array()}, kCount);
     launch(device(), AddTo{b.array(), added.array()}, kCount);
     launch(device(), ScaleByScalar{a.array(), factor.array(), scaled.array()}, kCount);
-    launch(device(), Relu{a.array(), relu.array()}, kCount);
-    launch(device(), ReluBackward{a.array(), b.array(), drelu.array()}, kCount);
+    launch(device(), Relu<float>{a.array(), relu.array()}, kCount);
+    launch(device(), ReluBackward<float>{a.array(), b.array(), drelu.array()}, kCount);
     return std::vector<Tensor>{filled, sum, added, scaled, relu, drelu};
   });
 }
@@ -182,8 +182,8 @@ TEST(threads, do_not_change_the_loss) {
 
 TEST(threads, do_not_change_the_optimisers) {
   const Tensor w = random({kCount}, 1), g = random({kCount}, 2);
-  const auto gradient = [&](const Tensor& at, const Tensor& to, GradientAt) {
-    launch(device(), Add{at.array(), g.array(), to.array()}, kCount);
+  const auto gradient = [&](const Parameters& at, const Tensor& to, GradientAt) {
+    launch(device(), Add<float>{at.values.array(), g.array(), to.array()}, kCount);
   };
 
   expect_same_bits_for_any_thread_count([&] {
@@ -191,8 +191,8 @@ TEST(threads, do_not_change_the_optimisers) {
     Minimiser sgd(Sgd(device(), kCount, {}), device(), kCount, std::nullopt);
     Minimiser adam(Adam(device(), kCount, {}), device(), kCount, 0.5);
     for (int step = 0; step < 3; ++step) {
-      sgd.step(by_sgd, 0.1, gradient);
-      adam.step(by_adam, 0.1, gradient);
+      sgd.step({by_sgd, {}}, 0.1, gradient);
+      adam.step({by_adam, {}}, 0.1, gradient);
     }
     std::vector<Tensor> all{by_sgd, by_adam};
     for (const NamedState& state : sgd.state()) all.push_back(state.tensor);
@@ -205,7 +205,7 @@ TEST(threads, do_not_change_the_steps_of_pgd) {
   constexpr std::int64_t kExamples = 31, kPixels = 12 * 12 * 3;
   const Shape shape{kExamples, 12, 12, 3};
   const Tensor x = random(shape, 1, 0.f, 1.f), g = random(shape, 2),
-               indices = labels(kExamples, 1000);
+               indices = labels(kExamples, 1000), number = labels(1, 1);
 
   expect_same_bits_for_any_thread_count([&] {
     const Tensor delta(device(), shape), x_hat(device(), shape), delta2(device(), shape),
@@ -215,7 +215,8 @@ TEST(threads, do_not_change_the_steps_of_pgd) {
                         x.array(),
                         delta.array(),
                         x_hat.array(),
-                        {1, Purpose::attack_start, 0},
+                        {1, Purpose::attack_start},
+                        number.array<std::int32_t>(),
                         0.1f,
                         kPixels},
            kExamples, kPixels);
@@ -226,8 +227,9 @@ TEST(threads, do_not_change_the_steps_of_pgd) {
                       x.array(),
                       delta2.array(),
                       x_hat2.array(),
-                      {1, Purpose::attack_start, 0},
-                      {1, Purpose::attack_radius, 0},
+                      {1, Purpose::attack_start},
+                      {1, Purpose::attack_radius},
+                      number.array<std::int32_t>(),
                       0.5f,
                       kPixels},
            kExamples);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/devices.h"
 #include "tests/support/differences.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/functional.h"
@@ -21,10 +22,17 @@ using namespace testing_support;
 
 using Inputs = std::vector<Values>;
 
+// What an input is: an f32 or bf16 activation, or convolution weights rounded to bf16, whose
+// gradient is f32.
+enum class Kind { f32, bf16, rounded_weight };
+
 // A row of the table.
 struct OpCase {
   std::string name;
   std::vector<Shape> inputs;
+  std::vector<Kind> kinds = {};  // empty: all f32
+
+  Kind kind(std::size_t input) const { return kinds.empty() ? Kind::f32 : kinds[input]; }
   std::function<Var(Tape&, const std::vector<Var>&)> build;
   // The output's elements in double.
   std::function<Values(const Inputs&)> reference;
@@ -35,6 +43,8 @@ struct OpCase {
   std::function<Values(const Inputs&, const Values& dy, std::size_t input)> gradient_magnitude;
   // Whether a library's kernel computes a part, which may order its sums as it likes.
   bool library;
+  // Whether exp or log occur, which the libraries of the CPU and of a GPU round differently.
+  bool transcendental = false;
   // Shapes that do not fit, and a part of what is then said. None for an op that takes any.
   std::vector<Shape> wrong_inputs;
   std::string message;
@@ -75,12 +85,13 @@ OpCase multilinear(OpCase op) {
 Shape nhwc(const ConvolutionSize& s) { return {s.batch, s.height, s.width, s.in}; }
 Shape ohwi(const ConvolutionSize& s) { return {s.out, s.kernel, s.kernel, s.in}; }
 
-OpCase convolution_case(const std::string& name, const ConvolutionSize& s) {
+OpCase convolution_case(const std::string& name, const ConvolutionSize& s,
+                        Precision precision = Precision::fp32) {
   OpCase op;
   op.name = "convolution_" + name;
   op.inputs = {nhwc(s), ohwi(s)};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return convolution(tape, v[0], v[1], s.stride, s.padding);
+    return convolution(tape, v[0], v[1], s.stride, s.padding, precision);
   };
   op.reference = [=](const Inputs& v) { return convolution_reference(s, v[0], v[1]); };
   op.terms = static_cast<double>(std::max(s.kernel * s.kernel * std::max(s.in, s.out),
@@ -91,12 +102,20 @@ OpCase convolution_case(const std::string& name, const ConvolutionSize& s) {
   return multilinear(op);
 }
 
-OpCase convolution_add_case(const std::string& name, const ConvolutionSize& s) {
+// The same op on bf16 activations and weights.
+OpCase in_bf16(OpCase op, const std::vector<Kind>& kinds) {
+  op.name += "_bf16";
+  op.kinds = kinds;
+  return op;
+}
+
+OpCase convolution_add_case(const std::string& name, const ConvolutionSize& s,
+                            Precision precision = Precision::fp32) {
   OpCase op = convolution_case(name, s);
   op.name = "convolution_add_" + name;
   op.inputs.push_back({s.batch, s.out_height(), s.out_width(), s.out});
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return convolution_add(tape, v[0], v[1], s.stride, s.padding, v[2]);
+    return convolution_add(tape, v[0], v[1], s.stride, s.padding, precision, v[2]);
   };
   op.reference = [=](const Inputs& v) {
     Values y = convolution_reference(s, v[0], v[1]);
@@ -120,6 +139,78 @@ Values ramp(std::size_t n, double from, double to) {
 Tensor on_device(Device& device, const Values& values) {
   const std::vector<float> floats(values.begin(), values.end());
   return Tensor::from_host(device, {static_cast<std::int64_t>(values.size())}, floats);
+}
+
+std::vector<float> to_float(const Values& values) { return {values.begin(), values.end()}; }
+
+// relu(conv(x, w) + bias) with constant w and bias.
+OpCase convolution_bias_relu_case(const std::string& name, const ConvolutionSize& s,
+                                  Precision precision = Precision::fp32) {
+  const DType type = precision == Precision::bf16 ? DType::bf16 : DType::f32;
+  const std::vector<float> drawn = random_values(ohwi(s).count(), 300);
+  const Values w = type == DType::bf16 ? to_double(rounded_to<Bfloat16>(drawn)) : to_double(drawn);
+  const Values bias = ramp(static_cast<std::size_t>(s.out), -0.5, 0.5);
+  // Linear in x, but for the choice: the terms of a convolution with |w|.
+  OpCase op = convolution_case(name, s);
+  op.inputs = {nhwc(s)};
+  op.reference = [=](const Inputs& v) { return convolution_reference(s, v[0], absolute(w)); };
+  op = multilinear(op);
+  op.name = "convolution_bias_relu_" + name;
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    Device& device = v[0].device();
+    const Var weight(tensor_of(device, ohwi(s), type, to_float(w)), Gradient::none);
+    return convolution_bias_relu(tape, v[0], weight, s.stride, s.padding, precision,
+                                 on_device(device, bias));
+  };
+  op.reference = [=](const Inputs& v) {
+    Values y = convolution_reference(s, v[0], w);
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] = std::max(y[i] + bias[i % bias.size()], 0.);
+    return y;
+  };
+  const auto without_bias = op.magnitude;
+  op.magnitude = [=](const Inputs& v) {
+    Values sizes = without_bias(v);
+    for (std::size_t i = 0; i < sizes.size(); ++i) sizes[i] += std::abs(bias[i % bias.size()]);
+    return sizes;
+  };
+  op.wrong_inputs = {{s.batch, s.height, s.width, s.in + 13}};
+  op.message = "input has " + std::to_string(s.in + 13) + " channels";
+  return op;
+}
+
+OpCase affine_relu_case() {
+  const Values scale = ramp(3, -0.7, 1.2), shift = ramp(3, -0.2, 0.3);
+  OpCase op;
+  op.name = "affine_relu";
+  op.inputs = {{3, 5, 7, 3}};
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return affine_relu(tape, v[0], on_device(v[0].device(), scale),
+                       on_device(v[0].device(), shift));
+  };
+  op.reference = [=](const Inputs& v) {
+    Values y;
+    for (std::size_t i = 0; i < v[0].size(); ++i) {
+      y.push_back(std::max(v[0][i] * scale[i % 3] + shift[i % 3], 0.));
+    }
+    return y;
+  };
+  op.terms = 2;
+  op.magnitude = [=](const Inputs& v) {
+    Values y;
+    for (std::size_t i = 0; i < v[0].size(); ++i) {
+      y.push_back(std::abs(v[0][i] * scale[i % 3]) + std::abs(shift[i % 3]));
+    }
+    return y;
+  };
+  op.gradient_magnitude = [=](const Inputs&, const Values& dy, std::size_t) {
+    Values dx = absolute(dy);
+    for (std::size_t i = 0; i < dx.size(); ++i) dx[i] *= std::abs(scale[i % 3]);
+    return dx;
+  };
+  op.library = false;
+  op.wrong_inputs = {{3, 5, 7, 4}};
+  op.message = "affine_relu: input [3, 5, 7, 4] has 4 channels, scale and shift have 3 and 3";
+  return op;
 }
 
 // Per channel: n, 1 / std, sum |dz|, and the largest |x| + |mean|, from which batch-norm's bounds
@@ -268,14 +359,14 @@ OpCase pool_case() {
   return multilinear(op);
 }
 
-OpCase normalise_case() {
+OpCase normalise_case(DType type = DType::f32) {
   const Values mean = ramp(3, 0.4, 0.5), inverse_std = ramp(3, 3.8, 4.2);
   OpCase op;
-  op.name = "normalise";
+  op.name = type == DType::f32 ? "normalise" : "normalise_to_bf16";
   op.inputs = {{2, 5, 7, 3}};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
     return normalise(tape, v[0], on_device(v[0].device(), mean),
-                     on_device(v[0].device(), inverse_std));
+                     on_device(v[0].device(), inverse_std), type);
   };
   op.reference = [=](const Inputs& v) {
     Values y;
@@ -327,6 +418,7 @@ OpCase cross_entropy_case(LossReduction reduction, std::int64_t batch, std::int6
     return Values{std::abs(dy[0]) * scale * 4};  // softmax with its errors of 2 eps, minus 1
   };
   op.library = false;
+  op.transcendental = true;
   op.wrong_inputs = {{batch + 1, classes}};
   op.message = "cross_entropy: " + std::to_string(batch + 1) + " rows of logits, " +
                std::to_string(batch) + " labels";
@@ -346,20 +438,38 @@ std::vector<OpCase> cases() {
       convolution_add_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
       convolution_add_case("3x3_stride_2", {2, 7, 5, 1, 3, 3, 2, 1}),
       convolution_add_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}),
+      convolution_bias_relu_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
+      convolution_bias_relu_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}),
+      in_bf16(convolution_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Precision::bf16),
+              {Kind::bf16, Kind::rounded_weight}),
+      in_bf16(convolution_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}, Precision::bf16),
+              {Kind::bf16, Kind::rounded_weight}),
+      in_bf16(convolution_add_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Precision::bf16),
+              {Kind::bf16, Kind::rounded_weight, Kind::bf16}),
+      in_bf16(convolution_bias_relu_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Precision::bf16),
+              {Kind::bf16}),
+      affine_relu_case(),
+      in_bf16(affine_relu_case(), {Kind::bf16}),
       relu_case(),
+      in_bf16(relu_case(), {Kind::bf16}),
       add_case(),
+      in_bf16(add_case(), {Kind::bf16, Kind::bf16}),
       linear_case(1, 1, 1),
       linear_case(3, 33, 7),
       linear_case(33, 31, 2),
       pool_case(),
+      in_bf16(pool_case(), {Kind::bf16}),
       normalise_case(),
+      normalise_case(DType::bf16),
       cross_entropy_case(LossReduction::mean, 33, 7),
       cross_entropy_case(LossReduction::sum, 33, 7),
   };
   for (BatchNormMode mode :
        {BatchNormMode::update, BatchNormMode::batch_only, BatchNormMode::frozen}) {
     for (Activation activation : {Activation::none, Activation::relu}) {
-      table.push_back(batch_norm_case(mode, activation, {3, 11, 9, 3}));  // 297 rows: two chunks
+      const OpCase op = batch_norm_case(mode, activation, {3, 11, 9, 3});  // 297 rows: two chunks
+      table.push_back(op);
+      table.push_back(in_bf16(op, {Kind::bf16, Kind::f32, Kind::f32}));
     }
   }
   return table;
@@ -376,30 +486,60 @@ class Ops : public ::testing::TestWithParam<OpCase> {
   Ops() {
     for (std::size_t i = 0; i < op.inputs.size(); ++i) {
       inputs.push_back(random_values(op.inputs[i].count(), 100 + i));
+      if (op.kind(i) != Kind::f32) {
+        const std::vector<Bfloat16> rounded = rounded_to<Bfloat16>(inputs.back());
+        inputs.back().assign(rounded.begin(), rounded.end());
+      }
       in_double.push_back(to_double(inputs.back()));
     }
+  }
+
+  DType type(std::size_t input) const {
+    return op.kind(input) == Kind::f32 ? DType::f32 : DType::bf16;
+  }
+  // Whether the gradient of an input is stored in bf16.
+  bool stored_in_bf16(std::size_t input) const { return op.kind(input) == Kind::bf16; }
+  Var variable(Device& device, std::size_t input, Gradient gradient) const {
+    const Tensor value = tensor_of(device, op.inputs[input], type(input), inputs[input]);
+    if (op.kind(input) == Kind::rounded_weight && gradient == Gradient::wanted) {
+      return Var(value, Tensor(device, op.inputs[input]));
+    }
+    return Var(value, gradient);
+  }
+  // What has reached an input: a parameter's goes straight to its place.
+  static std::vector<float> gradient_of(const Var& input) {
+    return floats_of(input.gradient() ? input.gradient() : input.destination());
   }
 
   std::vector<Var> variables(Device& device, Gradient gradient) const {
     std::vector<Var> made;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      made.push_back(Var(Tensor::from_host(device, op.inputs[i], inputs[i]), gradient));
+      made.push_back(variable(device, i, gradient));
     }
     return made;
   }
   std::vector<float> forward(Device& device) const {
     Tape tape;
-    return op.build(tape, variables(device, Gradient::none)).value().to_host<float>();
+    return floats_of(op.build(tape, variables(device, Gradient::none)).value());
   }
-  // What the functional's weights and the gradients of all inputs are.
-  std::vector<float> weights(std::int64_t count) const { return random_values(count, 200); }
+  // How often an element of the result is rounded to bf16.
+  int roundings() const {
+    Tape tape;
+    return op.build(tape, variables(cpu_device(), Gradient::none)).value().dtype() == DType::bf16;
+  }
+  // What the functional's weights and the gradients of all inputs are. The weights are such that
+  // bf16 holds them.
+  std::vector<float> weights(std::int64_t count) const {
+    const std::vector<Bfloat16> rounded = rounded_to<Bfloat16>(random_values(count, 200));
+    return {rounded.begin(), rounded.end()};
+  }
   std::vector<std::vector<float>> gradients(Device& device) const {
     Tape tape;
     const std::vector<Var> made = variables(device, Gradient::wanted);
     const Var y = op.build(tape, made);
     tape.backward(functional(tape, y, weights(y.value().count())));
     std::vector<std::vector<float>> found;
-    for (const Var& input : made) found.push_back(input.gradient().to_host<float>());
+    for (const Var& input : made) found.push_back(gradient_of(input));
     return found;
   }
 };
@@ -409,7 +549,7 @@ INSTANTIATE_TEST_SUITE_P(Table, Ops, ::testing::ValuesIn(cases()),
 
 TEST_P(Ops, forward_equals_the_reference_in_double) {
   expect_all_near(forward(cpu_device()), op.reference(in_double), op.terms, op.magnitude(in_double),
-                  "y");
+                  "y", roundings());
 }
 
 TEST_P(Ops, gradient_of_a_random_functional_equals_central_differences_in_double) {
@@ -427,26 +567,34 @@ TEST_P(Ops, gradient_of_a_random_functional_equals_central_differences_in_double
     // The differences themselves err by about 1e-16 / h of the functional's sum and by h^2.
     for (double& m : magnitude) m += 1e-9 / kFloatEps;
     expect_all_near(got[input], want, op.terms, magnitude,
-                    "gradient of input " + std::to_string(input));
+                    "gradient of input " + std::to_string(input), stored_in_bf16(input));
   }
 }
 
-TEST_P(Ops, emulated_device_agrees_with_the_cpu) {
-  const std::vector<float> y = forward(cpu_device()), y_emulated = forward(emulated_device());
-  const auto g = gradients(cpu_device()), g_emulated = gradients(emulated_device());
-
-  if (!op.library) {
-    EXPECT_EQ(bits_of(y_emulated), bits_of(y));
-    for (std::size_t i = 0; i < g.size(); ++i)
-      EXPECT_EQ(bits_of(g_emulated[i]), bits_of(g[i])) << "input " << i;
-    return;
-  }
+TEST_P(Ops, every_device_agrees_with_the_cpu) {
+  const std::vector<float> y = forward(cpu_device());
+  const auto g = gradients(cpu_device());
   const Values dy = to_double(weights(static_cast<std::int64_t>(y.size())));
-  expect_all_near(y_emulated, to_double(y), op.terms, op.magnitude(in_double), "y");
-  for (std::size_t i = 0; i < g.size(); ++i) {
-    expect_all_near(g_emulated[i], to_double(g[i]), op.terms,
-                    op.gradient_magnitude(in_double, dy, i),
-                    "gradient of input " + std::to_string(i));
+  for (const std::string& name : gpu_like_device_names()) {
+    Device& device = device_named(name);
+    const std::vector<float> y_there = forward(device);
+    const auto g_there = gradients(device);
+
+    if (!op.library && !(op.transcendental && name == "cuda")) {
+      EXPECT_EQ(bits_of(y_there), bits_of(y)) << name;
+      for (std::size_t i = 0; i < g.size(); ++i) {
+        EXPECT_EQ(bits_of(g_there[i]), bits_of(g[i])) << name << ", input " << i;
+      }
+      continue;
+    }
+    // Each of the two may lie on the other side of a rounding.
+    expect_all_near(y_there, to_double(y), op.terms, op.magnitude(in_double), name + " y",
+                    2 * roundings());
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      expect_all_near(g_there[i], to_double(g[i]), op.terms,
+                      op.gradient_magnitude(in_double, dy, i),
+                      name + " gradient of input " + std::to_string(i), 2 * stored_in_bf16(i));
+    }
   }
 }
 
@@ -454,13 +602,13 @@ TEST_P(Ops, what_wants_no_gradient_gets_none) {
   for (std::size_t wanted = 0; wanted < inputs.size(); ++wanted) {
     Tape tape;
     std::vector<Var> made = variables(cpu_device(), Gradient::none);
-    made[wanted] = Var(made[wanted].value(), Gradient::wanted);
+    made[wanted] = variable(cpu_device(), wanted, Gradient::wanted);
     const Var y = op.build(tape, made);
     tape.backward(functional(tape, y, weights(y.value().count())));
 
     for (std::size_t i = 0; i < made.size(); ++i) {
-      EXPECT_EQ(static_cast<bool>(made[i].gradient()), i == wanted)
-          << "input " << i << ", wanted " << wanted;
+      const bool reached = made[i].gradient() || made[i].destination();
+      EXPECT_EQ(reached, i == wanted) << "input " << i << ", wanted " << wanted;
     }
   }
 }
@@ -470,12 +618,11 @@ TEST_P(Ops, gradient_of_one_input_does_not_depend_on_which_others_want_one) {
   for (std::size_t wanted = 0; wanted < inputs.size(); ++wanted) {
     Tape tape;
     std::vector<Var> made = variables(cpu_device(), Gradient::none);
-    made[wanted] = Var(made[wanted].value(), Gradient::wanted);
+    made[wanted] = variable(cpu_device(), wanted, Gradient::wanted);
     const Var y = op.build(tape, made);
     tape.backward(functional(tape, y, weights(y.value().count())));
 
-    EXPECT_EQ(bits_of(made[wanted].gradient().to_host<float>()), bits_of(all[wanted]))
-        << "input " << wanted;
+    EXPECT_EQ(bits_of(gradient_of(made[wanted])), bits_of(all[wanted])) << "input " << wanted;
   }
 }
 
@@ -491,8 +638,10 @@ INSTANTIATE_TEST_SUITE_P(Table, OpsThatMindShapes, ::testing::ValuesIn([] {
 
 TEST_P(OpsThatMindShapes, wrong_shapes_are_an_error_that_names_them) {
   std::vector<Var> wrong;
-  for (const Shape& shape : op.wrong_inputs) {
-    wrong.push_back(Var(Tensor::filled(cpu_device(), shape, 0.5f), Gradient::none));
+  for (std::size_t i = 0; i < op.wrong_inputs.size(); ++i) {
+    const Shape& shape = op.wrong_inputs[i];
+    const std::vector<float> halves(static_cast<std::size_t>(shape.count()), 0.5f);
+    wrong.push_back(Var(tensor_of(cpu_device(), shape, type(i), halves), Gradient::none));
   }
 
   Tape tape;
@@ -507,13 +656,125 @@ Var constant(const Shape& shape, float value) {
   return Var(Tensor::filled(cpu_device(), shape, value), Gradient::none);
 }
 
-TEST(relu_op, refuses_a_tensor_that_is_not_f32) {
+TEST(relu_op, refuses_a_tensor_that_is_neither_f32_nor_bf16) {
   Tape tape;
   const Var labels(Tensor::from_host(cpu_device(), {3}, std::vector<std::int32_t>{1, 2, 3}),
                    Gradient::none);
 
   EXPECT_CONTAINS(message_of<Error>([&] { relu(tape, labels); }),
-                  "tensor: is i32, was read as f32");
+                  "relu: activations are f32 or bf16, this tensor is i32");
+}
+
+Var bf16(const Shape& shape) {
+  return Var(Tensor(cpu_device(), shape, DType::bf16), Gradient::none);
+}
+
+TEST(add_op, refuses_values_of_two_types) {
+  Tape tape;
+
+  EXPECT_CONTAINS(message_of<Error>([&] { add(tape, constant({3}, 1.f), bf16({3})); }),
+                  "add: types f32 and bf16 differ");
+}
+
+TEST(normalise_op, refuses_to_make_integers) {
+  Tape tape;
+  const Tensor ones = Tensor::filled(cpu_device(), {3}, 1.f);
+
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    normalise(tape, constant({2, 3}, 1.f), ones, ones, DType::i32);
+                  }),
+                  "normalise: activations are f32 or bf16, this tensor is i32");
+}
+
+TEST(linear_op, refuses_to_work_in_bf16) {
+  Tape tape;
+
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    linear(tape, constant({2, 3}, 1.f), constant({5, 3}, 1.f), constant({5}, 1.f),
+                           Precision::bf16);
+                  }),
+                  "linear: works in f32 (precision fp32 or tf32), bf16 was asked for");
+}
+
+TEST(convolution_op, refuses_types_that_are_not_those_of_the_precision) {
+  Tape tape;
+  const Var x = constant({1, 3, 3, 2}, 1.f), w = constant({5, 3, 3, 2}, 1.f);
+
+  EXPECT_CONTAINS(
+      message_of<Error>([&] { convolution(tape, x, bf16(w.shape()), 1, 1, Precision::bf16); }),
+      "convolution: input is f32 and weight bf16, the precision wants both in bf16");
+  EXPECT_CONTAINS(message_of<Error>([&] { convolution(tape, bf16(x.shape()), w, 1, 1); }),
+                  "convolution: input is bf16 and weight f32, the precision wants both in f32");
+}
+
+TEST(convolution_add_op, refuses_a_residual_of_another_type) {
+  Tape tape;
+
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    convolution_add(tape, constant({1, 3, 3, 2}, 1.f), constant({5, 3, 3, 2}, 1.f),
+                                    1, 1, Precision::fp32, bf16({1, 3, 3, 5}));
+                  }),
+                  "convolution_add: the residual is bf16, the convolution gives f32");
+}
+
+TEST(convolution_bias_relu_op, refuses_a_weight_that_wants_a_gradient) {
+  Tape tape;
+  const Var w(Tensor::filled(cpu_device(), {5, 3, 3, 2}, 1.f), Gradient::wanted);
+
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    convolution_bias_relu(tape, constant({1, 3, 3, 2}, 1.f), w, 1, 1,
+                                          Precision::fp32, Tensor::filled(cpu_device(), {5}, 0.f));
+                  }),
+                  "convolution_bias_relu: the weight wants a gradient");
+}
+
+TEST(convolution_bias_relu_op, refuses_a_bias_of_another_size) {
+  Tape tape;
+
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    convolution_bias_relu(tape, constant({1, 3, 3, 2}, 1.f),
+                                          constant({5, 3, 3, 2}, 1.f), 1, 1, Precision::fp32,
+                                          Tensor::filled(cpu_device(), {2}, 0.f));
+                  }),
+                  "convolution_bias_relu: bias [2] must be [5]");
+}
+
+TEST(affine_relu_op, adds_its_gradient_in_bf16_to_what_reached_x_with_one_rounding) {
+  const Shape shape{7, 3};
+  const std::vector<float> x = random_values(21, 1), reached = random_values(21, 2);
+  const Tensor scale = Tensor::filled(cpu_device(), {3}, 0.3f),
+               shift = Tensor::filled(cpu_device(), {3}, 0.2f);
+  Tape tape;
+  const Var in(tensor_of(cpu_device(), shape, DType::bf16, x), Gradient::wanted);
+  const Var y = affine_relu(tape, in, scale, shift);
+  const Var loss = functional(tape, add(tape, y, in), reached);
+
+  tape.backward(loss);
+
+  const std::vector<float> got = floats_of(in.gradient()), out = floats_of(y.value());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const float dy = Bfloat16(reached[i]);
+    const float sum = 0.3f * (out[i] > 0.f ? dy : 0.f) + dy;
+    EXPECT_EQ(got[i], static_cast<float>(Bfloat16(sum))) << "element " << i;
+  }
+}
+
+// A slice that starts off a 16-byte boundary is worked on element by element.
+TEST(launches, give_the_same_bits_on_every_device_wherever_their_arrays_start) {
+  const std::vector<float> a = random_values(70, 1), b = random_values(70, 2);
+  const auto sum_from = [&](Device& device, std::int64_t first) {
+    const Tensor y(device, {33});
+    launch(device,
+           Add<float>{Tensor::from_host(device, {70}, a).slice(first, {33}).array(),
+                      Tensor::from_host(device, {70}, b).slice(4, {33}).array(), y.array()},
+           33);
+    return bits_of(y.to_host<float>());
+  };
+  for (const std::string& name : gpu_like_device_names()) {
+    Device& device = device_named(name);
+    EXPECT_EQ(sum_from(device, 1), sum_from(cpu_device(), 1)) << name << ", off a boundary";
+    EXPECT_EQ(sum_from(device, 4), sum_from(cpu_device(), 4)) << name << ", on one";
+  }
 }
 
 TEST(convolution_op, refuses_a_kernel_larger_than_the_padded_image) {

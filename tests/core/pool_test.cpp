@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/ops.h"
+#include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
 
@@ -162,15 +163,16 @@ void training_step(Device& device) {
   const Var normal = batch_norm(
       tape, stem,
       {parameter({7}, 3), parameter({7}, 4), zeros, ones, BatchNormMode::update, Activation::relu});
-  const Var sum = convolution_add(tape, normal, parameter({7, 3, 3, 7}, 5), 1, 1, stem);
+  const Var sum =
+      convolution_add(tape, normal, parameter({7, 3, 3, 7}, 5), 1, 1, Precision::fp32, stem);
   const Var logits =
       linear(tape, global_average_pool(tape, sum), parameter({5, 7}, 6), parameter({5}, 7));
   tape.backward(cross_entropy(tape, logits, labels, LossReduction::mean).loss);
 }
 
-class PoolOfDevice : public ::testing::TestWithParam<const char*> {};
+class PoolOfDevice : public ::testing::TestWithParam<std::string> {};
 
-INSTANTIATE_TEST_SUITE_P(Devices, PoolOfDevice, ::testing::Values("cpu", "emulated"),
+INSTANTIATE_TEST_SUITE_P(Devices, PoolOfDevice, ::testing::ValuesIn(device_names()),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(PoolOfDevice, meets_every_request_of_a_repeated_training_step) {

@@ -122,6 +122,25 @@ TEST(tape, refuses_a_gradient_of_another_size_than_the_value) {
                   "tape: a gradient of shape [3] reached a value of shape [2]");
 }
 
+TEST(tape, refuses_a_gradient_of_another_type_than_the_value) {
+  const Var x(tensor_of(cpu_device(), {2}, DType::bf16, {1, 2}), Gradient::wanted);
+
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    x.add_gradient(tensor({2}, {1, 2}));
+                  }),
+                  "tape: a gradient of type f32 reached a value whose gradient is bf16");
+}
+
+TEST(tape, rounds_a_sum_of_bf16_gradients_once) {
+  Tape tape;
+  const Var x(tensor_of(cpu_device(), {3}, DType::bf16, {1, -2, 3}), Gradient::wanted);
+
+  tape.backward(functional(tape, add(tape, x, x), {1, 1.0078125f, 100}));
+
+  EXPECT_EQ(x.gradient().dtype(), DType::bf16);
+  EXPECT_EQ(floats_of(x.gradient()), (Floats{2, 2.015625f, 200}));
+}
+
 TEST(tape, frees_the_gradients_of_values_between) {
   Tape tape;
   const Var x = wanted({1, 2});
@@ -181,12 +200,38 @@ TEST(tape, adds_a_shared_gradient_to_a_parameter_used_twice_by_one_op) {
   EXPECT_EQ(buffer.to_host<float>(), (Floats{2, 20, 200}));
 }
 
+TEST(tape, keeps_the_gradient_of_a_parameter_in_f32_where_its_value_is_bf16) {
+  const Tensor buffer = Tensor::filled(cpu_device(), {2}, -7.f);
+  const Var w(tensor_of(cpu_device(), {2}, DType::bf16, {1, 2}), buffer);
+
+  EXPECT_EQ(w.gradient_memory().dtype(), DType::f32);
+  w.add_gradient(tensor({2}, {0.1f, 0.2f}));
+  EXPECT_EQ(w.gradient_memory().dtype(), DType::f32);  // of a second use
+  w.add_gradient(tensor({2}, {1, 2}));
+
+  EXPECT_EQ(buffer.to_host<float>(), (Floats{0.1f + 1, 0.2f + 2}));
+}
+
+TEST(pass, in_bf16_hands_out_the_rounded_weights_and_one_gradient_for_both) {
+  Tape tape;
+  WeightLayout layout;
+  const Slot slot = layout.add("w", {3}, {Init::Kind::constant, 0.1f});
+  const Parameters weights = with_precision(layout.initial(cpu_device(), 0), Precision::bf16);
+  const Pass pass{tape, weights, layout.zeros(cpu_device()), Tensor()};
+
+  EXPECT_EQ(pass.parameter(slot).value().dtype(), DType::f32);
+  EXPECT_EQ(floats_of(pass.rounded_parameter(slot).value()), Floats(3, Bfloat16(0.1f)));
+  EXPECT_TRUE(
+      pass.rounded_parameter(slot).destination().same_memory(pass.parameter(slot).destination()));
+}
+
 TEST(pass, without_a_gradient_buffer_parameters_want_no_gradient) {
   Tape tape;
   WeightLayout layout;
   const Slot slot = layout.add("w", {3}, {Init::Kind::constant, 2.f});
-  const Pass plain{tape, layout.initial(cpu_device(), 0), Tensor(), Tensor()};
-  const Pass training{tape, layout.initial(cpu_device(), 0), layout.zeros(cpu_device()), Tensor()};
+  const Pass plain{tape, {layout.initial(cpu_device(), 0), {}}, Tensor(), Tensor()};
+  const Pass training{
+      tape, {layout.initial(cpu_device(), 0), {}}, layout.zeros(cpu_device()), Tensor()};
 
   EXPECT_FALSE(plain.parameter(slot).wants_gradient());
   EXPECT_TRUE(training.parameter(slot).wants_gradient());

@@ -54,11 +54,16 @@ struct BlockCase {
   std::function<std::vector<float>(How)> outputs;
 };
 
-BlockCase sum_squares(std::int64_t n) {
-  return {"SumSquares_" + std::to_string(n), typeid(SumSquares), [=](How how) {
-            const std::vector<float> x = random_values(n, 11);
-            std::vector<float> partial = unwritten(kSumBlocks);
-            run(how, SumSquares{view(x), view(partial)}, kSumBlocks);
+std::string offset_name(std::int64_t offset) {
+  return offset > 0 ? "_from_" + std::to_string(offset) : "";
+}
+
+BlockCase sum_squares(std::int64_t n, std::int64_t offset = 0) {
+  return {"SumSquares_" + std::to_string(n) + offset_name(offset), typeid(SumSquares),
+          [=](How how) {
+            const std::vector<float> x = random_values(offset + n, 11);
+            std::vector<float> partial = unwritten(SumSquares::blocks(n));
+            run(how, SumSquares{view_from(x, offset), view(partial)}, SumSquares::blocks(n));
             return partial;
           }};
 }
@@ -88,32 +93,39 @@ BlockCase column_sums(std::int64_t rows, std::int64_t columns) {
           [=](How how) {
             const std::vector<float> x = random_values(rows * columns, 14);
             std::vector<float> y = unwritten(columns);
-            run(how, ColumnSum{view(x), view(y), rows, columns}, columns);
+            run(how, ColumnSum{view(x), view(y), rows, columns}, ColumnSum::blocks(columns));
             return y;
           }};
 }
+
+template <class T>
+const std::string type_name = std::is_same_v<T, float> ? "f32_" : "bf16_";
 
 std::string size_name(std::int64_t rows, std::int64_t channels) {
   return std::to_string(rows) + "x" + std::to_string(channels);
 }
 
-BlockCase batch_norm_chunks(std::int64_t rows, std::int64_t channels) {
-  return {"BatchNormChunks_" + size_name(rows, channels), typeid(BatchNormChunks), [=](How how) {
-            const std::vector<float> x = random_values(rows * channels, 15);
-            const std::int64_t chunks = ceil_divide(rows, kChunkRows);
-            std::vector<float> mean = unwritten(chunks * channels),
-                               deviation = unwritten(chunks * channels);
-            run(how, BatchNormChunks{view(x), view(mean), view(deviation), rows, channels},
-                ChunkPlace::blocks(rows, channels));
-            return joined({mean, deviation});
-          }};
+template <class T>
+BlockCase batch_norm_chunks(std::int64_t rows, std::int64_t channels, std::int64_t offset = 0) {
+  return {
+      "BatchNormChunks_" + type_name<T> + size_name(rows, channels) + offset_name(offset),
+      typeid(BatchNormChunks<T>), [=](How how) {
+        const std::vector<T> x = rounded_to<T>(random_values(offset + rows * channels, 15));
+        const std::int64_t chunks = chunk_count(rows);
+        std::vector<float> mean = unwritten(chunks * channels),
+                           deviation = unwritten(chunks * channels);
+        run(how,
+            BatchNormChunks<T>{view_from(x, offset), view(mean), view(deviation), rows, channels},
+            ChunkPlace::blocks(rows, channels));
+        return joined({mean, deviation});
+      }};
 }
 
 BlockCase batch_norm_merge(std::int64_t rows, std::int64_t channels, float momentum) {
   const std::string suffix = momentum != 0.f ? "_update" : "_batch_only";
   return {
       "BatchNormMerge_" + size_name(rows, channels) + suffix, typeid(BatchNormMerge), [=](How how) {
-        const std::int64_t chunks = ceil_divide(rows, kChunkRows);
+        const std::int64_t chunks = chunk_count(rows);
         const std::vector<float> chunk_mean = random_values(chunks * channels, 16);
         const std::vector<float> deviation = random_values(chunks * channels, 17, 0.f, 300.f);
         const std::vector<float> gamma = random_values(channels, 18),
@@ -126,26 +138,30 @@ BlockCase batch_norm_merge(std::int64_t rows, std::int64_t channels, float momen
             BatchNormMerge{view(chunk_mean), view(deviation), view(gamma), view(beta), view(mean),
                            view(inverse_std), view(scale), view(shift), view(running_mean),
                            view(running_var), rows, channels, 1e-5f, momentum},
-            channels);
+            channel_groups(channels));
         return joined({mean, inverse_std, scale, shift, running_mean, running_var});
       }};
 }
 
-BlockCase batch_norm_backward_chunks(std::int64_t rows, std::int64_t channels, float floor) {
+template <class T>
+BlockCase batch_norm_backward_chunks(std::int64_t rows, std::int64_t channels, float floor,
+                                     std::int64_t offset = 0) {
   const std::string suffix = floor == 0.f ? "_relu" : "_plain";
-  return {"BatchNormBackwardChunks_" + size_name(rows, channels) + suffix,
-          typeid(BatchNormBackwardChunks), [=](How how) {
-            const std::vector<float> x = random_values(rows * channels, 22);
-            const std::vector<float> dy = random_values(rows * channels, 23);
+  return {"BatchNormBackwardChunks_" + type_name<T> + size_name(rows, channels) + suffix +
+              offset_name(offset),
+          typeid(BatchNormBackwardChunks<T>), [=](How how) {
+            const std::vector<T> x = rounded_to<T>(random_values(offset + rows * channels, 22));
+            const std::vector<T> dy = rounded_to<T>(random_values(rows * channels, 23));
             const std::vector<float> mean = random_values(channels, 24);
             const std::vector<float> scale = random_values(channels, 25),
                                      shift = random_values(channels, 26);
-            const std::int64_t chunks = ceil_divide(rows, kChunkRows);
+            const std::int64_t chunks = chunk_count(rows);
             std::vector<float> sum = unwritten(chunks * channels),
                                products = unwritten(chunks * channels);
             run(how,
-                BatchNormBackwardChunks{view(x), view(dy), view(mean), view(scale), view(shift),
-                                        view(sum), view(products), rows, channels, floor},
+                BatchNormBackwardChunks<T>{view_from(x, offset), view(dy), view(mean), view(scale),
+                                           view(shift), view(sum), view(products), rows, channels,
+                                           floor},
                 ChunkPlace::blocks(rows, channels));
             return joined({sum, products});
           }};
@@ -154,7 +170,7 @@ BlockCase batch_norm_backward_chunks(std::int64_t rows, std::int64_t channels, f
 BlockCase batch_norm_backward_merge(std::int64_t rows, std::int64_t channels) {
   return {"BatchNormBackwardMerge_" + size_name(rows, channels), typeid(BatchNormBackwardMerge),
           [=](How how) {
-            const std::int64_t chunks = ceil_divide(rows, kChunkRows);
+            const std::int64_t chunks = chunk_count(rows);
             const std::vector<float> sum = random_values(chunks * channels, 27);
             const std::vector<float> products = random_values(chunks * channels, 28);
             const std::vector<float> inverse_std = random_values(channels, 29, 0.5f, 2.f);
@@ -165,7 +181,7 @@ BlockCase batch_norm_backward_merge(std::int64_t rows, std::int64_t channels) {
                 BatchNormBackwardMerge{view(sum), view(products), view(inverse_std), view(scale),
                                        view(dgamma), view(dbeta), view(offset), view(slope), rows,
                                        channels, 1.f},
-                channels);
+                channel_groups(channels));
             return joined({dgamma, dbeta, offset, slope});
           }};
 }
@@ -187,16 +203,42 @@ BlockCase pgd_step_l2(std::int64_t examples, std::int64_t columns, float eps) {
 
 BlockCase pgd_start_l2(std::int64_t examples, std::int64_t columns) {
   return {"PgdStartL2_" + size_name(examples, columns), typeid(PgdStartL2), [=](How how) {
-            const std::vector<std::int32_t> example = random_labels(examples, 34, 50'000);
+            const std::vector<std::int32_t> example = random_labels(examples, 34, 50'000),
+                                            number = {1};
             const std::vector<float> x = random_values(examples * columns, 35, 0.f, 1.f);
             std::vector<float> delta = unwritten(examples * columns);
             std::vector<float> adversarial = unwritten(examples * columns);
             run(how,
                 PgdStartL2{view(example), view(x), view(delta), view(adversarial),
-                           Stream{5, Purpose::attack_start, 1},
-                           Stream{5, Purpose::attack_radius, 1}, 0.5f, columns},
+                           Stream{5, Purpose::attack_start}, Stream{5, Purpose::attack_radius},
+                           view(number), 0.5f, columns},
                 examples);
             return joined({delta, adversarial});
+          }};
+}
+
+BlockCase softmax_cross_entropy(std::int64_t rows, std::int64_t classes) {
+  return {"SoftmaxCrossEntropy_" + size_name(rows, classes), typeid(SoftmaxCrossEntropy),
+          [=](How how) {
+            const std::vector<float> logits = random_values(rows * classes, 36, -9.f, 9.f);
+            const std::vector<std::int32_t> label =
+                random_labels(rows, 37, static_cast<std::int32_t>(classes));
+            std::vector<float> loss = unwritten(rows), correct = unwritten(rows);
+            std::vector<float> dlogits = unwritten(rows * classes);
+            run(how,
+                SoftmaxCrossEntropy{view(logits), view(label), view(loss), view(correct),
+                                    view(dlogits), classes, 0.25f},
+                rows);
+            return joined({loss, correct, dlogits});
+          }};
+}
+
+BlockCase predict(std::int64_t rows, std::int64_t classes) {
+  return {"Predict_" + size_name(rows, classes), typeid(Predict), [=](How how) {
+            const std::vector<float> logits = random_values(rows * classes, 38);
+            std::vector<std::int32_t> prediction(static_cast<std::size_t>(rows), -1);
+            run(how, Predict{view(logits), view(prediction), classes}, rows);
+            return std::vector<float>(prediction.begin(), prediction.end());
           }};
 }
 
@@ -209,7 +251,17 @@ std::vector<BlockCase> cases() {
       sum_squares(31),
       sum_squares(33),
       sum_squares(1025),
-      sum_squares(2 * kSumBlocks * 256 + 77),
+      sum_squares(1023),
+      sum_squares(5 * 1024 + 77),
+      sum_squares(5 * 1024 + 77, 1),
+      sum_squares(2 * kSumBlocks * 1024 + 77),
+      softmax_cross_entropy(1, 1),
+      softmax_cross_entropy(7, 10),
+      softmax_cross_entropy(3, 31),
+      softmax_cross_entropy(3, 33),
+      softmax_cross_entropy(2, 1025),
+      predict(7, 10),
+      predict(3, 33),
       sum_all(0, 0.f),
       sum_all(1, 1.f),
       sum_all(31, 0.f),
@@ -223,23 +275,44 @@ std::vector<BlockCase> cases() {
       column_sums(1, 1),
       column_sums(33, 7),
       column_sums(600, 5),
+      column_sums(31, 33),
       column_sums(1025, 3),
-      batch_norm_chunks(1, 1),
-      batch_norm_chunks(255, 5),
-      batch_norm_chunks(600, 5),
-      batch_norm_chunks(600, 8),
-      batch_norm_chunks(600, 16),
-      batch_norm_chunks(600, 32),
-      batch_norm_chunks(600, 33),
-      batch_norm_chunks(513, 40),
+      batch_norm_chunks<float>(1, 1),
+      batch_norm_chunks<Bfloat16>(1, 1),
+      batch_norm_chunks<float>(255, 5),
+      batch_norm_chunks<Bfloat16>(255, 5),
+      batch_norm_chunks<float>(600, 5),
+      batch_norm_chunks<Bfloat16>(600, 5),
+      batch_norm_chunks<float>(600, 8),
+      batch_norm_chunks<Bfloat16>(600, 8),
+      batch_norm_chunks<float>(600, 16),
+      batch_norm_chunks<Bfloat16>(600, 16),
+      batch_norm_chunks<float>(600, 32),
+      batch_norm_chunks<Bfloat16>(600, 32),
+      batch_norm_chunks<float>(600, 33),
+      batch_norm_chunks<Bfloat16>(600, 33),
+      batch_norm_chunks<float>(513, 40),
+      batch_norm_chunks<Bfloat16>(513, 40),
+      batch_norm_chunks<float>(600, 32, 1),
+      batch_norm_chunks<Bfloat16>(600, 32, 1),
+      batch_norm_chunks<float>(65'537, 3),  // chunks of 512 rows
+      batch_norm_chunks<Bfloat16>(65'537, 8),
       batch_norm_merge(600, 5, 0.1f),
       batch_norm_merge(600, 33, 0.f),
       batch_norm_merge(256 * 70 + 1, 3, 0.1f),
-      batch_norm_backward_chunks(1, 1, 0.f),
-      batch_norm_backward_chunks(600, 5, 0.f),
-      batch_norm_backward_chunks(600, 16, 0.f),
-      batch_norm_backward_chunks(600, 33, kNoFloor),
-      batch_norm_backward_chunks(513, 40, 0.f),
+      batch_norm_backward_chunks<float>(1, 1, 0.f),
+      batch_norm_backward_chunks<Bfloat16>(1, 1, 0.f),
+      batch_norm_backward_chunks<float>(600, 5, 0.f),
+      batch_norm_backward_chunks<Bfloat16>(600, 5, 0.f),
+      batch_norm_backward_chunks<float>(600, 16, 0.f),
+      batch_norm_backward_chunks<Bfloat16>(600, 16, 0.f),
+      batch_norm_backward_chunks<float>(600, 33, kNoFloor),
+      batch_norm_backward_chunks<Bfloat16>(600, 33, kNoFloor),
+      batch_norm_backward_chunks<float>(513, 40, 0.f),
+      batch_norm_backward_chunks<Bfloat16>(513, 40, 0.f),
+      batch_norm_backward_chunks<float>(600, 32, 0.f, 1),
+      batch_norm_backward_chunks<Bfloat16>(600, 32, 0.f, 1),
+      batch_norm_backward_chunks<Bfloat16>(65'537, 3, 0.f),
       batch_norm_backward_merge(600, 5),
       batch_norm_backward_merge(256 * 70 + 1, 33),
       pgd_step_l2(1, 1, 0.05f),
@@ -294,11 +367,11 @@ TEST(block_kernels, of_the_list_all_have_a_case) { expect_cases(AllKernels{}); }
 // ----------------------------------------------
 
 TEST(sum_squares_test, two_launches_give_the_square_norm) {
-  const std::int64_t n = 2 * kSumBlocks * 256 + 77;
+  const std::int64_t n = 2 * kSumBlocks * 1024 + 77;
   const std::vector<float> x = random_values(n, 40);
-  std::vector<float> partial = unwritten(kSumBlocks), total = unwritten(1);
+  std::vector<float> partial = unwritten(SumSquares::blocks(n)), total = unwritten(1);
 
-  run(How::reference, SumSquares{view(x), view(partial)}, kSumBlocks);
+  run(How::reference, SumSquares{view(x), view(partial)}, SumSquares::blocks(n));
   run(How::reference, SumAll{view(partial), view(total), 1.f, 0.f}, 1);
 
   double want = 0;
@@ -308,7 +381,7 @@ TEST(sum_squares_test, two_launches_give_the_square_norm) {
 
 TEST(batch_norm_statistics, of_chunks_merge_to_the_mean_and_unbiased_variance_far_from_zero) {
   // Mean 1000, deviation 1/2: E[x^2] - E[x]^2 in float would have no correct digit.
-  const std::int64_t rows = 600, channels = 5, chunks = ceil_divide(rows, kChunkRows);
+  const std::int64_t rows = 600, channels = 5, chunks = chunk_count(rows);
   const std::vector<float> x = random_values(rows * channels, 41, 999.f, 1001.f);
   std::vector<float> chunk_mean = unwritten(chunks * channels),
                      deviation = unwritten(chunks * channels);
@@ -317,13 +390,14 @@ TEST(batch_norm_statistics, of_chunks_merge_to_the_mean_and_unbiased_variance_fa
   std::vector<float> scale = unwritten(channels), shift = unwritten(channels);
   std::vector<float> running_mean(channels, 0.f), running_var(channels, 0.f);
 
-  run(How::reference, BatchNormChunks{view(x), view(chunk_mean), view(deviation), rows, channels},
+  run(How::reference,
+      BatchNormChunks<float>{view(x), view(chunk_mean), view(deviation), rows, channels},
       ChunkPlace::blocks(rows, channels));
   run(How::reference,
       BatchNormMerge{view(chunk_mean), view(deviation), view(gamma), view(beta), view(mean),
                      view(inverse_std), view(scale), view(shift), view(running_mean),
                      view(running_var), rows, channels, 0.f, 1.f},
-      channels);
+      channel_groups(channels));
 
   for (std::int64_t c = 0; c < channels; ++c) {
     double want_mean = 0, squares = 0;

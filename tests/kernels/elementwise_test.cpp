@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "kernels/adam.h"
+#include "kernels/batch_norm.h"
 #include "kernels/images.h"
 #include "kernels/pooling.h"
 #include "kernels/sam.h"
@@ -51,7 +53,7 @@ TEST_P(Elementwise, fill_writes_the_value) {
 
 // One rounding: the float sum itself is the only right answer.
 TEST_P(Elementwise, add_is_the_rounded_sum) {
-  for_all(Add{view(a), view(b), view(y)}, n);
+  for_all(Add<float>{view(a), view(b), view(y)}, n);
 
   for (std::size_t i = 0; i < y.size(); ++i)
     EXPECT_EQ(y[i], float(double{a[i]} + b[i])) << place(i);
@@ -75,8 +77,8 @@ TEST_P(Elementwise, scale_by_scalar_is_the_rounded_product) {
 
 TEST_P(Elementwise, relu_passes_values_and_gradients_only_where_x_is_positive) {
   std::vector<float> dx = y;
-  for_all(Relu{view(a), view(y)}, n);
-  for_all(ReluBackward{view(a), view(b), view(dx)}, n);
+  for_all(Relu<float>{view(a), view(y)}, n);
+  for_all(ReluBackward<float>{view(a), view(b), view(dx)}, n);
 
   for (std::size_t i = 0; i < y.size(); ++i) {
     EXPECT_EQ(y[i], a[i] > 0 ? a[i] : 0.f) << place(i);
@@ -84,11 +86,63 @@ TEST_P(Elementwise, relu_passes_values_and_gradients_only_where_x_is_positive) {
   }
 }
 
+TEST_P(Elementwise, scale_rows_multiplies_every_row_by_its_own_number) {
+  const std::vector<float> scale = {0.3f, -2.f, 0.f};
+  const std::vector<float> x = random_values(3 * n, 5);
+  y = x;
+  for_all(ScaleRows{view(scale), view(y), n}, 3, n);
+
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    EXPECT_EQ(y[i], float(double{x[i]} * scale[i / a.size()])) << place(i);
+  }
+}
+
+TEST_P(Elementwise, convolution_epilogue_adds_residual_and_bias_and_then_takes_the_maximum) {
+  const std::vector<float> x = random_values(3 * n, 5), residual = random_values(3 * n, 6);
+  std::vector<float> all = x, relu_alone = x, residual_alone = x;
+  const float none = -std::numeric_limits<float>::infinity();
+  for_all(ConvolutionEpilogue<float>{view(residual), view(a), view(all), n, 0.f}, 3, n);
+  for_all(ConvolutionEpilogue<float>{{}, {}, view(relu_alone), n, 0.f}, 3, n);
+  for_all(ConvolutionEpilogue<float>{view(residual), {}, view(residual_alone), n, none}, 3, n);
+
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const float bias = a[i % a.size()];
+    EXPECT_EQ(all[i], std::max(float(double{x[i]} + residual[i]) + bias, 0.f)) << place(i);
+    EXPECT_EQ(relu_alone[i], std::max(x[i], 0.f)) << place(i);
+    EXPECT_EQ(residual_alone[i], float(double{x[i]} + residual[i])) << place(i);
+  }
+}
+
+// So that a folded network computes what the frozen one does.
+TEST_P(Elementwise, fold_batch_norm_gives_the_bits_of_frozen_statistics) {
+  const std::vector<float> mean = random_values(n, 5), var = random_values(n, 6, 0.1f, 2.f);
+  std::vector<float> unused = y, scale = y, shift = y, folded_scale = y, folded_shift = y;
+  for_all(BatchNormFrozen{view(a), view(b), view(mean), view(var), view(unused), view(unused),
+                          view(scale), view(shift), 1e-5f},
+          n);
+  for_all(FoldBatchNorm{view(a), view(b), view(mean), view(var), view(folded_scale),
+                        view(folded_shift), 1e-5f},
+          n);
+
+  EXPECT_EQ(bits_of(folded_scale), bits_of(scale));
+  EXPECT_EQ(bits_of(folded_shift), bits_of(shift));
+}
+
+TEST_P(Elementwise, sam_perturb_keeps_a_rounded_copy_where_it_is_given_one) {
+  const std::vector<float> square_norm = {7.f};
+  std::vector<Bfloat16> copy(a.size(), Bfloat16(9.f));
+  for_all(SamPerturb{view(a), view(b), view(square_norm), view(y), view(copy), 0.1f}, n);
+
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    EXPECT_EQ(copy[i].bits, Bfloat16(y[i]).bits) << place(i);
+  }
+}
+
 TEST(relu_kernel, has_gradient_zero_at_zero_and_lets_a_nan_show) {
   const std::vector<float> x = {0.f, -0.f, std::nanf("")}, dy = {1.f, 1.f, 1.f};
   std::vector<float> y(3), dx(3);
-  for_all(Relu{view(x), view(y)}, 3);
-  for_all(ReluBackward{view(x), view(dy), view(dx)}, 3);
+  for_all(Relu<float>{view(x), view(y)}, 3);
+  for_all(ReluBackward<float>{view(x), view(dy), view(dx)}, 3);
 
   EXPECT_EQ(dx[0], 0.f);
   EXPECT_EQ(dx[1], 0.f);
@@ -98,14 +152,15 @@ TEST(relu_kernel, has_gradient_zero_at_zero_and_lets_a_nan_show) {
 // g + lambda w, mu b + d, then w: three short sums of the terms below.
 double sgd_magnitude(const SgdStep& step, double w, double g, double b) {
   const double d = std::abs(g) + step.weight_decay * std::abs(w);
-  return std::abs(w) + step.lr * (1 + step.momentum) * (d + step.momentum * std::abs(b));
+  return std::abs(w) + step.lr[0] * (1 + step.momentum) * (d + step.momentum * std::abs(b));
 }
 
 void expect_sgd_step(std::int64_t n, float nesterov) {
   const std::vector<float> g = random_values(n, 1), w_before = random_values(n, 2),
                            b_before = random_values(n, 3);
   std::vector<float> w = w_before, b = b_before;
-  const SgdStep step{view(w), view(g), view(b), 0.1f, 0.9f, 5e-4f, nesterov};
+  const std::vector<float> lr = {0.1f};
+  const SgdStep step{view(w), view(g), view(b), {}, view(lr), 0.9f, 5e-4f, nesterov};
   for_all(step, n);
 
   for (std::size_t i = 0; i < w.size(); ++i) {
@@ -113,9 +168,9 @@ void expect_sgd_step(std::int64_t n, float nesterov) {
     const double want_b = double{step.momentum} * b_before[i] + d;
     const double direction = nesterov != 0.f ? d + step.momentum * want_b : want_b;
     const double magnitude = sgd_magnitude(step, w_before[i], g[i], b_before[i]);
-    expect_near(b[i], want_b, summation_bound(3, magnitude / step.lr),
+    expect_near(b[i], want_b, summation_bound(3, magnitude / step.lr[0]),
                 "b[" + std::to_string(i) + "]");
-    expect_near(w[i], w_before[i] - step.lr * direction, summation_bound(4, magnitude),
+    expect_near(w[i], w_before[i] - step.lr[0] * direction, summation_bound(4, magnitude),
                 "w[" + std::to_string(i) + "]");
   }
 }
@@ -134,8 +189,11 @@ void expect_adam_step(std::int64_t n, float coupled_decay, float decoupled_facto
   step.beta1 = 0.875f, step.beta2 = 0.9921875f;  // exact, and so are 1 - beta
   step.one_minus_beta1 = 0.125f, step.one_minus_beta2 = 0.0078125f;
   step.eps = 1e-8f;
-  step.coupled_decay = coupled_decay, step.decoupled_factor = decoupled_factor;
-  step.corrected_lr = 0.01f, step.root_correction = 0.5f;
+  step.coupled_decay = coupled_decay;
+  const AdamRates rates{decoupled_factor, 0.01f, 0.5f};
+  const std::vector<float> of_step = {rates.decoupled_factor, rates.corrected_lr,
+                                      rates.root_correction};
+  step.rates = view(of_step);
   for_all(step, n);
 
   for (std::size_t i = 0; i < w.size(); ++i) {
@@ -143,15 +201,15 @@ void expect_adam_step(std::int64_t n, float coupled_decay, float decoupled_facto
     const double d = g[i] + coupled_decay * decayed;
     const double mean = step.beta1 * double{m_before[i]} + (1. - step.beta1) * d;
     const double square = step.beta2 * double{v_before[i]} + (1. - step.beta2) * d * d;
-    const double want =
-        decayed - step.corrected_lr * mean / (std::sqrt(square) / step.root_correction + step.eps);
+    const double want = decayed - rates.corrected_lr * mean /
+                                      (std::sqrt(square) / rates.root_correction + step.eps);
     const double d_magnitude = std::abs(g[i]) + coupled_decay * std::abs(decayed);
     const double mean_magnitude = std::abs(m_before[i]) + d_magnitude;
     const std::string at = "[" + std::to_string(i) + "]";
     expect_near(m[i], mean, summation_bound(3, mean_magnitude), "m" + at);
     expect_near(v[i], square, summation_bound(3, v_before[i] + d_magnitude * d_magnitude),
                 "v" + at);
-    const double step_magnitude = step.corrected_lr * mean_magnitude / std::sqrt(square);
+    const double step_magnitude = rates.corrected_lr * mean_magnitude / std::sqrt(square);
     expect_near(w[i], want, summation_bound(4, std::abs(decayed) + step_magnitude), "w" + at);
   }
 }
@@ -166,7 +224,7 @@ TEST_P(Elementwise, adam_step_with_decoupled_decay_is_the_formula) {
 
 TEST_P(Elementwise, sam_perturb_moves_along_g_by_rho_over_its_norm) {
   const std::vector<float> square_norm = {7.f};
-  for_all(SamPerturb{view(a), view(b), view(square_norm), view(y), 0.1f}, n);
+  for_all(SamPerturb{view(a), view(b), view(square_norm), view(y), {}, 0.1f}, n);
 
   for (std::size_t i = 0; i < y.size(); ++i) {
     const double moved = double{0.1f} / (std::sqrt(7.) + 1e-12) * b[i];
@@ -176,7 +234,7 @@ TEST_P(Elementwise, sam_perturb_moves_along_g_by_rho_over_its_norm) {
 
 TEST_P(Elementwise, sam_perturb_with_zero_gradient_leaves_w_hat_at_w) {
   const std::vector<float> zero(a.size(), 0.f), square_norm = {0.f};
-  for_all(SamPerturb{view(a), view(zero), view(square_norm), view(y), 0.1f}, n);
+  for_all(SamPerturb{view(a), view(zero), view(square_norm), view(y), {}, 0.1f}, n);
 
   EXPECT_EQ(bits_of(y), bits_of(a));
 }
@@ -195,8 +253,8 @@ TEST_P(Elementwise, normalise_subtracts_the_mean_and_divides_by_the_deviation_of
   const std::vector<float> x = random_values(3 * n, 5), inverse_std = random_values(n, 6, 1.f, 5.f);
   std::vector<float> dx = x;
   y = x;
-  for_all(Normalise{view(x), view(a), view(inverse_std), view(y), n}, 3, n);
-  for_all(NormaliseBackward{view(x), view(inverse_std), view(dx), n}, 3, n);
+  for_all(Normalise<float>{view(x), view(a), view(inverse_std), view(y), n}, 3, n);
+  for_all(NormaliseBackward<float>{view(x), view(inverse_std), view(dx), n}, 3, n);
 
   for (std::size_t i = 0; i < y.size(); ++i) {
     const std::size_t c = i % a.size();
@@ -220,7 +278,7 @@ TEST_P(Elementwise, global_average_pool_is_the_mean_over_pixels) {
   const std::vector<float> x = random_values(2 * n * 3, 5);
   std::vector<float> mean(6, 9.f);
   if (n == 0) return;  // an image has pixels
-  for_all(GlobalAveragePool{view(x), view(mean), n, 3}, 2, 3);
+  for_all(GlobalAveragePool<float>{view(x), view(mean), n, 3}, 2, 3);
 
   for (std::size_t image = 0; image < 2; ++image) {
     for (std::size_t c = 0; c < 3; ++c) {

@@ -38,9 +38,17 @@ std::vector<float> run(const Images& images, const std::vector<std::int32_t>& ex
   const std::int64_t pixels = images.height * images.width,
                      rows = static_cast<std::int64_t>(example.size());
   std::vector<float> out(example.size() * static_cast<std::size_t>(images.size()), -1.f);
-  const BytesToImages kernel{
-      view(images.pixels), view(example), view(out), images.height, images.width,
-      images.channels,     stream,        padding,   flip};
+  const std::vector<std::int32_t> epoch = {static_cast<std::int32_t>(stream.step)};
+  const BytesToImages kernel{view(images.pixels),
+                             view(example),
+                             view(out),
+                             images.height,
+                             images.width,
+                             images.channels,
+                             {stream.seed, stream.purpose},
+                             view(epoch),
+                             padding,
+                             flip};
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t pixel = 0; pixel < pixels; ++pixel) kernel(row, pixel);
   }

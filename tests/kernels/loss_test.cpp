@@ -28,7 +28,9 @@ Result run(const std::vector<float>& logits, const std::vector<std::int32_t>& la
   const SoftmaxCrossEntropy kernel{
       view(logits), view(labels), view(result.loss), view(result.correct), view(result.dlogits),
       classes,      scale};
-  for (std::size_t row = 0; row < labels.size(); ++row) kernel(static_cast<std::int64_t>(row));
+  for (std::size_t row = 0; row < labels.size(); ++row) {
+    kernel.reference(static_cast<std::int64_t>(row));
+  }
   return result;
 }
 
@@ -156,7 +158,7 @@ TEST(predict, writes_the_argmax_of_every_row) {
   const std::vector<float> logits = {1.f, 2.f, 2.f, 0.f, -1.f, -1.f};
   std::vector<std::int32_t> prediction(3, -1);
   const Predict kernel{view(logits), view(prediction), 2};
-  for (std::int64_t row = 0; row < 3; ++row) kernel(row);
+  for (std::int64_t row = 0; row < 3; ++row) kernel.reference(row);
 
   EXPECT_EQ(prediction, (std::vector<std::int32_t>{1, 0, 0}));
 }

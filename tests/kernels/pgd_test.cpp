@@ -177,13 +177,15 @@ struct Drawn {
   std::vector<float> delta, adversarial;
 };
 
-constexpr Stream kStart{5, Purpose::attack_start, 2}, kRadius{5, Purpose::attack_radius, 2};
+constexpr Stream kStart{5, Purpose::attack_start}, kRadius{5, Purpose::attack_radius};
+const std::vector<std::int32_t> kNumber = {2};
 
 Drawn linf_start(const std::vector<std::int32_t>& example, const std::vector<float>& x,
                  std::int64_t columns, float eps) {
   Drawn drawn{std::vector<float>(x.size(), -9.f), std::vector<float>(x.size(), -9.f)};
   const PgdStartLinf start{
-      view(example), view(x), view(drawn.delta), view(drawn.adversarial), kStart, eps, columns};
+      view(example), view(x), view(drawn.delta), view(drawn.adversarial), kStart, view(kNumber),
+      eps,           columns};
   for (std::int64_t row = 0; row < static_cast<std::int64_t>(example.size()); ++row) {
     for (std::int64_t column = 0; column < columns; ++column) start(row, column);
   }
@@ -193,9 +195,9 @@ Drawn linf_start(const std::vector<std::int32_t>& example, const std::vector<flo
 Drawn l2_start(const std::vector<std::int32_t>& example, const std::vector<float>& x,
                std::int64_t columns, float eps) {
   Drawn drawn{std::vector<float>(x.size(), -9.f), std::vector<float>(x.size(), -9.f)};
-  const PgdStartL2 start{
-      view(example), view(x), view(drawn.delta), view(drawn.adversarial), kStart, kRadius,
-      eps,           columns};
+  const PgdStartL2 start{view(example),           view(x), view(drawn.delta),
+                         view(drawn.adversarial), kStart,  kRadius,
+                         view(kNumber),           eps,     columns};
   for (std::int64_t row = 0; row < static_cast<std::int64_t>(example.size()); ++row)
     start.reference(row);
   return drawn;

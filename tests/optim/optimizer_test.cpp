@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "core/safetensors.h"
+#include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
+#include "tests/support/optimizer_step.h"
 #include "tests/support/random_values.h"
 
 namespace saddle {
@@ -34,7 +36,7 @@ std::vector<float> steps_of(Device& device, const Options& options) {
   Optimizer optimizer(device, kSize, options);
   const Tensor w = Tensor::from_host(device, {kSize}, random_values(kSize, 1));
   for (int step = 0; step < kSteps; ++step) {
-    optimizer.step(w, Tensor::from_host(device, {kSize}, gradient(step)), kLr);
+    step_with(optimizer, w, Tensor::from_host(device, {kSize}, gradient(step)), kLr);
   }
   EXPECT_EQ(optimizer.steps(), kSteps);
   return w.to_host<float>();
@@ -79,12 +81,12 @@ void expect_after_five_steps(const std::vector<float>& got, const Values& want,
   expect_all_near(got, want, kSteps, {1 + kSteps * step_length}, "w");
 }
 
-class Optimizers : public ::testing::TestWithParam<const char*> {
+class Optimizers : public ::testing::TestWithParam<std::string> {
  protected:
   Device& device() const { return device_named(GetParam()); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Devices, Optimizers, ::testing::Values("cpu", "emulated"),
+INSTANTIATE_TEST_SUITE_P(Devices, Optimizers, ::testing::ValuesIn(device_names()),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(Optimizers, sgd_takes_five_steps_of_the_formula) {
@@ -127,7 +129,7 @@ TEST_P(Optimizers, adams_first_step_has_length_lr_in_every_coordinate) {
   const std::vector<float> g = random_values(n, 1);
   Adam adam(device(), n, {0.9, 0.999, 1e-8, 0, WeightDecay::coupled});
 
-  adam.step(w, Tensor::from_host(device(), {n}, g), kLr);
+  step_with(adam, w, Tensor::from_host(device(), {n}, g), kLr);
 
   const std::vector<float> moved = w.to_host<float>();
   for (std::size_t i = 0; i < moved.size(); ++i) {
@@ -173,7 +175,7 @@ void expect_torchs_steps(const std::string& name, Optimizer optimizer, Device& d
   for (float value : g) magnitude = std::max(magnitude, std::abs(double{value}));
   for (std::ptrdiff_t step = 0; step < kSteps; ++step) {
     const std::vector<float> g_now(g.begin() + step * 7, g.begin() + step * 7 + 7);
-    optimizer.step(w, Tensor::from_host(device, {7}, g_now), lr);
+    step_with(optimizer, w, Tensor::from_host(device, {7}, g_now), lr);
     const Values want_now(want.begin() + step * 7, want.begin() + step * 7 + 7);
     expect_all_near(w.to_host<float>(), want_now, kSteps, {(1 + kSteps * lr) * magnitude},
                     name + " after step " + std::to_string(step));
@@ -221,7 +223,7 @@ void expect_resumes(const Options& options) {
   Optimizer whole(cpu_device(), kSize, options), resumed(cpu_device(), kSize, options);
   const Tensor w = Tensor::from_host(cpu_device(), {kSize}, random_values(kSize, 1));
   const auto g = [](int step) { return Tensor::from_host(cpu_device(), {kSize}, gradient(step)); };
-  for (int step = 0; step < 3; ++step) whole.step(w, g(step), kLr);
+  for (int step = 0; step < 3; ++step) step_with(whole, w, g(step), kLr);
   const Tensor w_resumed = w.clone();
   for (std::size_t i = 0; i < whole.state().size(); ++i) {
     resumed.state()[i].tensor.copy_from(whole.state()[i].tensor);
@@ -229,7 +231,7 @@ void expect_resumes(const Options& options) {
   resumed.steps() = whole.steps();
 
   for (int step = 3; step < 5; ++step)
-    whole.step(w, g(step), kLr), resumed.step(w_resumed, g(step), kLr);
+    step_with(whole, w, g(step), kLr), step_with(resumed, w_resumed, g(step), kLr);
 
   EXPECT_EQ(bits_of(w_resumed.to_host<float>()), bits_of(w.to_host<float>()));
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
 
@@ -44,9 +45,9 @@ struct Quadratic {
   std::vector<std::vector<float>> weights_meanwhile;
 
   GradientFunction function() {
-    return [this](const Tensor& w, const Tensor& g, GradientAt where) {
+    return [this](const Parameters& w, const Tensor& g, GradientAt where) {
       asked.push_back(where);
-      at.push_back(w.to_host<float>());
+      at.push_back(w.values.to_host<float>());
       if (watched) weights_meanwhile.push_back(watched->to_host<float>());
       Tensor(g).copy_from_host(times_a(at.back()).data());
     };
@@ -63,17 +64,17 @@ Minimiser sam(double rho, const SgdOptions& options = kPlain, Device& device = c
   return Minimiser(Sgd(device, kSize, options), device, kSize, rho);
 }
 
-class Sam : public ::testing::TestWithParam<const char*> {
+class Sam : public ::testing::TestWithParam<std::string> {
  protected:
   Device& device() const { return device_named(GetParam()); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Devices, Sam, ::testing::Values("cpu", "emulated"),
+INSTANTIATE_TEST_SUITE_P(Devices, Sam, ::testing::ValuesIn(device_names()),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(Sam, asks_for_the_gradient_at_w_and_then_at_w_hat) {
   Quadratic loss;
-  sam(kRho, kPlain, device()).step(start(device()), kLr, loss.function());
+  sam(kRho, kPlain, device()).step({start(device()), {}}, kLr, loss.function());
 
   EXPECT_EQ(loss.asked,
             (std::vector<GradientAt>{GradientAt::weights, GradientAt::perturbed_weights}));
@@ -81,7 +82,7 @@ TEST_P(Sam, asks_for_the_gradient_at_w_and_then_at_w_hat) {
 
 TEST_P(Sam, ascend_moves_exactly_rho_in_the_l2_norm) {
   Quadratic loss;
-  sam(kRho, kPlain, device()).step(start(device()), kLr, loss.function());
+  sam(kRho, kPlain, device()).step({start(device()), {}}, kLr, loss.function());
 
   ASSERT_EQ(loss.at.size(), 2u);
   Values moved;
@@ -95,7 +96,7 @@ TEST_P(Sam, ascend_moves_exactly_rho_in_the_l2_norm) {
 TEST_P(Sam, steps_with_the_gradient_at_w_plus_rho_g_over_its_norm) {
   Quadratic loss;
   const Tensor w = start(device());
-  sam(kRho, kPlain, device()).step(w, kLr, loss.function());
+  sam(kRho, kPlain, device()).step({w, {}}, kLr, loss.function());
 
   const Values before = to_double(random_values(kSize, 1)), g = times_a(before);
   Values w_hat = before;
@@ -112,7 +113,7 @@ TEST_P(Sam, never_touches_w_before_the_second_gradient_is_there) {
   Quadratic loss;
   const Tensor w = start(device());
   loss.watched = &w;
-  sam(kRho, kPlain, device()).step(w, kLr, loss.function());
+  sam(kRho, kPlain, device()).step({w, {}}, kLr, loss.function());
 
   ASSERT_EQ(loss.weights_meanwhile.size(), 2u);
   EXPECT_EQ(bits_of(loss.weights_meanwhile[0]), bits_of(random_values(kSize, 1)));
@@ -122,10 +123,11 @@ TEST_P(Sam, never_touches_w_before_the_second_gradient_is_there) {
 TEST_P(Sam, with_a_zero_gradient_asks_at_w_itself) {
   const Tensor w = start(device());
   std::vector<std::vector<float>> at;
-  sam(kRho, kPlain, device()).step(w, kLr, [&](const Tensor& here, const Tensor& g, GradientAt) {
-    at.push_back(here.to_host<float>());
+  const auto zero = [&](const Parameters& here, const Tensor& g, GradientAt) {
+    at.push_back(here.values.to_host<float>());
     Tensor(g).copy_from_host(std::vector<float>(kSize, 0.f).data());
-  });
+  };
+  sam(kRho, kPlain, device()).step({w, {}}, kLr, zero);
 
   ASSERT_EQ(at.size(), 2u);
   EXPECT_EQ(bits_of(at[1]), bits_of(at[0]));
@@ -135,7 +137,7 @@ TEST_P(Sam, with_a_zero_gradient_asks_at_w_itself) {
 std::vector<float> after_five_steps(Minimiser minimiser, Device& device) {
   Quadratic loss;
   const Tensor w = start(device);
-  for (int step = 0; step < 5; ++step) minimiser.step(w, kLr, loss.function());
+  for (int step = 0; step < 5; ++step) minimiser.step({w, {}}, kLr, loss.function());
   return w.to_host<float>();
 }
 
@@ -166,7 +168,7 @@ TEST(sam, gives_the_same_bits_on_every_device) {
 TEST(minimiser, without_rho_asks_for_one_gradient) {
   Quadratic loss;
   Minimiser minimiser(Sgd(cpu_device(), kSize, kPlain), cpu_device(), kSize, {});
-  minimiser.step(start(), kLr, loss.function());
+  minimiser.step({start(), {}}, kLr, loss.function());
 
   EXPECT_EQ(loss.asked, std::vector<GradientAt>{GradientAt::weights});
   EXPECT_EQ(minimiser.gradients_per_step(), 1);
@@ -178,7 +180,7 @@ TEST(minimiser, lowers_the_quadratic) {
   Minimiser minimiser = sam(kRho);
   Quadratic loss;
   const Tensor w = start();
-  for (int step = 0; step < 100; ++step) minimiser.step(w, kLr, loss.function());
+  for (int step = 0; step < 100; ++step) minimiser.step({w, {}}, kLr, loss.function());
 
   // SAM of constant rho stays near rho from the minimum, so it need not reach it.
   EXPECT_LT(norm_of(to_double(w.to_host<float>())), 2 * kRho);

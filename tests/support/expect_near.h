@@ -26,22 +26,27 @@ inline double summation_bound(double terms, double magnitude) {
   return 4 * (1 + std::log2(terms < 1 ? 1 : terms)) * kFloatEps * magnitude;
 }
 
+// Half the distance from 1 to the next bfloat16: the relative error of one rounding to bf16.
+inline constexpr double kBfloat16Eps = 0x1p-8;
+
 inline void expect_near(double got, double want, double bound, const std::string& place) {
   const double error = std::abs(got - want);
   EXPECT_TRUE(error <= bound) << place << ": got " << got << ", want " << want << ", error "
                               << error << " = " << error / bound << " of the bound " << bound;
 }
 
-// Every element; `magnitudes` holds one number for each element, or one for all.
+// Every element; `magnitudes` holds one number for each element, or one for all. `roundings` is how
+// often the result was rounded to bf16 besides.
 inline void expect_all_near(const std::vector<float>& got, const std::vector<double>& want,
                             double terms, const std::vector<double>& magnitudes,
-                            const std::string& place) {
+                            const std::string& place, int roundings = 0) {
   ASSERT_EQ(got.size(), want.size()) << place;
   ASSERT_TRUE(magnitudes.size() == 1 || magnitudes.size() == want.size()) << place;
   for (std::size_t i = 0; i < want.size(); ++i) {
     const double magnitude = magnitudes[magnitudes.size() == 1 ? 0 : i];
-    expect_near(got[i], want[i], summation_bound(terms, magnitude),
-                place + "[" + std::to_string(i) + "]");
+    const double bound = summation_bound(terms, magnitude);
+    const double stored = roundings * kBfloat16Eps * (std::abs(want[i]) + bound);
+    expect_near(got[i], want[i], bound + stored, place + "[" + std::to_string(i) + "]");
   }
 }
 

@@ -33,8 +33,19 @@ inline std::vector<std::int32_t> random_labels(std::int64_t count, std::uint64_t
   return labels;
 }
 
-inline std::vector<double> to_double(const std::vector<float>& values) {
+// The values as T holds them, float or Bfloat16.
+template <class T>
+std::vector<T> rounded_to(const std::vector<float>& values) {
   return {values.begin(), values.end()};
+}
+
+// float or Bfloat16, in double.
+template <class T>
+std::vector<double> to_double(const std::vector<T>& values) {
+  std::vector<double> doubles;
+  doubles.reserve(values.size());
+  for (const T& value : values) doubles.push_back(static_cast<float>(value));
+  return doubles;
 }
 
 }  // namespace saddle::testing_support

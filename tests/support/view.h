@@ -17,4 +17,14 @@ Array<const T> view(const std::vector<T>& values) {
   return {values.data(), static_cast<std::int64_t>(values.size())};
 }
 
+// From element `first` on: where `first` is odd, not aligned for wide accesses.
+template <class T>
+Array<T> view_from(std::vector<T>& values, std::int64_t first) {
+  return {values.data() + first, static_cast<std::int64_t>(values.size()) - first};
+}
+template <class T>
+Array<const T> view_from(const std::vector<T>& values, std::int64_t first) {
+  return {values.data() + first, static_cast<std::int64_t>(values.size()) - first};
+}
+
 }  // namespace saddle::testing_support

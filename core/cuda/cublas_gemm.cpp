@@ -1,0 +1,149 @@
+#include "core/cuda/cublas_gemm.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "core/cuda/check.h"
+#include "core/error.h"
+#include "core/tensor.h"
+
+namespace saddle {
+namespace {
+
+constexpr std::size_t kMostWorkspace = std::size_t{32} << 20;  // what NVIDIA advises for sm_90
+
+// A cuBLASLt handle that `destroy` ends.
+template <class Handle, cublasStatus_t (*destroy)(Handle)>
+struct Destroy {
+  void operator()(Handle handle) const { destroy(handle); }
+};
+template <class Handle, cublasStatus_t (*destroy)(Handle)>
+using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroy<Handle, destroy>>;
+
+using Product = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+
+// The memory of a row-major matrix [rows, columns], read as the column-major one it also is.
+Layout layout(std::int64_t rows, std::int64_t columns) {
+  cublasLtMatrixLayout_t made = nullptr;
+  check(cublasLtMatrixLayoutCreate(&made, CUDA_R_32F, static_cast<std::uint64_t>(columns),
+                                   static_cast<std::uint64_t>(rows), columns),
+        "cublasLtMatrixLayoutCreate");
+  return Layout(made);
+}
+
+Product product(const Gemm& shape) {
+  cublasLtMatmulDesc_t made = nullptr;
+  const cublasComputeType_t compute =
+      shape.precision == Precision::fp32 ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_32F_FAST_TF32;
+  check(cublasLtMatmulDescCreate(&made, compute, CUDA_R_32F), "cublasLtMatmulDescCreate");
+  Product owned(made);
+  const auto set_transpose = [&](cublasLtMatmulDescAttributes_t name, bool transpose) {
+    const cublasOperation_t operation = transpose ? CUBLAS_OP_T : CUBLAS_OP_N;
+    check(cublasLtMatmulDescSetAttribute(made, name, &operation, sizeof operation),
+          "cublasLtMatmulDescSetAttribute");
+  };
+  set_transpose(CUBLASLT_MATMUL_DESC_TRANSA, shape.transpose_b);  // its first operand is our b
+  set_transpose(CUBLASLT_MATMUL_DESC_TRANSB, shape.transpose_a);
+  return owned;
+}
+
+std::string describe(const Gemm& shape) {
+  return text("gemm [", shape.m, ", ", shape.k, "] x [", shape.k, ", ", shape.n, "]");
+}
+
+// Up to 16 bytes, the most that an instruction loads.
+unsigned alignment_of(const void* a, const void* b, const void* c) {
+  unsigned alignment = 16;
+  for (const void* address : {a, b, c}) {
+    while (reinterpret_cast<std::uintptr_t>(address) % alignment != 0) alignment /= 2;
+  }
+  return alignment;
+}
+
+}  // namespace
+
+struct CublasGemm::Plan {
+  Product product;
+  Layout a, b, c;
+  cublasLtMatmulAlgo_t algorithm;
+  std::size_t workspace_bytes;
+};
+
+CublasGemm::CublasGemm(CudaDevice& device) : device_(device) {
+  cublasLtHandle_t handle = nullptr;
+  check(cublasLtCreate(&handle), "cublasLtCreate");
+  handle_.reset(handle);
+}
+
+CublasGemm::~CublasGemm() = default;
+
+void CublasGemm::gemm(const Gemm& shape, const float* a, const float* b, float* c) {
+  require(shape.precision != Precision::bf16, describe(shape),
+          ": matrix products are f32. Ask for fp32 or tf32");
+  if (shape.m == 0 || shape.n == 0) return;
+  const Plan& plan = plan_for(shape, alignment_of(a, b, c));
+  Tensor workspace;
+  if (plan.workspace_bytes > 0) {
+    workspace = Tensor(device_, Shape{static_cast<std::int64_t>(plan.workspace_bytes)}, DType::u8);
+  }
+  const float one = 1, zero = 0;
+  check(cublasLtMatmul(handle_.get(), plan.product.get(), &one, b, plan.b.get(), a, plan.a.get(),
+                       &zero, c, plan.c.get(), c, plan.c.get(), &plan.algorithm,
+                       workspace ? workspace.data<std::uint8_t>() : nullptr, plan.workspace_bytes,
+                       device_.stream()),
+        "cublasLtMatmul");
+}
+
+const CublasGemm::Plan& CublasGemm::plan_for(const Gemm& shape, unsigned alignment) {
+  const Key key(shape.m, shape.n, shape.k, shape.transpose_a, shape.transpose_b, shape.precision,
+                alignment);
+  const auto found = plans_.find(key);
+  if (found != plans_.end()) return *found->second;
+  device_.refuse_while_capturing(text("choosing an algorithm for ", describe(shape)).c_str());
+
+  const auto stored = [](bool transposed, std::int64_t rows, std::int64_t columns) {
+    return transposed ? layout(columns, rows) : layout(rows, columns);
+  };
+  auto plan = std::make_unique<Plan>(Plan{.product = product(shape),
+                                          .a = stored(shape.transpose_a, shape.m, shape.k),
+                                          .b = stored(shape.transpose_b, shape.k, shape.n),
+                                          .c = layout(shape.m, shape.n),
+                                          .algorithm = {},
+                                          .workspace_bytes = 0});
+  try {
+    choose_algorithm(*plan, alignment);
+  } catch (const Error& error) {
+    fail(describe(shape), ": ", error.what());
+  }
+  return *plans_.emplace(key, std::move(plan)).first->second;
+}
+
+void CublasGemm::choose_algorithm(Plan& plan, unsigned alignment) {
+  cublasLtMatmulPreference_t made = nullptr;
+  check(cublasLtMatmulPreferenceCreate(&made), "cublasLtMatmulPreferenceCreate");
+  const Preference preference(made);
+  const auto set = [&](cublasLtMatmulPreferenceAttributes_t name, const auto& value) {
+    check(cublasLtMatmulPreferenceSetAttribute(made, name, &value, sizeof value),
+          "cublasLtMatmulPreferenceSetAttribute");
+  };
+  set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMostWorkspace);
+  const std::uint32_t bytes = alignment;  // 256 unless it is told
+  set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, bytes);
+  set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, bytes);
+  set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, bytes);
+  set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, bytes);
+
+  cublasLtMatmulHeuristicResult_t result{};
+  int found = 0;
+  check(
+      cublasLtMatmulAlgoGetHeuristic(handle_.get(), plan.product.get(), plan.b.get(), plan.a.get(),
+                                     plan.c.get(), plan.c.get(), made, 1, &result, &found),
+      "cublasLtMatmulAlgoGetHeuristic");
+  require(found == 1, "cuBLASLt has no algorithm for it");
+  plan.algorithm = result.algo;
+  plan.workspace_bytes = result.workspaceSize;
+}
+
+}  // namespace saddle

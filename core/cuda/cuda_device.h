@@ -1,0 +1,102 @@
+// CudaDevice: a GPU. One stream, on which everything it is asked for happens in the order of asking.
+//
+// Because there is one stream, memory may go back to the pool while a kernel that uses it is still
+// to run: whoever takes it next comes later on the stream.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+
+namespace saddle {
+
+class CublasGemm;
+class CudnnConvolutions;
+
+// Memory of a GPU.
+struct DeviceMemory {
+  void* memory = nullptr;
+  std::size_t bytes = 0;
+};
+
+// Page-locked host memory, to which a GPU copies while the host goes on, and the event that says
+// when it has.
+struct PinnedSlot {
+  void* memory = nullptr;
+  std::size_t bytes = 0;
+  cudaEvent_t copied = nullptr;
+};
+
+class CudaDevice final : public Device {
+ public:
+  // Throws Error where the GPU cannot be used.
+  explicit CudaDevice(int ordinal);
+  ~CudaDevice() override;
+
+  // Makes this the GPU to which the calling thread's CUDA calls go. Every function of Device begins
+  // with it.
+  void make_current() const;
+  cudaStream_t stream() const { return stream_; }
+  // Whether `capture` is running its work.
+  bool capturing() const { return capturing_; }
+  // Throws Error where capturing(); `what` reads "a copy to the host", "choosing a plan".
+  void refuse_while_capturing(const char* what) const;
+  // Whether library calls must give the same bits from run to run.
+  bool deterministic() const { return deterministic_; }
+
+  std::string name() const override { return name_; }
+  void set_deterministic(bool deterministic) override { deterministic_ = deterministic; }
+  bool supports(Precision precision) const override;
+  const LaunchTable& launch_table() const override;
+  const std::shared_ptr<Pool>& shared_pool() override { return pool_; }
+  std::size_t memory_held() const override { return held_; }
+
+  void copy_from_host(void* to, const void* from, std::size_t bytes) override;
+  void copy_to_host(void* to, const void* from, std::size_t bytes) override;
+  void copy_within(void* to, const void* from, std::size_t bytes) override;
+  void synchronise() override;
+  std::unique_ptr<Readback> read_back(const void* from, std::size_t bytes) override;
+
+  bool captures() const override { return true; }
+  std::unique_ptr<Graph> capture(const std::function<void()>& work) override;
+
+  void gemm(const Gemm& shape, const float* a, const float* b, float* c) override;
+  void convolution_forward(const Convolution& shape, const void* x, const void* w,
+                           const Epilogue& epilogue, void* y) override;
+  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
+                                 void* dx) override;
+  void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
+                                    float* dw) override;
+
+  // For cuda_device.cpp's own types.
+  PinnedSlot take_slot(std::size_t bytes);
+  void give_slot(PinnedSlot slot) { free_slots_.push_back(slot); }
+  DeviceMemory allocate(std::size_t bytes);  // Error where there is none left
+  // Free what work may still be using: they wait for it. While work is captured, when waiting is
+  // impossible, they put it off.
+  void release(DeviceMemory piece) noexcept;
+  void release(cudaGraphExec_t graph) noexcept;
+
+ private:
+  std::shared_ptr<Pool> pool_for_a_graph();
+  void release_what_was_put_off() noexcept;
+
+  int ordinal_;
+  std::string name_;
+  int capability_ = 0;  // 90 for compute capability 9.0
+  cudaStream_t stream_ = nullptr;
+  std::shared_ptr<Pool> pool_;
+  bool deterministic_ = false;
+  bool capturing_ = false;
+  std::size_t held_ = 0;
+  std::vector<DeviceMemory> memory_to_release_;
+  std::vector<cudaGraphExec_t> graphs_to_release_;
+  std::vector<PinnedSlot> free_slots_;
+  std::unique_ptr<CublasGemm> gemm_;
+  std::unique_ptr<CudnnConvolutions> convolutions_;
+};
+
+}  // namespace saddle

@@ -1,0 +1,116 @@
+// A training step that is captured and replayed against one that is called anew, and in bf16 against
+// one in fp32.
+#include "apps/train/training_step.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/apps/training_runs.h"
+#include "tests/support/devices.h"
+#include "tests/support/expect_near.h"
+
+namespace saddle {
+namespace {
+
+using namespace testing_support;
+
+struct Trained {
+  std::vector<double> losses, correct;
+  std::vector<float> weights, statistics, rounded;
+};
+
+// Steps on batches of 16, 16, 16 and 12 for `epochs` epochs, the learning rate falling every step.
+Trained train_steps(const std::string& device_name, const std::string& run, Precision precision,
+                    int epochs) {
+  Device& device = device_named(device_name);
+  const TrainOptions options = resolved(small_run(run, "unused"));
+  const Dataset images = training_data();
+  const DeviceDataset data(device, images);
+  Classifier model(device,
+                   {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean,
+                    images.std},
+                   7, precision);
+  Minimiser minimiser = minimiser_of(options, device, model.network.layout.weights.size());
+  TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options), 5);
+  Trained result;
+  std::uint32_t number = 0;
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    step.begin_epoch(epoch_order(data.size(), 5, static_cast<std::uint32_t>(epoch)),
+                     static_cast<std::uint32_t>(epoch));
+    for (std::int64_t first = 0; first < data.size(); first += 16) {
+      const double lr = *options.lr / (1 + number);
+      const BatchSums sums =
+          step(first, std::min<std::int64_t>(16, data.size() - first), lr, number++).wait();
+      result.losses.push_back(sums.loss);
+      result.correct.push_back(sums.correct);
+    }
+  }
+  result.weights = model.weights.to_host<float>();
+  result.statistics = model.statistics.to_host<float>();
+  return result;
+}
+
+class TrainingSteps : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Runs, TrainingSteps, testing::Values("sgd", "sam-adam", "pgd"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+// The emulated device captures a step at its second batch of a size; the cpu calls each anew. Three
+// epochs replay every size, with other rows, rates and random starts each time.
+TEST_P(TrainingSteps, replayed_give_the_bits_of_steps_called_anew) {
+  const Trained called = train_steps("cpu", GetParam(), Precision::fp32, 3);
+  const Trained replayed = train_steps("emulated", GetParam(), Precision::fp32, 3);
+
+  EXPECT_EQ(replayed.losses, called.losses);
+  EXPECT_EQ(replayed.correct, called.correct);
+  EXPECT_EQ(bits_of(replayed.weights), bits_of(called.weights));
+  EXPECT_EQ(bits_of(replayed.statistics), bits_of(called.statistics));
+}
+
+// bf16 keeps eight bits: a loss after a few steps may be off by some per cent, and training must go
+// the same way.
+TEST_P(TrainingSteps, in_bf16_follow_the_losses_of_fp32) {
+  const Trained exact = train_steps("cpu", GetParam(), Precision::fp32, 3);
+
+  for (const std::string& device : gpu_like_device_names()) {
+    const Trained rounded = train_steps(device, GetParam(), Precision::bf16, 3);
+
+    EXPECT_NE(rounded.losses, exact.losses) << "nothing was rounded on " << device;
+    for (std::size_t step = 0; step < exact.losses.size(); ++step) {
+      EXPECT_NEAR(rounded.losses[step], exact.losses[step], 0.05 * (1 + exact.losses[step]))
+          << device << ", step " << step;
+    }
+  }
+}
+
+// On a GPU every sum of a library is another order's: losses agree to rounding, which training
+// amplifies from step to step.
+TEST_P(TrainingSteps, on_a_gpu_follow_the_losses_of_the_cpu) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  const Trained cpu = train_steps("cpu", GetParam(), Precision::fp32, 3);
+  const Trained gpu = train_steps("cuda", GetParam(), Precision::fp32, 3);
+
+  EXPECT_NEAR(gpu.losses[0], cpu.losses[0], 1e-5 * (1 + cpu.losses[0]));
+  for (std::size_t step = 0; step < cpu.losses.size(); ++step) {
+    EXPECT_NEAR(gpu.losses[step], cpu.losses[step], 1e-2 * (1 + cpu.losses[step])) << step;
+  }
+}
+
+TEST(training_step, refuses_rows_that_are_not_there_and_an_order_of_another_length) {
+  const TrainOptions options = resolved(small_run("sgd", "unused"));
+  const Dataset images = training_data();
+  const DeviceDataset data(cpu_device(), images);
+  Classifier model(cpu_device(), {{"preact_resnet10", 2, 1, 12, 12, 4}, images.mean, images.std}, 1);
+  Minimiser minimiser = minimiser_of(options, cpu_device(), model.network.layout.weights.size());
+  TrainingStep step(model, minimiser, data, {}, {}, 1);
+
+  EXPECT_THROW(step.begin_epoch({0, 1, 2}, 0), Error);
+  EXPECT_THROW(step(50, 11, 0.1, 0), Error);
+  EXPECT_THROW(step(0, 0, 0.1, 0), Error);
+}
+
+}  // namespace
+}  // namespace saddle
