@@ -41,12 +41,12 @@ demo: build
 
 # Everything that must hold: all tests in release, the same under the sanitizers, the parsers under fuzzing.
 test: build test-asan test-fuzz
-	ctest --preset release -j $(JOBS)
+	tests/run.sh build/bin $(JOBS)
 
 test-asan: deps
 	cmake --preset asan >/dev/null
 	cmake --build --preset asan -j $(JOBS)
-	ctest --preset asan -j $(JOBS)
+	tests/run.sh build-asan/bin $(JOBS)
 
 test-fuzz: deps
 	$(call install,$(TEST_PACKAGES))
@@ -59,12 +59,12 @@ bench: build
 
 # On a machine with a GPU. All tests with it among the devices, then those that run on it once more under
 # compute-sanitizer's checkers.
-GPU_TESTS := test_core test_layers test_attacks test_optim test_apps
-SANITIZED := *cuda*:*Cuda*
+GPU_TESTS := test_core test_layers test_attacks test_optim test_train
+SANITIZED := *cuda*:*Cuda*:*gpu*
 test-gpu: build
 	@build/bin/saddle-train --version | grep -q 'cuda 1' || { \
 	  echo "make: this build has no CUDA backend; see the README on how to configure one" >&2; exit 1; }
-	ctest --preset release -j $(JOBS)
+	tests/run.sh build/bin $(JOBS)
 	@for checker in memcheck racecheck initcheck; do for program in $(GPU_TESTS); do \
 	  echo "$$checker: $$program"; \
 	  compute-sanitizer --tool $$checker --error-exitcode 1 --print-limit 20 \

@@ -1,5 +1,6 @@
 #include "attacks/pgd.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/replay.h"
@@ -17,6 +18,30 @@ Iterate new_iterate(const AttackBatch& batch) {
   return {Tensor(device, batch.images.shape()), Tensor(device, batch.images.shape())};
 }
 
+void project_l1(const AttackBatch& batch, const PgdOptions& options, const Iterate& iterate) {
+  const std::int64_t examples = batch.images.shape()[0];
+  launch(batch.images.device(),
+         L1Project{batch.images.array(), iterate.delta.array(), iterate.adversarial.array(),
+                   batch.images.count() / examples, options.eps},
+         examples);
+}
+
+// The pixels of the largest gradients move by alpha together.
+void ascend_l1(const AttackBatch& batch, const PgdOptions& options, const Tensor& g,
+               const Iterate& iterate) {
+  Device& device = batch.images.device();
+  const std::int64_t examples = batch.images.shape()[0], columns = g.count() / examples;
+  const auto moving =
+      static_cast<std::int64_t>(std::round(options.share * static_cast<float>(columns)));
+  const float rank = static_cast<float>(columns - std::max<std::int64_t>(moving, 1));
+  launch(device,
+         SparseStep{g.array(), batch.images.array(), iterate.adversarial.array(),
+                    iterate.delta.array(), Tensor::filled(device, {1}, options.alpha).array(),
+                    Tensor::filled(device, {1}, rank).array(), 0, columns, 1},
+         examples);
+  project_l1(batch, options, iterate);
+}
+
 void draw_start(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
                 const Tensor& attack, const Iterate& iterate) {
   Device& device = batch.images.device();
@@ -28,6 +53,12 @@ void draw_start(const AttackBatch& batch, const PgdOptions& options, std::uint64
                         iterate.delta.array(), iterate.adversarial.array(), stream,
                         attack.array<std::int32_t>(), options.eps, columns},
            examples, columns);
+  } else if (options.norm == Norm::l1) {
+    launch(device,
+           GaussianNoise{batch.indices.array<std::int32_t>(), attack.array<std::int32_t>(),
+                         iterate.delta.array(), stream, columns},
+           examples, columns);
+    project_l1(batch, options, iterate);
   } else {
     launch(device,
            PgdStartL2{batch.indices.array<std::int32_t>(),
@@ -64,6 +95,8 @@ void ascend(const AttackBatch& batch, const PgdOptions& options, const Tensor& g
            PgdStepLinf{iterate.delta.array(), g.array(), batch.images.array(),
                        iterate.adversarial.array(), options.alpha, options.eps},
            g.count());
+  } else if (options.norm == Norm::l1) {
+    ascend_l1(batch, options, g, iterate);
   } else {
     launch(device,
            PgdStepL2{iterate.delta.array(), g.array(), batch.images.array(),
@@ -75,6 +108,7 @@ void ascend(const AttackBatch& batch, const PgdOptions& options, const Tensor& g
 }  // namespace
 
 PgdOptions fgsm(float eps) { return {Norm::linf, eps, eps, 1, Start::zero}; }
+PgdOptions pgd_l1(float eps) { return {Norm::l1, eps, eps / 4, 50, Start::random}; }
 
 void check(const PgdOptions& options) {
   require(std::isfinite(options.eps) && options.eps >= 0, "pgd: eps ", options.eps,
@@ -84,6 +118,8 @@ void check(const PgdOptions& options) {
   require(std::isfinite(options.alpha) && options.alpha >= 0, "pgd: alpha ", options.alpha,
           " must be finite and not negative");
   require(options.steps >= 0, "pgd: steps ", options.steps, " is negative");
+  require(options.share > 0 && options.share <= 1, "pgd: share ", options.share,
+          " is outside (0, 1]");
 }
 
 Tensor input_gradient(const LogitsFunction& logits, const Tensor& images, const Tensor& labels) {
@@ -101,6 +137,8 @@ void check_batch(const AttackBatch& batch) {
               batch.indices.count() == batch.images.shape()[0],
           "pgd: ", batch.images.shape(), " images, ", batch.labels.count(), " labels and ",
           batch.indices.count(), " indices do not match");
+  require(!batch.attempts || batch.attempts.count() == batch.images.shape()[0],
+          "pgd: ", batch.attempts.count(), " attempt numbers for images ", batch.images.shape());
 }
 
 Tensor on_device(Device& device, std::uint32_t attack) {
@@ -110,7 +148,7 @@ Tensor on_device(Device& device, std::uint32_t attack) {
 void begin(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
            const Tensor& attack, const Iterate& iterate) {
   if (options.start == Start::random) {
-    draw_start(batch, options, seed, attack, iterate);
+    draw_start(batch, options, seed, batch.attempts ? batch.attempts : attack, iterate);
   } else {
     start_at_image(batch, iterate);
   }
@@ -173,12 +211,15 @@ Tensor Pgd::operator()(const AttackBatch& batch, std::uint64_t seed, std::uint32
   }
   std::shared_ptr<Captured>& at = captured_[batch.images.shape()[0]];
   if (!at || at->batch.images.shape() != batch.images.shape()) {
-    at = std::make_shared<Captured>(Captured{
-        {batch.images.clone(), batch.labels.clone(), batch.indices.clone()}, new_iterate(batch), {}});
+    at = std::make_shared<Captured>(
+        Captured{{batch.images.clone(), batch.labels.clone(), batch.indices.clone(), {}},
+                 new_iterate(batch),
+                 {}});
   }
   at->batch.images.copy_from(batch.images);
   at->batch.labels.copy_from(batch.labels);
   at->batch.indices.copy_from(batch.indices);
+  at->batch.attempts = batch.attempts;  // read before the captured step alone
   begin(at->batch, options_, seed, on_device(device, attack), at->iterate);
   for (int i = 0; i < options_.steps; ++i) {
     at->step(device, [&] { take_step(logits_, at->batch, options_, at->iterate); });

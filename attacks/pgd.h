@@ -1,11 +1,12 @@
 // FGSM and PGD: gradient ascent on the loss with respect to the pixels, within a ball.
 //
 //   repeat `steps` times   delta <- Project(delta + alpha step(dL/ddelta))
-// where step is the sign (l-inf) or the normalised gradient (l2) and Project keeps ||delta|| <= eps
-// and x + delta in [0, 1]. The last iterate is the answer. Loss: the sum of the examples'
-// cross-entropies. Sources: Goodfellow et al. 2015 (FGSM), Madry et al. 2018 (PGD); parameters of
-// the paper's tables: eps 1/255, alpha eps/4 (l-inf) and eps 32/255, alpha eps/8 (l2), 10 steps,
-// random start.
+// where step is the sign (l-inf), the normalised gradient (l2) or the sign in the few pixels of the
+// largest gradient, divided by their number (l1), and Project keeps ||delta|| <= eps and x + delta
+// in [0, 1] (l1: the exact projection; pixels that the range blocks are no candidates). The last
+// iterate is the answer. Loss: the sum of the examples' cross-entropies. Sources: Goodfellow et al.
+// 2015 (FGSM), Madry et al. 2018 (PGD); parameters of the paper's tables: eps 1/255, alpha eps/4
+// (l-inf) and eps 32/255, alpha eps/8 (l2), 10 steps, random start.
 #pragma once
 
 #include <map>
@@ -15,7 +16,7 @@
 
 namespace saddle {
 
-enum class Norm { linf, l2 };
+enum class Norm { linf, l2, l1 };
 enum class Start { zero, random };
 
 struct PgdOptions {
@@ -23,18 +24,24 @@ struct PgdOptions {
   float eps = 1.f / 255;      // radius, pixel range [0, 1]
   float alpha = 0.25f / 255;  // step size
   int steps = 10;
-  Start start = Start::random;  // l-inf: uniform in the cube; l2: uniform direction, uniform radius
+  // l-inf: uniform in the cube; l2: uniform direction, uniform radius; l1: a projected Gaussian
+  Start start = Start::random;
+  float share = 0.05f;  // l1: of the pixels that a step moves
 };
 
 // FGSM is one step of alpha = eps from the image itself.
 PgdOptions fgsm(float eps);
 
-// Throws Error where eps, alpha or steps are negative or not finite, or eps is over 1 (l-inf).
+// l1: eps, alpha = eps / 4, 50 steps. Ours; the papers attack with APGD in this norm.
+PgdOptions pgd_l1(float eps);
+
+// Throws Error where eps, alpha or steps are negative or not finite, eps is over 1 (l-inf) or share
+// outside (0, 1].
 void check(const PgdOptions& options);
 
 // The adversarial images, [N, H, W, C], in [0, 1] and within eps of batch.images. `attack` numbers
-// the random starts apart (restarts, training steps); `counts` is added to. `start`, where given,
-// is the starting delta instead of a drawn one.
+// the random starts apart (restarts, training steps), unless batch.attempts does; `counts` is added
+// to. `start`, where given, is the starting delta instead of a drawn one.
 Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
            std::uint64_t seed, std::uint32_t attack, PassCounts* counts = nullptr,
            const Tensor* start = nullptr);

@@ -86,7 +86,7 @@ SADDLE_DEVICE T combine(Block& b, T value) {
 
 // `combine` for the values of all threads of a block, T lanes[threads].
 template <class Operation, class T>
-T combine_in_block_order(const T* lanes, int threads) {
+SADDLE_DEVICE T combine_in_block_order(const T* lanes, int threads) {
   const Operation operation;
   T total{};
   for (int first = 0; first < threads; first += kWarp) {
@@ -167,7 +167,7 @@ SADDLE_DEVICE float column_sums(Block& b, const Floats<N>& own) {
 
 // The collectives on the host, bit for bit. lanes[t] is thread t's value; `threads` as kThreads,
 // a multiple of 32.
-inline float sum_in_block_order(const float* lanes, int threads) {
+SADDLE_DEVICE float sum_in_block_order(const float* lanes, int threads) {
   return collective::combine_in_block_order<collective::Sum>(lanes, threads);
 }
 
@@ -185,12 +185,12 @@ void column_sums_in_block_order(const float (&values)[Rows][Columns], float (&to
   }
 }
 
-inline float max_in_block_order(const float* lanes, int threads) {
+SADDLE_DEVICE float max_in_block_order(const float* lanes, int threads) {
   return collective::with_one_zero(
       collective::combine_in_block_order<collective::Max>(lanes, threads));
 }
 
-inline ValueAt argmax_in_block_order(const ValueAt* lanes, int threads) {
+SADDLE_DEVICE ValueAt argmax_in_block_order(const ValueAt* lanes, int threads) {
   return collective::combine_in_block_order<collective::ArgMax>(lanes, threads);
 }
 

@@ -10,16 +10,29 @@
 #include <type_traits>
 
 #include "kernels/adam.h"
+#include "kernels/apgd.h"
 #include "kernels/batch_norm.h"
 #include "kernels/channels.h"
+#include "kernels/carlini_wagner.h"
+#include "kernels/deepfool.h"
 #include "kernels/elementwise.h"
+#include "kernels/fab.h"
+#include "kernels/fab_projection.h"
 #include "kernels/images.h"
+#include "kernels/l1_projection.h"
+#include "kernels/logit_difference.h"
 #include "kernels/loss.h"
+#include "kernels/margin_losses.h"
+#include "kernels/mi_fgsm.h"
 #include "kernels/pgd.h"
+#include "kernels/pixle.h"
 #include "kernels/pooling.h"
 #include "kernels/reductions.h"
+#include "kernels/rows.h"
 #include "kernels/sam.h"
 #include "kernels/sgd.h"
+#include "kernels/square.h"
+#include "kernels/warp.h"
 
 namespace saddle {
 
@@ -55,7 +68,29 @@ using AllKernels = KernelList<
     // block
     SumSquares, SumAll, RowNorm, ColumnSum, SoftmaxCrossEntropy, Predict, BatchNormChunks<float>,
     BatchNormChunks<Bfloat16>, BatchNormMerge, BatchNormBackwardChunks<float>,
-    BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge, PgdStepL2, PgdStartL2>;
+    BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge, PgdStepL2, PgdStartL2,
+    // attacks: flat
+    Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, MarginLoss,
+    Difference, ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,
+    // attacks: grid
+    GatherRows<float>, GatherRows<std::int32_t>, ScatterRows<float>, ScatterRows<std::int32_t>,
+    GaussianNoise, ApgdStepLinf, ApgdKeep, ApgdRestart,
+    // attacks: block
+    L1Project, SparseStep, ApgdStepL2, ApgdStartLinf, ApgdStartL2, CountChanged, RowMaxAbs,
+    MiFgsmStep,
+    // attacks on the distance to the boundary: flat, grid, block
+    LogitDifference, OtherClass, RunnerUp, CarliniWagnerStart, CarliniWagnerSearch,
+    CountUp, LogitDifferenceBackward, FabMove, AcceptWithin, CarliniWagnerStep,
+    ProjectOnHyperplane<DistanceNorm::linf>, ProjectOnHyperplane<DistanceNorm::l2>,
+    ProjectOnHyperplane<DistanceNorm::l1>, KeepNearest<DistanceNorm::linf>,
+    KeepNearest<DistanceNorm::l2>, KeepNearest<DistanceNorm::l1>, FabJudge<DistanceNorm::linf>,
+    FabJudge<DistanceNorm::l2>, FabJudge<DistanceNorm::l1>, FabStart<DistanceNorm::linf>,
+    FabStart<DistanceNorm::l2>, FabStart<DistanceNorm::l1>, DeepFoolStep<DistanceNorm::linf>,
+    DeepFoolStep<DistanceNorm::l2>, CarliniWagnerJudge,
+    // square, stadv and pixle: flat, grid, block
+    HingedMargin, SquareStartLinf, Warp, WarpBackward, FlowRoughnessBackward, StadvDrawFlow, StadvStep,
+    PixleDraw, PixlePaste, PixleRebase, SquareStartTiles, SquareProposeLinf, SquareMoveMass,
+    SquareJudge, FlowRoughness, StadvRecord, PixleJudge>;
 
 template <class Kernel>
 concept FlatKernel = requires(const Kernel& kernel, int64_t i) {

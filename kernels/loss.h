@@ -15,7 +15,7 @@ namespace saddle {
 
 // The class a row of logits predicts: the largest, ties to the lowest index. A NaN is never
 // predicted over a number (and an all-NaN row predicts 0).
-inline int32_t argmax(const float* z, int64_t classes) {
+SADDLE_DEVICE int32_t argmax(const float* z, int64_t classes) {
   int32_t best = 0;
   for (int64_t k = 1; k < classes; ++k) {
     if (z[k] > z[best] || (z[best] != z[best] && z[k] == z[k])) best = static_cast<int32_t>(k);

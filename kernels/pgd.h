@@ -90,20 +90,26 @@ struct PgdStepL2 {
   }
 };
 
+// The row's own number, or the one number of all rows.
+SADDLE_DEVICE int32_t number_of(const Array<const int32_t>& number, int64_t row) {
+  return number[number.size > 1 ? row : 0];
+}
+
 // delta <- U(-eps, eps) per element, then clamped to the pixel range.
 struct PgdStartLinf {
   Array<const int32_t> example;  // [examples]: the index in the data set, which keys the draw
   Array<const float> x;          // [examples, columns]
   Array<float> delta, adversarial;
-  Stream stream;                // of the step that number[0] says
-  Array<const int32_t> number;  // [1]: which start this is (restart, training step)
+  Stream stream;                // of the step that `number` says
+  Array<const int32_t> number;  // [1] or [examples]: which start this is (restart, training step)
   float eps;
   int64_t columns;
 
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t i = row * columns + column;
-    const Random4 bits = stream.at(number[0]).bits(static_cast<uint32_t>(example[row]),
-                                                   static_cast<uint32_t>(column));
+    const Random4 bits = stream.at(number_of(number, row))
+                             .bits(static_cast<uint32_t>(example[row]),
+                                   static_cast<uint32_t>(column));
     const float start = eps * (2.f * uniform(bits.v[0]) - 1.f);
     delta[i] = clip(start, -x[i], 1.f - x[i]);
     adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);
@@ -117,8 +123,8 @@ struct PgdStartL2 {
   Array<const int32_t> example;
   Array<const float> x;
   Array<float> delta, adversarial;
-  Stream stream, radius_stream;  // of the step that number[0] says
-  Array<const int32_t> number;   // [1]: which start this is (restart, training step)
+  Stream stream, radius_stream;  // of the step that `number` says
+  Array<const int32_t> number;   // [1] or [examples]: which start (restart, training step)
   float eps;
   int64_t columns;
 
@@ -144,12 +150,14 @@ struct PgdStartL2 {
   }
 
   SADDLE_DEVICE float gaussian(int64_t row, int64_t column) const {
-    const Random4 bits = stream.at(number[0]).bits(static_cast<uint32_t>(example[row]),
-                                                   static_cast<uint32_t>(column));
+    const Random4 bits = stream.at(number_of(number, row))
+                             .bits(static_cast<uint32_t>(example[row]),
+                                   static_cast<uint32_t>(column));
     return normal(bits.v[0], bits.v[1]);
   }
   SADDLE_DEVICE float radius(int64_t row, float square_norm) const {
-    const Random4 bits = radius_stream.at(number[0]).bits(static_cast<uint32_t>(example[row]), 0);
+    const Random4 bits =
+        radius_stream.at(number_of(number, row)).bits(static_cast<uint32_t>(example[row]), 0);
     return eps * uniform(bits.v[0]) / (square_root(square_norm) + 1e-10f);
   }
   SADDLE_DEVICE void place(int64_t row, int64_t column, float scale) const {

@@ -37,6 +37,14 @@ enum class Purpose : uint32_t {
   crop_and_flip = 3,
   attack_start = 4,
   attack_radius = 5,
+  apgd_start = 6,
+  fab_start = 7,
+  square_init = 8,
+  square_window = 9,
+  square_sign = 20,
+  stadv_start = 21,
+  pixle_patch = 22,
+  pixle_destination = 23,
 };
 
 // All the draws of one purpose and step: element `element` of example (or tensor) `item`.

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <iostream>
 
+#include "apps/attack/auto_attack.h"
 #include "apps/attack/report.h"
-#include "apps/attack/spec.h"
+#include "apps/attack/session.h"
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
 #include "core/file.h"
@@ -19,36 +20,55 @@ struct AttackOptions {
   CommonOptions common;
   DatasetOptions dataset;
   CheckpointOverrides overrides;
-  std::string checkpoint;
+  std::vector<std::string> checkpoints;
   std::vector<std::string> attacks;
   std::string suite;
-  std::optional<double> eps;
+  std::optional<double> eps, time_budget;
+  std::string eps_curve;  // as given, "1/255,2/255"
   std::int64_t batch_size = 128;
   bool attack_all = false;
   bool list_attacks = false;
-  std::string json, adversarial, logits, images;  // files to write; empty: not wanted
+  bool restart = false;
+  // Files to write; empty: not wanted.
+  std::string json, csv, plot, adversarial, logits, images;
 };
 
 void configure(CLI::App& app, AttackOptions& options) {
-  app.add_option("--checkpoint", options.checkpoint, "The model: a safetensors file")
-      ->type_name("FILE");
+  app.add_option("--checkpoint", options.checkpoints,
+                 "The model: a safetensors file; repeatable, to compare several")
+      ->type_name("FILE")
+      ->take_all()
+      ->allow_extra_args(false);
   app.add_option("--attack", options.attacks,
                  "NAME[:key=value,...], e.g. pgd:norm=l2,eps=32/255,steps=10; repeatable")
       ->type_name("SPEC")
       ->take_all()
       ->allow_extra_args(false);
   app.add_option("--suite", options.suite,
-                 "A set of attacks: paper, autoattack-linf, autoattack-l2")
+                 "A set of attacks: paper, autoattack-linf, autoattack-l2, autoattack-l1")
       ->type_name("NAME");
   add_number(app, "--eps", options.eps, "Radius of --suite autoattack-*, pixel range [0, 1]",
-             "8/255 (linf), 0.5 (l2)");
+             "8/255 (linf), 0.5 (l2), 12 (l1)");
+  app.add_option("--eps-curve", options.eps_curve,
+                 "Run each attack at each of these radii, smallest first; a larger radius keeps "
+                 "what a smaller one broke")
+      ->type_name("R,...");
+  app.add_option("--plot", options.plot, "Draw the curves of --eps-curve, PNG")->type_name("FILE");
   app.add_flag("--list-attacks", options.list_attacks,
                "Print every attack with its keys, and stop");
   app.add_flag("--attack-all", options.attack_all,
                "Attack also what the clean model gets wrong (else unchanged and not robust)");
   add_integer(app, "--batch-size", options.batch_size, 1,
               "Examples in a batch; no influence on results");
-  app.add_option("--json", options.json, "Write the results there as JSON")->type_name("FILE");
+  add_number(app, "--time-budget", options.time_budget,
+             "Stop after the batch in which so many seconds are over; the same command goes on",
+             "none");
+  app.add_option("--json", options.json,
+                 "Write the results there as JSON. An interrupted run leaves FILE.state, from which "
+                 "the same command goes on")
+      ->type_name("FILE");
+  app.add_flag("--restart", options.restart, "Begin anew where an interrupted run left a state");
+  app.add_option("--csv", options.csv, "Write what became of each example, CSV")->type_name("FILE");
   app.add_option("--save-adversarial", options.adversarial,
                  "Write images, labels and adversarial.<index>-<name>, safetensors")
       ->type_name("FILE");
@@ -63,50 +83,150 @@ void configure(CLI::App& app, AttackOptions& options) {
   add_common_options(app, options.common);
 }
 
-// What the command line asks for, resolved before anything is loaded.
-struct Plan {
-  std::vector<AttackSpec> specs;
-  std::vector<Attack> attacks;
-  bool has_average = false;
-};
+void check_model_name(const AttackOptions& options) {
+  const auto models = model_names();
+  if (!options.overrides.model ||
+      std::find(models.begin(), models.end(), *options.overrides.model) != models.end()) {
+    return;
+  }
+  std::string names;
+  for (const std::string& name : models) names += (names.empty() ? "" : ", ") + name;
+  throw UsageError(text("--model: '", *options.overrides.model, "' is not one of ", names));
+}
 
-Plan make_plan(const AttackOptions& options) {
-  if (options.checkpoint.empty())
+void check_flags(const AttackOptions& options) {
+  if (options.checkpoints.empty())
     throw UsageError("--checkpoint is missing: name the model to attack");
   if (options.eps && options.suite.empty()) {
     throw UsageError(
         "--eps belongs to --suite. A single attack takes it as --attack pgd:eps=8/255");
   }
-  const auto models = model_names();
-  if (options.overrides.model &&
-      std::find(models.begin(), models.end(), *options.overrides.model) == models.end()) {
-    std::string names;
-    for (const std::string& name : models) names += (names.empty() ? "" : ", ") + name;
-    throw UsageError(text("--model: '", *options.overrides.model, "' is not one of ", names));
+  if (options.eps && !options.eps_curve.empty())
+    throw UsageError("--eps and --eps-curve exclude each other: name the radius in the curve");
+  if (!options.plot.empty() && options.eps_curve.empty())
+    throw UsageError("--plot draws the curves of --eps-curve: give that, too");
+  if (options.time_budget && *options.time_budget <= 0)
+    throw UsageError(text("--time-budget: ", *options.time_budget, " s is no time"));
+  const bool of_one = !options.adversarial.empty() || !options.logits.empty() ||
+                      !options.images.empty();
+  if (of_one && options.checkpoints.size() > 1) {
+    throw UsageError(
+        "--save-adversarial, --save-logits and --save-images take one --checkpoint a run");
   }
-  Plan plan;
-  for (const std::string& spec : options.attacks) plan.specs.push_back(parse_attack_spec(spec));
+  check_model_name(options);
+}
+
+// The radii of --eps-curve as written, in ascending order.
+std::vector<std::string> curve_radii(const std::string& list) {
+  std::vector<std::string> radii;
+  for (std::size_t first = 0; !list.empty() && first <= list.size();) {
+    const std::size_t comma = std::min(list.find(',', first), list.size());
+    radii.push_back(list.substr(first, comma - first));
+    first = comma + 1;
+    const double eps = parse_number(radii.back());
+    if (eps <= 0) {
+      throw UsageError(text("--eps-curve: ", radii.back(),
+                            " is not above 0. The clean accuracy is drawn at 0 anyway"));
+    }
+  }
+  std::ranges::sort(radii, {}, parse_number);
+  for (std::size_t i = 1; i < radii.size(); ++i) {
+    if (parse_number(radii[i]) == parse_number(radii[i - 1]))
+      throw UsageError(text("--eps-curve: ", radii[i], " is given twice"));
+  }
+  return radii;
+}
+
+// The jobs of one spec: one, or one for each radius of the curve.
+void add_jobs(const AttackOptions& options, const AttackSpec& spec, std::vector<Job>& jobs) {
+  const auto seed = static_cast<std::uint64_t>(options.common.seed);
+  const std::vector<std::string> radii = curve_radii(options.eps_curve);
+  if (radii.empty()) {
+    jobs.push_back({spec, make_attack(spec, seed), std::nullopt, "", false});
+    return;
+  }
+  for (const std::string& eps : radii) {
+    const AttackSpec at = with_eps(spec, eps);
+    Job job{at, make_attack(at, seed), parse_number(eps), without_eps(spec), eps != radii.front()};
+    if (job.attack.order == Members::each_alone) {
+      throw UsageError(text("attack ", spec.text, ": --eps-curve needs mode=sequential"));
+    }
+    jobs.push_back(std::move(job));
+  }
+}
+
+// What the command line asks for, resolved before anything is loaded.
+SessionOptions make_session(const AttackOptions& options) {
+  check_flags(options);
+  SessionOptions session;
+  session.checkpoints = options.checkpoints;
+  for (const std::string& spec : options.attacks) {
+    add_jobs(options, parse_attack_spec(spec), session.jobs);
+  }
   if (!options.suite.empty()) {
     const Suite suite = find_suite(options.suite, options.eps);
-    // The average is of the suite's columns alone.
-    plan.has_average = suite.has_average && options.attacks.empty();
-    for (const std::string& spec : suite.specs) plan.specs.push_back(parse_attack_spec(spec));
+    // The average is of the suite's columns alone, at the suite's radii.
+    session.has_average =
+        suite.has_average && options.attacks.empty() && options.eps_curve.empty();
+    for (const std::string& spec : suite.specs) {
+      add_jobs(options, parse_attack_spec(spec), session.jobs);
+    }
+    for (const std::string& name : suite.missing) {
+      session.warnings.push_back(text("--suite ", options.suite, ": this version lacks ", name,
+                                      ", so there is no average"));
+    }
   }
-  for (const AttackSpec& spec : plan.specs) {
-    plan.attacks.push_back(make_attack(spec, static_cast<std::uint64_t>(options.common.seed)));
+  if (!options.eps_curve.empty() && session.jobs.empty())
+    throw UsageError("--eps-curve needs an --attack or a --suite");
+  session.which = options.attack_all ? AttackedExamples::all : AttackedExamples::correct_only;
+  session.batch_size = options.batch_size;
+  session.keep_images = !options.adversarial.empty() || !options.images.empty();
+  session.precision = options.common.precision;
+  session.restart = options.restart;
+  session.time_budget = options.time_budget;
+  session.quiet = options.common.quiet;
+  if (!options.json.empty() && !session.jobs.empty()) session.state = state_path(options.json);
+  return session;
+}
+
+// All that decides about the results, so that an interrupted run is not continued as another.
+Command command_of(const AttackOptions& options, const SessionOptions& session,
+                   const Dataset& data) {
+  std::string checkpoints, attacks;
+  for (const std::string& path : session.checkpoints) {
+    checkpoints += (checkpoints.empty() ? "" : " ") + fingerprint_of_file(path);
   }
-  return plan;
+  for (const Job& job : session.jobs) attacks += (attacks.empty() ? "" : " ") + job.spec.text;
+  Command command{{"checkpoints", checkpoints},
+                  {"data", fingerprint_of_data(data)},
+                  {"attacks", attacks},
+                  {"seed", text(options.common.seed)},
+                  {"precision", options.common.precision},
+                  {"attacked examples", options.attack_all ? "all" : "correct only"},
+                  {"saved images", session.keep_images ? "kept" : "none"},
+                  {"version", SADDLE_VERSION}};
+  if (options.overrides.mean || options.overrides.std) {
+    std::string statistics;
+    for (const auto& list : {options.overrides.mean, options.overrides.std}) {
+      for (float value : list.value_or(std::vector<float>())) statistics += exact_text(value) + " ";
+    }
+    command.emplace_back("normalisation", statistics);
+  }
+  return command;
 }
 
 // Finds out before the work, not after it, whether its results can be written.
-void check_outputs(const AttackOptions& options) {
+void check_outputs(const AttackOptions& options, const SessionOptions& session) {
   const auto canonical = [](const std::string& path) {
     std::error_code ignored;
     return std::filesystem::weakly_canonical(path, ignored);
   };
-  std::vector<std::filesystem::path> taken{canonical(options.checkpoint)};
-  for (const std::string& path :
-       {options.json, options.adversarial, options.logits, options.images}) {
+  std::vector<std::filesystem::path> taken;
+  for (const std::string& checkpoint : options.checkpoints) taken.push_back(canonical(checkpoint));
+  std::vector<std::string> outputs{options.json,        options.csv,    options.plot,
+                                   options.adversarial, options.logits, options.images};
+  if (session.state) outputs.push_back(session.state->string());
+  for (const std::string& path : outputs) {
     if (path.empty()) continue;
     if (std::find(taken.begin(), taken.end(), canonical(path)) != taken.end()) {
       throw UsageError(
@@ -121,68 +241,40 @@ std::string shape_text(std::int64_t channels, std::int64_t height, std::int64_t 
   return text(channels, " x ", height, " x ", width);
 }
 
-Classifier load_model(const AttackOptions& options, Device& device, const Dataset& data) {
+Classifier load_model(const std::string& checkpoint, const CheckpointOverrides& overrides,
+                      Device& device, const Dataset& data) {
   ModelDescription fallback;
   fallback.network.in_channels = data.channels;
   fallback.network.height = data.height;
   fallback.network.width_pixels = data.width;
   fallback.mean = data.mean;
   fallback.std = data.std;
-  Classifier model = load_checkpoint(options.checkpoint, device, options.overrides, fallback);
+  Classifier model = load_checkpoint(checkpoint, device, overrides, fallback);
 
   const NetworkOptions& network = model.network.options;
   const std::string expected =
       shape_text(network.in_channels, network.height, network.width_pixels);
   const std::string given = shape_text(data.channels, data.height, data.width);
-  require(expected == given, options.checkpoint, ": the model sees images of ", expected,
+  require(expected == given, checkpoint, ": the model sees images of ", expected,
           " (channels x height x width), ", data.name, " has ", given,
           ". Name the data set it was trained on with --dataset");
   const std::int32_t largest = *std::max_element(data.labels.begin(), data.labels.end());
-  require(largest < model.classes(), options.checkpoint, ": the model has ", model.classes(),
+  require(largest < model.classes(), checkpoint, ": the model has ", model.classes(),
           " classes, ", data.name, " has labels up to ", largest,
-          " (counted from 0). Name the data set it was trained on "
-          "with --dataset");
+          " (counted from 0). Name the data set it was trained on with --dataset");
   return model;
 }
 
-AttackReport run_attacks(const AttackOptions& options, const Plan& plan, const Classifier& model,
-                         const Dataset& data) {
-  const DeviceDataset images(model.device(), data);
-  const LogitsFunction logits = model.evaluation();
-  const auto show = options.common.quiet ? Progress::Show::nothing : Progress::Show::line;
-  const bool keep_images = !options.adversarial.empty() || !options.images.empty();
-  AttackReport report{options.checkpoint, model.network.options.model, model.device().name(),
-                      options.common.precision, {}, {}, std::nullopt};
-  {
-    Progress progress("clean", images.size(), "images", show);
-    report.clean = evaluate(logits, images, options.batch_size, &progress);
-  }
-  const auto which = options.attack_all ? AttackedExamples::all : AttackedExamples::correct_only;
-  for (std::size_t i = 0; i < plan.attacks.size(); ++i) {
-    const AttackSpec& spec = plan.specs[i];
-    const Attack& attack = plan.attacks[i];
-    AttackResult result;
-    {
-      Progress progress(spec.text, images.size() * attack.restarts, "images", show);
-      result = evaluate_attack(logits, images, report.clean, attack, which, options.batch_size,
-                               &progress);
-    }
-    for (const std::string& warning : result.warnings) {
-      print_warning(kName, text(spec.text, ": ", warning));
-    }
-    if (!keep_images) result.adversarial = {};
-    report.attacks.push_back({spec.name, spec.text, std::move(result)});
-  }
-  if (plan.has_average) report.average_robustness = average_robustness(report.attacks);
-  return report;
-}
-
-void write_outputs(const AttackOptions& options, const AttackReport& report, const Dataset& data) {
+void write_outputs(const AttackOptions& options, const std::vector<AttackReport>& reports,
+                   const Dataset& data) {
   if (!options.json.empty())
-    write_file_atomically(options.json, std::string_view(report_json(report, data)));
-  if (!options.logits.empty()) save_logits(options.logits, report);
-  if (!options.adversarial.empty()) save_adversarial(options.adversarial, report, data);
-  if (!options.images.empty()) save_images(options.images, report, data);
+    write_file_atomically(options.json, std::string_view(report_json(reports, data)));
+  if (!options.csv.empty())
+    write_file_atomically(options.csv, std::string_view(report_csv(reports)));
+  if (!options.logits.empty()) save_logits(options.logits, reports.front());
+  if (!options.adversarial.empty()) save_adversarial(options.adversarial, reports.front(), data);
+  if (!options.images.empty()) save_images(options.images, reports.front(), data);
+  if (!options.plot.empty()) save_plot(options.plot, reports, data);
 }
 
 void execute(const AttackOptions& options) {
@@ -190,15 +282,31 @@ void execute(const AttackOptions& options) {
     std::cout << describe_attacks();
     return;
   }
-  const Plan plan = make_plan(options);
-  check_outputs(options);
+  SessionOptions session = make_session(options);
+  check_outputs(options, session);
   Device& device = open_device(options.common);
   const Dataset data = load_dataset(options.dataset, Split::test);
-  Classifier model = load_model(options, device, data);
-  model.precision = precision_of(options.common);
-  const AttackReport report = run_attacks(options, plan, model, data);
-  std::cout << report_table(report, data) << std::flush;  // first: a failed write below loses less
-  write_outputs(options, report, data);
+  const auto load = [&](const std::string& checkpoint) -> Victim {
+    const auto model = std::make_shared<Classifier>(
+        load_model(checkpoint, options.overrides, device, data));
+    model->precision = precision_of(options.common);
+    return {model->network.options.model,
+            [model, logits = model->evaluation()](Tape& tape, const Var& pixels) {
+              return logits(tape, pixels);
+            }};
+  };
+  // What is wrong with the later ones is better said before the first is attacked.
+  for (std::size_t i = 1; i < options.checkpoints.size(); ++i) load(options.checkpoints[i]);
+  if (session.state) session.command = command_of(options, session, data);
+  for (const std::string& warning : session.warnings) print_warning(kName, warning);
+  const std::vector<AttackReport> reports =
+      run_session(session, DeviceDataset(device, data), load);
+  std::cout << report_table(reports, data) << std::flush;  // first: a failed write loses less
+  write_outputs(options, reports, data);
+  const bool finished = std::ranges::all_of(
+      reports, [](const AttackReport& report) { return report.unfinished.empty(); });
+  std::error_code ignored;
+  if (session.state && finished) std::filesystem::remove(*session.state, ignored);
 }
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "apps/common/plot.h"
 #include "apps/common/png.h"
 #include "core/safetensors.h"
 
@@ -89,58 +91,90 @@ std::vector<std::int64_t> examples_to_show(const AttackReport& report, const Dat
   return moved;
 }
 
-}  // namespace
+using Json = nlohmann::ordered_json;
 
-double average_robustness(const std::vector<NamedResult>& attacks) {
-  require(!attacks.empty(), "average robustness: no attack was run");
-  double sum = 0;
-  for (const NamedResult& attack : attacks) sum += attack.result.robust_accuracy;
-  return sum / static_cast<double>(attacks.size());
+// Lines whose columns are as wide as their widest word: the first two to the left, numbers to the
+// right.
+class Columns {
+ public:
+  explicit Columns(std::vector<std::string> heading) : lines_{std::move(heading)} {}
+
+  void add(std::vector<std::string> line) { lines_.push_back(std::move(line)); }
+
+  // Without the first `hidden` columns; nothing where there is only the heading.
+  std::string text(std::size_t hidden) const {
+    if (lines_.size() == 1) return "";
+    std::string all;
+    for (const std::vector<std::string>& line : lines_) {
+      for (std::size_t column = hidden; column < line.size(); ++column) {
+        std::size_t width = 0;
+        for (const auto& other : lines_) width = std::max(width, other[column].size());
+        const std::string space(width - line[column].size(), ' ');
+        all += (column > hidden ? "  " : "") +
+               (column < 2 ? line[column] + space : space + line[column]);
+      }
+      all += "\n";
+    }
+    return all;
+  }
+
+ private:
+  std::vector<std::vector<std::string>> lines_;
+};
+
+// A row for the attack, and below it what each of several members left standing.
+void add_rows(Columns& rows, const AttackReport& report, const NamedResult& attack) {
+  const AttackResult& r = attack.result;
+  rows.add({report.checkpoint, attack.spec,
+            (attack.finished ? "" : "at most ") + formatted("%.2f %%", r.robust_accuracy),
+            formatted("%.6f", r.max_linf), formatted("%.6f", r.max_l2), text(r.passes.forward),
+            text(r.passes.backward), formatted("%.4g", images_per_second(r)),
+            formatted("%.2f", r.seconds)});
+  if (r.members.size() < 2) return;
+  for (const MemberResult& member : r.members) {
+    rows.add({report.checkpoint, "  " + member.name, formatted("%.2f %%", member.robust_accuracy),
+              "", "", text(member.passes.forward), text(member.passes.backward), "",
+              formatted("%.2f", member.seconds)});
+  }
 }
 
-std::string report_table(const AttackReport& report, const Dataset& data) {
-  std::size_t width = 6;
-  for (const NamedResult& attack : report.attacks) width = std::max(width, attack.spec.size());
-  const auto padded = [width](std::string word) {
-    word.resize(width, ' ');
-    return word;
-  };
-  std::string table =
-      formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy, report.clean.loss) +
-      text(data.size(), " examples of ", data.name, ", ", report.model, ")\n");
-  if (report.attacks.empty()) return table;
-  table +=
-      padded("attack") +
-      "  robust accuracy    max linf      max l2     forward    backward  images/s   seconds\n";
-  for (const NamedResult& attack : report.attacks) {
-    const AttackResult& r = attack.result;
-    table +=
-        padded(attack.spec) +
-        formatted("  %13.2f %%  %10.6f  %10.6f  %10lld  %10lld  %8.4g  %8.2f\n", r.robust_accuracy,
-                  r.max_linf, r.max_l2, static_cast<long long>(r.passes.forward),
-                  static_cast<long long>(r.passes.backward), images_per_second(r), r.seconds);
+Json members_json(const AttackResult& result) {
+  Json members = Json::array();
+  for (const MemberResult& member : result.members) {
+    members.push_back({{"name", member.name},
+                       {"robust_accuracy", member.robust_accuracy},
+                       {"forward_passes", member.passes.forward},
+                       {"backward_passes", member.passes.backward},
+                       {"seconds", member.seconds}});
   }
-  if (report.average_robustness) {
-    table += formatted("average robustness %.2f %%\n", *report.average_robustness);
-  }
-  return table;
+  return members;
 }
 
-std::string report_json(const AttackReport& report, const Dataset& data) {
-  using Json = nlohmann::ordered_json;
-  Json attacks = Json::array();
-  for (const NamedResult& attack : report.attacks) {
-    const AttackResult& r = attack.result;
-    attacks.push_back({{"name", attack.name},
-                       {"spec", attack.spec},
-                       {"robust_accuracy", r.robust_accuracy},
-                       {"max_linf", r.max_linf},
-                       {"max_l2", r.max_l2},
-                       {"forward_passes", r.passes.forward},
-                       {"backward_passes", r.passes.backward},
-                       {"seconds", r.seconds},
-                       {"images_per_second", images_per_second(r)},
-                       {"warnings", r.warnings}});
+Json attack_json(const NamedResult& attack) {
+  const AttackResult& r = attack.result;
+  return {{"name", attack.name},
+          {"spec", attack.spec},
+          {"robust_accuracy", r.robust_accuracy},
+          {"max_linf", r.max_linf},
+          {"max_l2", r.max_l2},
+          {"forward_passes", r.passes.forward},
+          {"backward_passes", r.passes.backward},
+          {"seconds", r.seconds},
+          {"images_per_second", images_per_second(r)},
+          {"warnings", r.warnings},
+          {"max_l1", r.max_l1},
+          {"attacked", r.attacked},
+          {"finished", attack.finished},
+          {"members", members_json(r)}};
+}
+
+Json report_object(const AttackReport& report, const Dataset& data) {
+  Json attacks = Json::array(), curves = Json::array();
+  for (const NamedResult& attack : report.attacks) attacks.push_back(attack_json(attack));
+  for (const RadiusCurve& curve : report.curves) {
+    curves.push_back({{"spec", curve.spec},
+                      {"eps", curve.eps},
+                      {"robust_accuracy", curve.robust_accuracy}});
   }
   Json json{{"checkpoint", report.checkpoint},
             {"model", report.model},
@@ -152,8 +186,109 @@ std::string report_json(const AttackReport& report, const Dataset& data) {
             {"attacks", attacks}};
   json["average_robustness"] =
       report.average_robustness ? Json(*report.average_robustness) : Json(nullptr);
+  json["clean_loss"] = report.clean.loss;
+  json["eps_curves"] = curves;
+  json["warnings"] = report.warnings;
+  json["finished"] = report.unfinished.empty();
+  json["unfinished"] = report.unfinished;
+  return json;
+}
+
+// A field of a CSV file (RFC 4180).
+std::string quoted(const std::string& field) {
+  std::string doubled;
+  for (char letter : field) doubled += letter == '"' ? std::string("\"\"") : std::string(1, letter);
+  return '"' + doubled + '"';
+}
+
+}  // namespace
+
+double average_robustness(const std::vector<NamedResult>& attacks) {
+  require(!attacks.empty(), "average robustness: no attack was run");
+  double sum = 0;
+  for (const NamedResult& attack : attacks) sum += attack.result.robust_accuracy;
+  return sum / static_cast<double>(attacks.size());
+}
+
+std::string report_table(const std::vector<AttackReport>& reports, const Dataset& data) {
+  Columns rows({"checkpoint", "attack", "robust accuracy", "max linf", "max l2", "forward",
+                "backward", "images/s", "seconds"});
+  Columns curves({"checkpoint", "attack", "eps", "robust accuracy"});
+  std::string table, notes;
+  for (const AttackReport& report : reports) {
+    table += formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy,
+                       report.clean.loss) +
+             text(data.size(), " examples of ", data.name, ", ", report.model,
+                  reports.size() > 1 ? ", " + report.checkpoint : "", ")\n");
+    for (const NamedResult& attack : report.attacks) add_rows(rows, report, attack);
+    for (const RadiusCurve& curve : report.curves) {
+      for (std::size_t i = 0; i < curve.eps.size(); ++i) {
+        curves.add({report.checkpoint, curve.spec, formatted("%.6g", curve.eps[i]),
+                    formatted("%.2f %%", curve.robust_accuracy[i])});
+      }
+    }
+    const std::string of = reports.size() > 1 ? " (" + report.checkpoint + ")" : "";
+    if (report.average_robustness) {
+      notes += formatted("average robustness %.2f %%", *report.average_robustness) + of + "\n";
+    }
+    for (const std::string& spec : report.unfinished) notes += "unfinished: " + spec + of + "\n";
+  }
+  const std::size_t hidden = reports.size() > 1 ? 0 : 1;  // the checkpoint is one: no column for it
+  return table + rows.text(hidden) + curves.text(hidden) + notes;
+}
+
+std::string report_json(const std::vector<AttackReport>& reports, const Dataset& data) {
+  Json json;
+  if (reports.size() == 1) {
+    json = report_object(reports.front(), data);
+  } else {
+    json["reports"] = Json::array();
+    for (const AttackReport& report : reports) json["reports"].push_back(report_object(report, data));
+  }
   // A path need not be UTF-8; JSON must be.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string report_csv(const std::vector<AttackReport>& reports) {
+  std::string csv =
+      "checkpoint,attack,example,label,clean_prediction,prediction,attacked,broken,broken_by,"
+      "attempt,forward_passes,backward_passes,linf,l2,l1,changed_pixels,cross_entropy,margin\n";
+  for (const AttackReport& report : reports) {
+    for (const NamedResult& attack : report.attacks) {
+      const std::string begin = quoted(report.checkpoint) + "," + quoted(attack.spec) + ",";
+      for (std::size_t i = 0; i < attack.result.examples.size(); ++i) {
+        const ExampleRecord& r = attack.result.examples[i];
+        const auto member = static_cast<std::size_t>(std::max(r.member, 0));
+        const bool named = r.broken() && member < attack.result.members.size();
+        csv += begin +
+               text(i, ",", r.label, ",", r.clean_prediction, ",", r.prediction, ",", r.attacked,
+                    ",", r.broken() ? 1 : 0, ",",
+                    named ? attack.result.members[member].name : std::string(), ",",
+                    r.broken() ? text(r.attempt) : std::string(), ",") +
+               formatted("%.6g,%.6g,%.9g,%.9g,%.9g,%d,%.9g,%.9g\n", r.forward, r.backward, r.linf,
+                         r.l2, r.l1, r.changed_pixels, r.cross_entropy, r.margin);
+      }
+    }
+  }
+  return csv;
+}
+
+void save_plot(const std::filesystem::path& path, const std::vector<AttackReport>& reports,
+               const Dataset& data) {
+  std::vector<Curve> curves;
+  for (const AttackReport& report : reports) {
+    for (const RadiusCurve& radius : report.curves) {
+      Curve curve{reports.size() > 1 ? radius.spec + "  " + report.checkpoint : radius.spec,
+                  {0},
+                  {report.clean.accuracy}};
+      curve.x.insert(curve.x.end(), radius.eps.begin(), radius.eps.end());
+      curve.y.insert(curve.y.end(), radius.robust_accuracy.begin(), radius.robust_accuracy.end());
+      curves.push_back(std::move(curve));
+    }
+  }
+  plot_curves(text("robust accuracy, ", data.size(), " examples of ", data.name),
+              "eps (pixel range 0 to 1)", "robust accuracy (%)", curves)
+      .write(path);
 }
 
 void save_adversarial(const std::filesystem::path& path, const AttackReport& report,
@@ -217,7 +352,10 @@ void save_images(const std::filesystem::path& path, const AttackReport& report,
       const auto column = 1 + 2 * static_cast<std::int64_t>(i);
       grid.place(line, column, stretched(x, x_hat, largest),
                  formatted("linf %.5f", static_cast<double>(largest)));
-      grid.place(line, column + 1, x_hat, class_name(data, result.predictions[place]));
+      const ExampleRecord& record = result.examples[place];
+      grid.place(line, column + 1, x_hat,
+                 (record.prediction == record.label ? "" : "-> ") +
+                     class_name(data, record.prediction));
     }
   }
   grid.write(path);

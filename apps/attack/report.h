@@ -15,25 +15,44 @@ namespace saddle {
 struct NamedResult {
   std::string name, spec;  // "pgd", "pgd:norm=l2,eps=0.5"
   AttackResult result;
+  bool finished = true;  // else the accuracy is only an upper bound
+};
+
+// Robust accuracy over the radius of one attack.
+struct RadiusCurve {
+  std::string spec;                           // as the user wrote it, without a radius
+  std::vector<double> eps, robust_accuracy;   // ascending radius; percent
 };
 
 struct AttackReport {
   std::string checkpoint, model, device, precision;
   Evaluation clean;
   std::vector<NamedResult> attacks;
-  std::optional<double> average_robustness;  // percent; only of a suite that reports one
+  std::optional<double> average_robustness = std::nullopt;  // percent; of suites that report one
+  std::vector<RadiusCurve> curves = {};
+  std::vector<std::string> warnings = {};    // of the model or of several attacks
+  std::vector<std::string> unfinished = {};  // specs that the time budget left undone
 };
 
 // The arithmetic mean of the attacks' robust accuracies; the clean accuracy is not among them.
 double average_robustness(const std::vector<NamedResult>& attacks);
 
-// The table for stdout: a row an attack.
-std::string report_table(const AttackReport& report, const Dataset& data);
+// The table for stdout: a row an attack (and one for each of its members where there are several),
+// then a row a curve. Several reports, one for each checkpoint, share the table.
+std::string report_table(const std::vector<AttackReport>& reports, const Dataset& data);
 
 // {"checkpoint", "model", "dataset", "examples", "device", "precision", "clean_accuracy",
-// "attacks", "average_robustness"}; accuracies in percent, average_robustness null where there is
-// none.
-std::string report_json(const AttackReport& report, const Dataset& data);
+// "attacks", "average_robustness", "clean_loss", "eps_curves", "warnings", "finished",
+// "unfinished"}; accuracies in percent, average_robustness null where there is none. Several
+// reports stand in {"reports": [...]}.
+std::string report_json(const std::vector<AttackReport>& reports, const Dataset& data);
+
+// One row for each example and attack: what became of it (see ExampleRecord).
+std::string report_csv(const std::vector<AttackReport>& reports);
+
+// The curves of all reports as a picture; the clean accuracy stands at radius 0.
+void save_plot(const std::filesystem::path& path, const std::vector<AttackReport>& reports,
+               const Dataset& data);
 
 // `images` [N, C, H, W] f32 in [0, 1], `labels` [N] i64, and `adversarial.<index>-<name>` [N, C, H,
 // W] for each attack, counted from 0.
@@ -45,7 +64,7 @@ void save_logits(const std::filesystem::path& path, const AttackReport& report);
 
 // A row for each of the first examples that an attack moved: the clean image and, for each attack,
 // the perturbation (stretched so that its largest element is white or black) and the adversarial
-// image.
+// image, with what the model takes them for; an arrow marks a wrong answer.
 void save_images(const std::filesystem::path& path, const AttackReport& report,
                  const Dataset& data);
 

@@ -25,12 +25,19 @@ struct AttackSpec {
 // Throws UsageError where the text is not NAME[:key=value,...] or names a key twice.
 AttackSpec parse_attack_spec(const std::string& text);
 
+// The spec with this radius, and its text without any. Throws UsageError where the attack has no
+// radius.
+AttackSpec with_eps(const AttackSpec& spec, const std::string& eps);
+std::string without_eps(const AttackSpec& spec);
+
 // A spec's values, read with defaults. Errors are UsageErrors that name spec and key.
 class SpecValues {
  public:
   // `seed` is the default of the key "seed".
   SpecValues(const AttackSpec& spec, std::uint64_t seed) : spec_(spec), seed_(seed) {}
 
+  bool has(const std::string& key) const;
+  bool is(const std::string& key, const std::string& value) const;
   double number(const std::string& key, double fallback) const;
   std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t fallback) const;
   // The first of `choices` is the default.
@@ -68,13 +75,13 @@ std::string describe_attacks();
 struct Suite {
   std::string name;
   std::vector<std::string> specs;
+  std::vector<std::string> missing;  // attacks of the suite that this version lacks
   bool has_average;  // whether the mean of the columns is reported, as in the paper's Table 2
 };
 
-// "paper", "autoattack-linf", "autoattack-l2"; eps sets the radius of the latter two (their
-// published one where empty: 8/255 and 0.5). Throws UsageError for another name, an eps that does
-// not apply, and where this version lacks attacks of the suite (names them, and the specs that can
-// be run).
+// "paper", "autoattack-linf", "autoattack-l2", "autoattack-l1"; eps sets the radius of the last
+// three (their published one where empty: 8/255, 0.5 and 12). Throws UsageError for another name
+// and an eps that does not apply. A suite with attacks missing has no average.
 Suite find_suite(const std::string& name, const std::optional<double>& eps);
 
 }  // namespace saddle

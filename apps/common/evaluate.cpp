@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
+#include <new>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include "kernels/loss.h"
 
@@ -43,135 +46,57 @@ double cross_entropy_of(std::span<const float> z, std::int32_t y) {
   return std::log(sum) + largest - z[static_cast<std::size_t>(y)];
 }
 
-struct Norms {
-  double linf = 0, l2 = 0;
-};
+double norm_in(const ExampleRecord& record, Norm norm) {
+  if (norm == Norm::l1) return record.l1;
+  return norm == Norm::linf ? record.linf : record.l2;
+}
 
-// Of x_hat - x; throws where x_hat is no image or outside the ball.
-Norms checked_norms(std::span<const float> x, std::span<const float> x_hat,
-                    const std::optional<Ball>& ball, std::int32_t example) {
-  Norms norms;
-  double squares = 0;
+// Rounding of x + delta, about 6e-8 an element, and of the norm, relative to it. An l1 norm adds up
+// the rounding of thousands of elements.
+double slack_of(const Ball& ball) {
+  if (ball.norm == Norm::l1) return 1e-4 * ball.eps + 1e-6;
+  return ball.norm == Norm::l2 ? 1e-5 * ball.eps + 1e-6 : 1e-6;
+}
+
+// z_y - max of the others.
+double margin_of(std::span<const float> z, std::int32_t y) {
+  float rival = -std::numeric_limits<float>::infinity();
+  for (std::size_t k = 0; k < z.size(); ++k) {
+    if (static_cast<std::int32_t>(k) != y) rival = std::max(rival, z[k]);
+  }
+  return static_cast<double>(z[static_cast<std::size_t>(y)]) - rival;
+}
+
+// Norms and pixels of x_hat - x, into the record; throws where x_hat is no image or outside the
+// ball.
+void measure(std::span<const float> x, std::span<const float> x_hat, std::int64_t channels,
+             const std::optional<Ball>& ball, std::int32_t example, ExampleRecord& record) {
+  double linf = 0, squares = 0, l1 = 0;
+  std::int32_t changed_pixels = 0;
+  bool changed = false;
   for (std::size_t i = 0; i < x.size(); ++i) {
     require(x_hat[i] >= 0 && x_hat[i] <= 1, "attack: element ", i, " of adversarial example ",
             example, " is ", x_hat[i], ", outside [0, 1]. This is a fault of the attack");
     const double delta = static_cast<double>(x_hat[i]) - x[i];
-    norms.linf = std::max(norms.linf, std::fabs(delta));
+    linf = std::max(linf, std::fabs(delta));
     squares += delta * delta;
-  }
-  norms.l2 = std::sqrt(squares);
-  if (ball) {
-    const double norm = ball->norm == Norm::linf ? norms.linf : norms.l2;
-    // Rounding of x + delta, about 6e-8 an element, and of the norm, relative to it.
-    require(norm <= ball->eps + 1e-6 * std::max(1., ball->eps),
-            "attack: the perturbation of example ", example, " has ",
-            ball->norm == Norm::linf ? "linf" : "l2", " norm ", norm, ", over eps ", ball->eps,
-            ". This is a fault of the attack");
-  }
-  return norms;
-}
-
-// The state of one evaluate_attack.
-class AttackRun {
- public:
-  AttackRun(const LogitsFunction& logits, const DeviceDataset& data, const Attack& attack,
-            AttackResult& result)
-      : logits_(logits),
-        data_(data),
-        attack_(attack),
-        attempt_(attack.against(logits)),
-        result_(result) {}
-
-  // One attempt on these examples; returns those that withstood it.
-  std::vector<std::int32_t> attempt(const std::vector<std::int32_t>& examples,
-                                    std::uint32_t restart) {
-    const AttackBatch batch = data_.batch(examples, {}, 0, 0);
-    const Tensor adversarial = attempt_(batch, restart, result_.passes);
-    require(adversarial.shape() == batch.images.shape(), "attack: returned ", adversarial.shape(),
-            " for images ", batch.images.shape());
-    store(batch, adversarial, examples);
-
-    const std::vector<float> z = finite_logits(logits_, adversarial, examples, "adversarial");
-    result_.passes.forward += static_cast<std::int64_t>(examples.size());
-    const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>();
-    const auto classes = static_cast<std::int64_t>(z.size() / examples.size());
-    std::vector<std::int32_t> withstood;
-    for (std::size_t row = 0; row < examples.size(); ++row) {
-      const std::int32_t prediction = argmax(&z[row * static_cast<std::size_t>(classes)], classes);
-      result_.predictions[static_cast<std::size_t>(examples[row])] = prediction;
-      if (prediction == labels[row]) withstood.push_back(examples[row]);
-    }
-    return withstood;
-  }
-
-  // Norms of what is stored for these examples; counts those that were not moved at all.
-  void measure(const std::vector<std::int32_t>& examples) {
-    std::int64_t unmoved = 0;
-    for (std::int32_t example : examples) {
-      const Norms& norms = norms_[static_cast<std::size_t>(example)];
-      result_.max_linf = std::max(result_.max_linf, norms.linf);
-      result_.max_l2 = std::max(result_.max_l2, norms.l2);
-      unmoved += norms.linf == 0 ? 1 : 0;
-    }
-    if (unmoved > 0 && (!attack_.ball || attack_.ball->eps > 0)) {
-      result_.warnings.push_back(
-          text(unmoved, " of ", examples.size(), " attacked examples were not moved at all: ",
-               "a gradient of exactly zero, as a saturated softmax has, stops this attack"));
+    l1 += std::fabs(delta);
+    changed = changed || delta != 0;
+    if ((i + 1) % static_cast<std::size_t>(channels) == 0) {
+      changed_pixels += changed ? 1 : 0;
+      changed = false;
     }
   }
-
-  // Stores the clean images, which attempts then replace.
-  void store_clean(std::int64_t first, std::int64_t count) {
-    const AttackBatch batch = data_.batch(first, count);
-    const std::vector<float> x = batch.images.to_host<float>();
-    const std::size_t size = x.size() / static_cast<std::size_t>(count);
-    if (result_.adversarial.empty()) {
-      result_.adversarial.resize(size * static_cast<std::size_t>(data_.size()));
-      norms_.resize(static_cast<std::size_t>(data_.size()));
-    }
-    std::copy(x.begin(), x.end(),
-              result_.adversarial.begin() +
-                  static_cast<std::ptrdiff_t>(size * static_cast<std::size_t>(first)));
-  }
-
- private:
-  void store(const AttackBatch& batch, const Tensor& adversarial,
-             const std::vector<std::int32_t>& examples) {
-    const std::vector<float> x = batch.images.to_host<float>(),
-                             x_hat = adversarial.to_host<float>();
-    const std::size_t size = x.size() / examples.size();
-    for (std::size_t row = 0; row < examples.size(); ++row) {
-      const auto example = static_cast<std::size_t>(examples[row]);
-      const std::span<const float> image(x_hat.data() + row * size, size);
-      norms_[example] =
-          checked_norms({x.data() + row * size, size}, image, attack_.ball, examples[row]);
-      std::copy(image.begin(), image.end(),
-                result_.adversarial.begin() + static_cast<std::ptrdiff_t>(example * size));
-    }
-  }
-
-  const LogitsFunction& logits_;
-  const DeviceDataset& data_;
-  const Attack& attack_;
-  const Attempt attempt_;
-  AttackResult& result_;
-  std::vector<Norms> norms_;  // [N]
-};
-
-std::vector<std::int32_t> examples_to_attack(const DeviceDataset& data, const Evaluation& clean,
-                                             AttackedExamples which, std::int64_t batch_size) {
-  std::vector<std::int32_t> examples;
-  for (std::int64_t first = 0; first < data.size(); first += batch_size) {
-    const AttackBatch batch = data.batch(first, std::min(batch_size, data.size() - first));
-    const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>();
-    for (std::size_t row = 0; row < labels.size(); ++row) {
-      const std::size_t example = static_cast<std::size_t>(first) + row;
-      if (which == AttackedExamples::all || clean.predictions[example] == labels[row]) {
-        examples.push_back(static_cast<std::int32_t>(example));
-      }
-    }
-  }
-  return examples;
+  record.linf = linf;
+  record.l2 = std::sqrt(squares);
+  record.l1 = l1;
+  record.changed_pixels = changed_pixels;
+  if (!ball) return;
+  const double norm = norm_in(record, ball->norm);
+  const double slack = slack_of(*ball);
+  require(norm <= ball->eps + slack, "attack: the perturbation of example ", example, " has ",
+          norm_name(ball->norm), " norm ", norm, ", over eps ", ball->eps,
+          ". This is a fault of the attack");
 }
 
 }  // namespace
@@ -210,47 +135,347 @@ Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data,
   return result;
 }
 
-AttackResult evaluate_attack(const LogitsFunction& logits, const DeviceDataset& data,
-                             const Evaluation& clean, const Attack& attack, AttackedExamples which,
-                             std::int64_t batch_size, Progress* progress) {
+std::vector<std::int32_t> AttackResult::predictions() const {
+  std::vector<std::int32_t> list;
+  for (const ExampleRecord& record : examples) list.push_back(record.prediction);
+  return list;
+}
+
+std::string norm_name(Norm norm) {
+  if (norm == Norm::l1) return "l1";
+  return norm == Norm::linf ? "linf" : "l2";
+}
+
+bool is_out_of_memory(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+         std::string(error.what()).find("out of memory") != std::string::npos;
+}
+
+AttackRun::AttackRun(const LogitsFunction& logits, const DeviceDataset& data,
+                     const Evaluation& clean, const Attack& attack, AttackedExamples which,
+                     std::int64_t batch_size)
+    : logits_(logits),
+      data_(data),
+      attack_(attack),
+      batch_size_(batch_size),
+      classes_(clean.classes) {
   require(batch_size >= 1, "evaluate: a batch size of ", batch_size, " is below 1");
   require(static_cast<std::int64_t>(clean.predictions.size()) == data.size(), "evaluate: ",
           clean.predictions.size(), " clean predictions for ", data.size(), " examples");
-  const auto start = std::chrono::steady_clock::now();
-  AttackResult result;
-  result.predictions = clean.predictions;
-  AttackRun run(logits, data, attack, result);
-  for (std::int64_t first = 0; first < data.size(); first += batch_size) {
-    run.store_clean(first, std::min(batch_size, data.size() - first));
-  }
-  const std::vector<std::int32_t> examples = examples_to_attack(data, clean, which, batch_size);
-  result.attacked = static_cast<std::int64_t>(examples.size());
-
-  std::vector<std::int32_t> standing = examples;
-  for (std::int64_t restart = 0; restart < attack.restarts && !standing.empty(); ++restart) {
-    // Survivors are packed into full batches: fewer passes, and few shapes for the libraries to
-    // prepare.
-    std::vector<std::int32_t> withstood;
-    for (std::size_t first = 0; first < standing.size();
-         first += static_cast<std::size_t>(batch_size)) {
-      const std::size_t last =
-          std::min(first + static_cast<std::size_t>(batch_size), standing.size());
-      const std::vector<std::int32_t> batch(standing.begin() + static_cast<std::ptrdiff_t>(first),
-                                            standing.begin() + static_cast<std::ptrdiff_t>(last));
-      const std::vector<std::int32_t> left =
-          run.attempt(batch, static_cast<std::uint32_t>(restart));
-      withstood.insert(withstood.end(), left.begin(), left.end());
-      const auto unbroken = static_cast<std::int64_t>(withstood.size() + standing.size() - last);
-      // The accuracy shown is what is left of it: it falls towards the result.
-      if (progress) progress->advance(static_cast<std::int64_t>(batch.size()),
-                                      {std::nullopt, percent(unbroken, data.size())});
+  for (const AttackMember& member : attack.members) {
+    require(classes_ >= member.least_classes, member.name, ": needs a model of at least ",
+            member.least_classes, " classes, this one has ", classes_,
+            ". Attack it with pgd, apgd-ce or square");
+    if (member.targets > classes_ - 1 && member.targets != kAllTargets) {
+      warn(text(member.name, ": ", member.targets, " target classes were asked for, ", classes_ - 1,
+                " is all that ", classes_, " classes have"));
     }
-    standing = std::move(withstood);
   }
-  run.measure(examples);
-  result.robust_accuracy = percent(static_cast<std::int64_t>(standing.size()), data.size());
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  AttackResult& result = state_.result;
+  for (std::int64_t first = 0; first < data.size(); first += batch_size) {
+    const AttackBatch batch = data.batch(first, std::min(batch_size, data.size() - first));
+    const std::vector<float> x = batch.images.to_host<float>();
+    result.adversarial.insert(result.adversarial.end(), x.begin(), x.end());
+    for (std::int32_t label : batch.labels.to_host<std::int32_t>()) {
+      const std::size_t example = result.examples.size();
+      ExampleRecord record;
+      record.label = label;
+      record.clean_prediction = record.prediction = clean.predictions[example];
+      record.attacked = which == AttackedExamples::all || record.prediction == label ? 1 : 0;
+      const std::span<const float> z(clean.logits.data() + example * static_cast<std::size_t>(classes_),
+                                     static_cast<std::size_t>(classes_));
+      record.cross_entropy = cross_entropy_of(z, label);
+      record.margin = margin_of(z, label);
+      if (record.attacked != 0) attacked_.push_back(static_cast<std::int32_t>(example));
+      result.examples.push_back(record);
+    }
+  }
+  result.attacked = static_cast<std::int64_t>(attacked_.size());
+  begin_member();
+  skip_to_work();
+}
+
+void AttackRun::warn(const std::string& warning) { state_.result.warnings.push_back(warning); }
+
+std::int64_t AttackRun::targets(const AttackMember& member) const {
+  return std::min(member.targets, classes_ - 1);
+}
+
+std::int64_t AttackRun::attempts(const AttackMember& member) const {
+  return member.restarts * std::max<std::int64_t>(1, targets(member));
+}
+
+bool AttackRun::finished() const {
+  return state_.member == static_cast<std::int64_t>(attack_.members.size());
+}
+
+void AttackRun::begin_member() {
+  if (finished()) return;
+  state_.attempt = state_.position = 0;
+  state_.standing.assign(state_.result.examples.size(), 0);
+  for (std::int32_t example : attacked_) {
+    const auto place = static_cast<std::size_t>(example);
+    const bool left =
+        attack_.order == Members::each_alone || !state_.result.examples[place].broken();
+    state_.standing[place] = left ? 1 : 0;
+  }
+  const AttackMember& member = attack_.members[static_cast<std::size_t>(state_.member)];
+  state_.result.members.push_back({member.name, 0, {}, 0, 0});
+  attempt_ = nullptr;
+}
+
+void AttackRun::end_member() {
+  const std::int64_t standing =
+      std::accumulate(state_.standing.begin(), state_.standing.end(), std::int64_t{0});
+  MemberResult& member = state_.result.members.back();
+  member.robust_accuracy = percent(standing, data_.size());
+  if (member.zero_gradients > 0) {
+    warn(text(member.name, ": ", member.zero_gradients,
+              " attempts began with a gradient of exactly zero, and climbing got them nowhere. "
+              "Trust fab-t and square more"));
+  }
+  ++state_.member;
+  begin_member();
+}
+
+// Ends members that have nobody left to try.
+void AttackRun::skip_to_work() {
+  AttackState after;
+  while (!finished() && next_pairs(after).empty()) end_member();
+}
+
+void AttackRun::resume(AttackState state) {
+  const std::size_t examples = state_.result.examples.size();
+  std::vector<float>& images = state.result.adversarial;
+  const auto members = static_cast<std::int64_t>(attack_.members.size());
+  const auto fits = [&](std::size_t i) {
+    const ExampleRecord &was = state.result.examples[i], &is = state_.result.examples[i];
+    return was.label == is.label && was.clean_prediction == is.clean_prediction &&
+           was.attacked == is.attacked && was.member >= -1 && was.member < members;
+  };
+  bool same = state.result.examples.size() == examples && state.standing.size() == examples &&
+              (images.empty() || images.size() == state_.result.adversarial.size()) &&
+              state.member >= 0 && state.member < members && state.attempt >= 0 &&
+              state.position >= 0 &&
+              state.position <= static_cast<std::int64_t>(attacked_.size()) &&
+              static_cast<std::int64_t>(state.result.members.size()) == state.member + 1;
+  for (std::size_t i = 0; same && i < examples; ++i) same = fits(i);
+  require(same, "evaluate: the state is of another run. Begin anew with --restart");
+  if (images.empty()) images = std::move(state_.result.adversarial);
+  state_ = std::move(state);
+  attempt_ = nullptr;
+  skip_to_work();
+}
+
+void AttackRun::inherit(const AttackResult& smaller) {
+  AttackResult& result = state_.result;
+  const bool images = !smaller.adversarial.empty();
+  require(smaller.examples.size() == result.examples.size() &&
+              (!images || smaller.adversarial.size() == result.adversarial.size()),
+          "evaluate: the smaller radius was of other examples");
+  require(attack_.order == Members::in_sequence && state_.position == 0 && state_.attempt == 0,
+          "evaluate: only a run of members in sequence can take over another, before it begins");
+  const std::size_t size = result.adversarial.size() / std::max<std::size_t>(1, result.examples.size());
+  for (std::size_t i = 0; i < result.examples.size(); ++i) {
+    if (!smaller.examples[i].broken()) continue;
+    result.examples[i] = smaller.examples[i];
+    result.examples[i].forward = result.examples[i].backward = 0;
+    state_.standing[i] = 0;
+    if (!images) continue;
+    const auto first = static_cast<std::ptrdiff_t>(i * size);
+    std::copy_n(smaller.adversarial.begin() + first, size, result.adversarial.begin() + first);
+  }
+  skip_to_work();
+}
+
+// Fills a batch from the queue; `after` gets the place behind it. A batch grows into the next
+// attempt only while it is small: those pairs are wasted on examples that the batch breaks.
+std::vector<AttackRun::Pair> AttackRun::next_pairs(AttackState& after) const {
+  // Measured on the cpu: from 16 images on, larger batches gain little.
+  constexpr std::int64_t kEnoughOnHost = 16;
+  const std::int64_t enough =
+      data_.device().captures() ? batch_size_ : std::min(batch_size_, kEnoughOnHost);
+  const AttackMember& member = attack_.members[static_cast<std::size_t>(state_.member)];
+  const auto queue = static_cast<std::int64_t>(attacked_.size());
+  std::vector<Pair> pairs;
+  std::int64_t attempt = state_.attempt, position = state_.position;
+  while (attempt < attempts(member) && static_cast<std::int64_t>(pairs.size()) < batch_size_) {
+    if (position == queue) {
+      ++attempt;
+      position = 0;
+      if (static_cast<std::int64_t>(pairs.size()) >= enough) break;
+      continue;
+    }
+    const std::int32_t example = attacked_[static_cast<std::size_t>(position++)];
+    if (state_.standing[static_cast<std::size_t>(example)] == 0) continue;
+    pairs.push_back({example, static_cast<std::int32_t>(attempt)});
+  }
+  after.attempt = attempt;
+  after.position = position;
+  return pairs;
+}
+
+void AttackRun::step() {
+  require(!finished(), "evaluate: the run is finished");
+  const auto start = std::chrono::steady_clock::now();
+  const std::size_t member = static_cast<std::size_t>(state_.member);
+  try {
+    AttackState after;
+    run(next_pairs(after));
+    state_.attempt = after.attempt;
+    state_.position = after.position;
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error) || batch_size_ == 1) throw;
+    attempt_ = nullptr;  // and with it what it keeps on the device
+    data_.device().pool().trim();
+    batch_size_ = std::max<std::int64_t>(1, batch_size_ / 2);
+    warn(text("out of memory: went on with batches of ", batch_size_));
+    return;
+  }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  state_.result.seconds += seconds;
+  state_.result.members[member].seconds += seconds;
+  skip_to_work();
+}
+
+void AttackRun::run(const std::vector<Pair>& pairs) {
+  if (!attempt_) {
+    const AttackMember& member = attack_.members[static_cast<std::size_t>(state_.member)];
+    attempt_ = member.against(logits_, targets(member));
+  }
+  std::vector<std::int32_t> examples, numbers;
+  for (const Pair& pair : pairs) {
+    examples.push_back(pair.example);
+    numbers.push_back(pair.attempt);
+  }
+  AttackBatch batch = data_.batch(examples, {}, 0, 0);
+  batch.attempts = Tensor::from_host(data_.device(), {static_cast<std::int64_t>(numbers.size())},
+                                     numbers);
+  AttemptCounts counts;
+  const Tensor adversarial = attempt_(batch, counts);
+  require(adversarial.shape() == batch.images.shape(), "attack: returned ", adversarial.shape(),
+          " for images ", batch.images.shape());
+  judge(pairs, batch, adversarial, counts);
+}
+
+// The verdict on what an attempt returned, and what is kept of it: for each example the first
+// success, else the last attempt.
+void AttackRun::judge(const std::vector<Pair>& pairs, const AttackBatch& batch,
+                      const Tensor& adversarial, const AttemptCounts& counts) {
+  std::vector<std::int32_t> indices;
+  for (const Pair& pair : pairs) indices.push_back(pair.example);
+  const std::vector<float> z = finite_logits(logits_, adversarial, indices, "adversarial");
+  const std::vector<float> x = batch.images.to_host<float>(), x_hat = adversarial.to_host<float>();
+  const std::size_t size = x.size() / pairs.size(), classes = z.size() / pairs.size();
+  const auto rows = static_cast<std::int64_t>(pairs.size());
+  AttackResult& result = state_.result;
+  for (PassCounts* sum : {&result.passes, &result.members.back().passes}) {
+    sum->forward += counts.forward + rows;
+    sum->backward += counts.backward;
+  }
+  result.members.back().zero_gradients += counts.zero_gradients;
+
+  for (std::size_t row = 0; row < pairs.size(); ++row) {
+    const auto place = static_cast<std::size_t>(pairs[row].example);
+    ExampleRecord& kept = result.examples[place];
+    kept.forward += static_cast<double>(counts.forward) / static_cast<double>(rows) + 1;
+    kept.backward += static_cast<double>(counts.backward) / static_cast<double>(rows);
+    ExampleRecord record = kept;
+    const std::span<const float> image(x_hat.data() + row * size, size);
+    measure({x.data() + row * size, size}, image, batch.images.shape()[3], attack_.ball,
+            pairs[row].example, record);
+    const std::span<const float> answer(z.data() + row * classes, classes);
+    record.prediction = argmax(answer.data(), static_cast<std::int64_t>(classes));
+    record.cross_entropy = cross_entropy_of(answer, record.label);
+    record.margin = margin_of(answer, record.label);
+    const bool success = record.prediction != record.label;
+    if (success) state_.standing[place] = 0;
+    if (kept.broken()) continue;
+    if (success) {
+      record.member = static_cast<std::int32_t>(state_.member);
+      record.attempt = pairs[row].attempt;
+    }
+    kept = record;
+    std::copy(image.begin(), image.end(),
+              result.adversarial.begin() + static_cast<std::ptrdiff_t>(place * size));
+  }
+}
+
+std::int64_t AttackRun::total() const {
+  std::int64_t passes = 0;
+  for (const AttackMember& member : attack_.members) passes += attempts(member) * member.passes;
+  return passes * static_cast<std::int64_t>(attacked_.size());
+}
+
+std::int64_t AttackRun::done() const {
+  std::int64_t broken = 0;  // these are done with later members, too
+  for (std::int32_t example : attacked_) {
+    broken += state_.result.examples[static_cast<std::size_t>(example)].broken() ? 1 : 0;
+  }
+  const auto all = static_cast<std::int64_t>(attacked_.size());
+  std::int64_t passes = 0;
+  for (std::size_t m = 0; m < attack_.members.size(); ++m) {
+    const AttackMember& member = attack_.members[m];
+    std::int64_t pairs = 0;
+    if (static_cast<std::int64_t>(m) < state_.member) {
+      pairs = attempts(member) * all;
+    } else if (static_cast<std::int64_t>(m) == state_.member) {
+      pairs = state_.attempt * all + state_.position;
+      for (std::int64_t i = 0; i < all; ++i) {
+        const auto place = static_cast<std::size_t>(attacked_[static_cast<std::size_t>(i)]);
+        if (state_.standing[place] != 0) continue;
+        pairs += attempts(member) - state_.attempt - (i < state_.position ? 1 : 0);
+      }
+    } else if (attack_.order == Members::in_sequence) {
+      pairs = attempts(member) * broken;
+    }
+    passes += pairs * member.passes;
+  }
+  return passes;
+}
+
+double AttackRun::robust_accuracy() const {
+  std::int64_t right = 0;
+  for (const ExampleRecord& record : state_.result.examples) {
+    right += record.prediction == record.label ? 1 : 0;
+  }
+  return percent(right, data_.size());
+}
+
+AttackResult AttackRun::result() const {
+  AttackResult result = state_.result;
+  result.robust_accuracy = robust_accuracy();
+  std::int64_t unmoved = 0;
+  for (const ExampleRecord& record : result.examples) {
+    result.max_linf = std::max(result.max_linf, record.linf);
+    result.max_l2 = std::max(result.max_l2, record.l2);
+    result.max_l1 = std::max(result.max_l1, record.l1);
+    unmoved += record.attacked != 0 && record.linf == 0 ? 1 : 0;
+  }
+  const bool moves = std::ranges::any_of(attack_.members, [](const AttackMember& member) {
+    return member.on_failure == OnFailure::last_iterate;
+  });
+  if (finished() && moves && unmoved > 0 && (!attack_.ball || attack_.ball->eps > 0)) {
+    result.warnings.push_back(
+        text(unmoved, " of ", result.attacked, " attacked examples were not moved at all: ",
+             "a gradient of exactly zero, as a saturated softmax has, stops this attack"));
+  }
   return result;
+}
+
+AttackResult evaluate_attack(const LogitsFunction& logits, const DeviceDataset& data,
+                             const Evaluation& clean, const Attack& attack, AttackedExamples which,
+                             std::int64_t batch_size, Progress* progress) {
+  AttackRun run(logits, data, clean, attack, which, batch_size);
+  std::int64_t done = run.done();
+  while (!run.finished()) {
+    run.step();
+    // The accuracy shown is what is left of it: it falls towards the result.
+    if (progress) progress->advance(run.done() - done, {std::nullopt, run.robust_accuracy()});
+    done = run.done();
+  }
+  return run.result();
 }
 
 }  // namespace saddle

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/canvas.h"
+
 namespace saddle {
 
 // `pixels` is [height, width, channels], channels 1 (grey) or 3 (RGB), 0 to 255. Throws Error where
@@ -31,22 +33,24 @@ class ImageGrid {
   void place(std::int64_t row, std::int64_t column, std::span<const float> image,
              const std::string& caption);
 
-  std::int64_t width() const { return width_; }
-  std::int64_t height() const { return height_; }
+  std::int64_t width() const { return canvas_.width(); }
+  std::int64_t height() const { return canvas_.height(); }
   // RGB of the pixel in line y (from the top) and column x.
-  std::span<const std::uint8_t, 3> pixel(std::int64_t y, std::int64_t x) const;
+  std::span<const std::uint8_t, 3> pixel(std::int64_t y, std::int64_t x) const {
+    return canvas_.pixel(y, x);
+  }
 
-  void write(const std::filesystem::path& path) const;
+  void write(const std::filesystem::path& path) const { canvas_.write(path); }
 
  private:
-  std::uint8_t* at(std::int64_t y, std::int64_t x);
+  static Canvas checked_canvas(std::int64_t rows, std::int64_t columns, std::int64_t height,
+                               std::int64_t width, std::int64_t channels, std::int64_t scale);
   std::int64_t top(std::int64_t row) const;
   std::int64_t left(std::int64_t column) const;
   void draw_text(std::int64_t y, std::int64_t x, const std::string& text);
 
   std::int64_t rows_, columns_, image_height_, image_width_, channels_, scale_;
-  std::int64_t width_, height_;        // of the whole picture
-  std::vector<std::uint8_t> pixels_;   // [height_, width_, 3]
+  Canvas canvas_;
 };
 
 }  // namespace saddle

@@ -77,13 +77,17 @@ std::vector<Contestant> contestants(const DemoOptions& demo) {
 double robust_accuracy(const LogitsFunction& logits, const DeviceDataset& data,
                        const Evaluation& clean, const PgdOptions& options, std::uint64_t seed,
                        AttackResult* result = nullptr) {
-  Attack attack;
-  attack.against = [&](const LogitsFunction& f) -> Attempt {
-    return [run = std::make_shared<Pgd>(f, options), seed](
-               const AttackBatch& batch, std::uint32_t restart, PassCounts& counts) {
-      return (*run)(batch, seed, restart, &counts);
+  AttackMember member;
+  member.name = "pgd";
+  member.against = [&](const LogitsFunction& f, std::int64_t) -> Attempt {
+    return [run = std::make_shared<Pgd>(f, options), seed](const AttackBatch& batch,
+                                                           AttemptCounts& counts) {
+      return (*run)(batch, seed, 0, &counts);
     };
   };
+  member.on_failure = OnFailure::last_iterate;
+  Attack attack;
+  attack.members.push_back(std::move(member));
   attack.ball = Ball{options.norm, options.eps};
   AttackResult found =
       evaluate_attack(logits, data, clean, attack, AttackedExamples::correct_only, kAttackBatch);
@@ -115,7 +119,7 @@ Measured measure(const Contestant& contestant, Device& device, const Dataset& te
                                       {Norm::linf, eps, eps / 4, 10, Start::random}, seed, &result);
     if (i == kShownRadius) {
       measured.shown = std::move(result.adversarial);
-      measured.shown_predictions = std::move(result.predictions);
+      measured.shown_predictions = result.predictions();
     }
   }
   return measured;

@@ -19,9 +19,9 @@ namespace {
 
 // cuDNN's own order is a prediction; its first ten nearly always hold the fastest.
 constexpr int kPlansToMeasure = 10;
-// Plans whose kernels cuDNN must compile first take about a second each, so they are tried only
+// Plans whose kernels cuDNN must compile first take about a second each, so one is tried, and only
 // where there is nothing else (on sm_90: f32 weight gradients of bf16 images).
-constexpr int kCompiledPlansToMeasure = 2;
+constexpr int kCompiledPlansToMeasure = 1;
 constexpr int kMeasuredRuns = 3;
 // How much longer an f32 weight gradient of bf16 images may take than one that is rounded to bf16.
 constexpr float kF32GradientWorth = 1.25f;
@@ -71,12 +71,13 @@ void apply_epilogue(Device& device, const Convolution& s, const Epilogue& epilog
          s.output_count() / s.out_channels, s.out_channels);
 }
 
-// What cuDNN says becomes an Error that names the problem.
+// What cuDNN says becomes an Error that names the problem, with the shape that was asked for.
 template <class Work>
-auto naming_the_problem(const Problem& problem, Work work) {
+void naming(Problem problem, const Convolution& asked, Work work) {
   try {
-    return work();
+    work();
   } catch (const Error& error) {
+    problem.shape = asked;
     fail(describe(problem), ": ", error.what());
   }
 }
@@ -112,16 +113,17 @@ void CudnnConvolutions::forward(const Convolution& asked, const void* x, const v
   }
   const Tensors tensors{
       .x = const_cast<void*>(x), .w = const_cast<void*>(w), .y = y, .residual = epilogue.residual};
-  Problem problem{.direction = Direction::forward,
-                  .shape = shape,
-                  .alignment = alignment_of({x, w, y, epilogue.residual, epilogue.bias}, shape)};
-  naming_the_problem(problem, [&] {
-    if (!epilogue.residual && !epilogue.bias && !epilogue.relu) {
+  const Problem problem{
+      .direction = Direction::forward,
+      .shape = shape,
+      .residual = epilogue.residual != nullptr,
+      .bias = epilogue.bias != nullptr,
+      .relu = epilogue.relu,
+      .alignment = alignment_of({x, w, y, epilogue.residual, epilogue.bias}, shape)};
+  naming(problem, asked, [&] {
+    if (!problem.residual && !problem.bias && !problem.relu) {
       return run(plain_plan(problem, tensors), tensors);
     }
-    problem.residual = epilogue.residual != nullptr;
-    problem.bias = epilogue.bias != nullptr;
-    problem.relu = epilogue.relu;
     const ForwardWay& way = forward_way(problem, tensors, epilogue);
     way.fused ? run_fused(way, problem, tensors, epilogue) : run_apart(problem, tensors, epilogue);
   });
@@ -143,7 +145,7 @@ void CudnnConvolutions::backward_data(const Convolution& asked, const void* dy, 
   const Problem problem{.direction = Direction::backward_data,
                         .shape = shape,
                         .alignment = alignment_of({dy, w, target}, shape)};
-  naming_the_problem(problem, [&] { run(plain_plan(problem, tensors), tensors); });
+  naming(problem, asked, [&] { run(plain_plan(problem, tensors), tensors); });
   if (shape != asked) {
     crop(target, pixels(asked), asked.in_channels, shape.in_channels, asked.dtype(), dx);
   }
@@ -165,7 +167,7 @@ void CudnnConvolutions::backward_weights(const Convolution& asked, const void* x
   const Problem problem{.direction = Direction::backward_weights,
                         .shape = shape,
                         .alignment = alignment_of({x, dy, target}, shape)};
-  naming_the_problem(problem, [&] { run_weights(weights_way(problem, tensors), tensors); });
+  naming(problem, asked, [&] { run_weights(weights_way(problem, tensors), tensors); });
   if (shape != asked) {
     crop(target, taps(asked), asked.in_channels, shape.in_channels, DType::f32, dw);
   }

@@ -98,8 +98,8 @@ class Plan {
 // Engines that a caller wants no plan of.
 struct Refusals {
   bool nondeterministic = false;
-  bool compiled_late = false;             // whose kernels cuDNN compiles when the plan is made
-  std::int64_t workspace_over = 1 << 30;  // bytes
+  bool compiled_late = false;               // whose kernels cuDNN compiles when the plan is made
+  std::int64_t workspace_over = 512 << 20;  // bytes
 };
 
 class ConvolutionGraph {

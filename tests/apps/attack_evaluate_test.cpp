@@ -1,8 +1,9 @@
 // Robust accuracy, on a linear classifier whose answers are known: z = x, two pixels, two classes.
 #include "apps/common/evaluate.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
+
+#include <cmath>
 #include <limits>
 
 #include "tests/apps/data_files.h"
@@ -35,30 +36,57 @@ LogitsFunction linear_logits(const std::vector<float>& w) {
 
 LogitsFunction identity_logits() { return linear_logits({1, 0, 0, 1}); }
 
+using AttackFunction = std::function<Tensor(const AttackBatch& batch, AttemptCounts& counts)>;
+
+AttackMember member_of(const AttackFunction& function, std::int64_t restarts = 1) {
+  AttackMember member;
+  member.name = "fake";
+  member.against = [=](const LogitsFunction&, std::int64_t) -> Attempt { return function; };
+  member.restarts = restarts;
+  return member;
+}
+
+Attack attack_of(const std::vector<AttackMember>& members) { return {members, std::nullopt}; }
+
 Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
-  Attack attack;
-  attack.against = [options](const LogitsFunction& logits) -> Attempt {
-    return [=](const AttackBatch& batch, std::uint32_t restart, PassCounts& counts) {
-      return pgd(logits, batch, options, 5, restart, &counts);
+  AttackMember member;
+  member.name = "pgd";
+  member.against = [options](const LogitsFunction& logits, std::int64_t) -> Attempt {
+    return [=](const AttackBatch& batch, AttemptCounts& counts) {
+      return pgd(logits, batch, options, 5, 0, &counts);
     };
   };
-  attack.restarts = restarts;
-  attack.ball = Ball{options.norm, options.eps};
-  return attack;
+  member.restarts = restarts;
+  member.on_failure = OnFailure::last_iterate;
+  return {{member}, Ball{options.norm, options.eps}};
 }
 
 // Every adversarial image is these two channels.
 Attack always(float first, float second) {
-  Attack attack;
-  attack.against = [=](const LogitsFunction&) -> Attempt {
-    return [=](const AttackBatch& batch, std::uint32_t, PassCounts&) {
-      std::vector<float> values;
-      for (std::int64_t i = 0; i < batch.images.shape()[0]; ++i)
-        values.insert(values.end(), {first, second});
-      return Tensor::from_host(cpu_device(), batch.images.shape(), values);
-    };
+  return attack_of({member_of([=](const AttackBatch& batch, AttemptCounts&) {
+    std::vector<float> values;
+    for (std::int64_t i = 0; i < batch.images.shape()[0]; ++i)
+      values.insert(values.end(), {first, second});
+    return Tensor::from_host(cpu_device(), batch.images.shape(), values);
+  })});
+}
+
+// Turns over the prediction of the rows that `breaks` says, and leaves the others alone.
+AttackFunction breaking(
+    const std::function<bool(std::int32_t example, std::int32_t attempt)>& breaks) {
+  return [=](const AttackBatch& batch, AttemptCounts& counts) {
+    std::vector<float> x = batch.images.to_host<float>();
+    const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>(),
+                                    examples = batch.indices.to_host<std::int32_t>(),
+                                    attempts = batch.attempts.to_host<std::int32_t>();
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      counts.forward += 10;
+      if (!breaks(examples[i], attempts[i])) continue;
+      x[2 * i] = labels[i] == 0 ? 0.25f : 0.75f;  // against the label's channel
+      x[2 * i + 1] = 0.5f + static_cast<float>(attempts[i]) / 256;
+    }
+    return Tensor::from_host(batch.images.device(), batch.images.shape(), x);
   };
-  return attack;
 }
 
 struct Victim {
@@ -133,7 +161,7 @@ TEST(EvaluateAttack, reports_norms_passes_and_predictions) {
   EXPECT_EQ(result.passes.backward, 3);
   EXPECT_NEAR(result.max_linf, 8. / 255, 1e-7);
   EXPECT_NEAR(result.max_l2, std::sqrt(2.) * 8 / 255, 1e-7);
-  EXPECT_EQ(result.predictions, (std::vector<std::int32_t>{1, 1, 0, 0}));
+  EXPECT_EQ(result.predictions(), (std::vector<std::int32_t>{1, 1, 0, 0}));
   EXPECT_TRUE(result.warnings.empty());
 }
 
@@ -157,30 +185,253 @@ TEST(EvaluateAttack, scores_a_repaired_error_as_robust_where_all_are_attacked) {
 TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_success) {
   const Victim victim;
   std::vector<std::vector<std::int32_t>> seen;
-  Attack attack;
-  attack.restarts = 3;
-  // Restart r breaks the examples of label r, and does nothing to others.
-  const Attempt attempt = [&](const AttackBatch& batch, std::uint32_t restart, PassCounts&) {
+  // Attempt r breaks the examples of label r.
+  const AttackFunction fake = [&](const AttackBatch& batch, AttemptCounts& counts) {
     seen.push_back(batch.indices.to_host<std::int32_t>());
-    std::vector<float> x = batch.images.to_host<float>();
-    const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>();
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      if (labels[i] != static_cast<std::int32_t>(restart)) continue;
-      x[2 * i] = static_cast<float>(
-          labels[i]);  // below the other channel for label 0, above it for label 1
-      x[2 * i + 1] = 0.5f;
-    }
-    return Tensor::from_host(cpu_device(), batch.images.shape(), x);
+    const std::vector<std::int32_t> labels = four_examples().labels;
+    return breaking([=](std::int32_t example, std::int32_t attempt) {
+      return labels[static_cast<std::size_t>(example)] == attempt;
+    })(batch, counts);
   };
-  attack.against = [&](const LogitsFunction&) { return attempt; };
+
+  const AttackResult result = victim.attack(attack_of({member_of(fake, 3)}));
+
+  // A batch of three is filled by the first attempt on examples 0, 1 and 3; only 1 is left.
+  EXPECT_EQ(seen, (std::vector<std::vector<std::int32_t>>{{0, 1, 3}, {1, 1}}));
+  EXPECT_EQ(result.robust_accuracy, 0.);
+  EXPECT_EQ(result.adversarial[0], 0.25f);
+  EXPECT_EQ(result.adversarial[1], 0.5f);
+  EXPECT_EQ(result.adversarial[3], 0.5f + 1.f / 256);
+}
+
+TEST(EvaluateAttack, keeps_the_first_success_where_attempts_of_an_example_ride_together) {
+  const Victim victim;
+  const Attack attack = attack_of({member_of(
+      breaking([](std::int32_t example, std::int32_t attempt) {
+        return example == 1 ? attempt >= 2 : attempt >= 1;
+      }),
+      7)});
+
+  const AttackResult together = victim.attack(attack, AttackedExamples::correct_only, 100);
+  const AttackResult alone = victim.attack(attack, AttackedExamples::correct_only, 1);
+
+  EXPECT_EQ(together.adversarial, alone.adversarial);
+  EXPECT_EQ(together.examples[0].attempt, 1);
+  EXPECT_EQ(together.examples[1].attempt, 2);
+  EXPECT_EQ(alone.examples[1].attempt, 2);
+  EXPECT_EQ(together.robust_accuracy, 0.);
+  // Alone nothing is tried in vain: two, three and two attempts of ten passes and a verdict each.
+  EXPECT_EQ(alone.passes.forward, 7 * 11);
+}
+
+TEST(EvaluateAttack, records_what_became_of_each_example) {
+  const Victim victim;
+  const Attack attack = attack_of(
+      {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 0; })),
+       member_of(breaking([](std::int32_t example, std::int32_t) { return example == 3; }))});
+
+  const AttackResult result = victim.attack(attack, AttackedExamples::correct_only, 1);
+
+  const ExampleRecord& first = result.examples[0];
+  EXPECT_EQ(first.member, 0);
+  EXPECT_EQ(first.attempt, 0);
+  EXPECT_EQ(first.clean_prediction, 0);
+  EXPECT_EQ(first.prediction, 1);
+  EXPECT_EQ(first.changed_pixels, 1);
+  EXPECT_EQ(first.forward, 11);  // ten of the attack, one of the verdict
+  const double moved = 110. / 255 - 0.25, risen = 0.5 - 100. / 255;
+  EXPECT_NEAR(first.linf, moved, 1e-6);
+  EXPECT_NEAR(first.l1, moved + risen, 1e-6);
+  EXPECT_NEAR(first.l2, std::hypot(moved, risen), 1e-6);
+  EXPECT_NEAR(first.margin, -0.25, 1e-6);
+  EXPECT_NEAR(first.cross_entropy, std::log1p(std::exp(0.25)), 1e-6);
+  EXPECT_EQ(result.examples[3].member, 1);
+  EXPECT_FALSE(result.examples[1].broken());
+  EXPECT_EQ(result.examples[1].forward, 22);
+  EXPECT_EQ(result.examples[2].attacked, 0);  // wrong before
+  EXPECT_EQ(result.examples[2].forward, 0);
+  EXPECT_NEAR(result.examples[2].margin, -100. / 255, 1e-6);
+}
+
+TEST(EvaluateAttack, lets_members_see_what_is_left_or_everything) {
+  const Victim victim;
+  Attack attack = attack_of(
+      {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 0; })),
+       member_of(breaking([](std::int32_t example, std::int32_t) { return example <= 1; }))});
+
+  const AttackResult in_sequence = victim.attack(attack);
+  attack.order = Members::each_alone;
+  const AttackResult alone = victim.attack(attack);
+
+  EXPECT_EQ(in_sequence.robust_accuracy, 25.);
+  EXPECT_EQ(in_sequence.members[0].robust_accuracy, 50.);
+  EXPECT_EQ(in_sequence.members[1].robust_accuracy, 25.);
+  EXPECT_EQ(in_sequence.members[1].passes.forward, 2 * 11);
+  EXPECT_EQ(alone.robust_accuracy, 25.);  // the worst case over the members
+  EXPECT_EQ(alone.members[0].robust_accuracy, 50.);
+  EXPECT_EQ(alone.members[1].robust_accuracy, 25.);
+  EXPECT_EQ(alone.members[1].passes.forward, 3 * 11);
+  EXPECT_EQ(alone.examples[0].member, 0);
+  EXPECT_EQ(alone.adversarial, in_sequence.adversarial);
+}
+
+TEST(EvaluateAttack, tries_as_many_target_classes_as_the_model_has_and_says_so) {
+  const Victim victim;
+  std::int64_t targets_seen = 0;
+  AttackMember member = member_of({});
+  member.against = [&](const LogitsFunction&, std::int64_t targets) -> Attempt {
+    targets_seen = targets;
+    return breaking([](std::int32_t, std::int32_t) { return false; });
+  };
+  member.targets = 9;
+
+  const AttackResult result = victim.attack(attack_of({member}));
+  member.targets = kAllTargets;
+  const AttackResult all = victim.attack(attack_of({member}));
+
+  EXPECT_EQ(targets_seen, 1);
+  EXPECT_EQ(result.passes.forward, 3 * 11);
+  ASSERT_EQ(result.warnings.size(), 1u);
+  expect_part("9 target classes were asked for, 1 is all that 2 classes have", result.warnings[0]);
+  EXPECT_TRUE(all.warnings.empty());
+}
+
+TEST(EvaluateAttack, warns_of_attempts_that_began_with_a_zero_gradient) {
+  const Victim victim;
+  const Attack attack = attack_of({member_of([](const AttackBatch& batch, AttemptCounts& counts) {
+    counts.zero_gradients += batch.images.shape()[0];
+    return batch.images;
+  })});
 
   const AttackResult result = victim.attack(attack);
 
-  EXPECT_EQ(seen, (std::vector<std::vector<std::int32_t>>{{0, 1, 3}, {1}}));
+  ASSERT_EQ(result.warnings.size(), 1u);
+  expect_part("fake: 3 attempts began with a gradient of exactly zero", result.warnings[0]);
+}
+
+TEST(EvaluateAttack, refuses_a_model_of_too_few_classes) {
+  const Victim victim;
+  AttackMember member = member_of({});
+  member.name = "apgd-t";
+  member.least_classes = 4;
+
+  expect_error("apgd-t: needs a model of at least 4 classes, this one has 2",
+               [&] { victim.attack(attack_of({member})); });
+}
+
+TEST(EvaluateAttack, halves_the_batch_where_memory_runs_out) {
+  const Victim victim;
+  const AttackFunction honest =
+      breaking([](std::int32_t, std::int32_t attempt) { return attempt == 1; });
+  const Attack attack = attack_of({member_of(
+      [&](const AttackBatch& batch, AttemptCounts& counts) {
+        require(batch.images.shape()[0] <= 1, "cuda: cudaMalloc: out of memory");
+        return honest(batch, counts);
+      },
+      2)});
+
+  const AttackResult result = victim.attack(attack, AttackedExamples::correct_only, 4);
+
   EXPECT_EQ(result.robust_accuracy, 0.);
-  EXPECT_EQ(result.adversarial[0], 0.f);
-  EXPECT_EQ(result.adversarial[1], 0.5f);
-  EXPECT_EQ(result.adversarial[2], 1.f);
+  ASSERT_EQ(result.warnings.size(), 2u);
+  expect_part("went on with batches of 1", result.warnings[1]);
+}
+
+TEST(EvaluateAttack, gives_up_where_not_even_one_image_fits) {
+  const Victim victim;
+  const Attack attack = attack_of({member_of([](const AttackBatch&, AttemptCounts&) -> Tensor {
+    fail("out of memory: 7 bytes more are not to be had");
+  })});
+
+  expect_error("out of memory", [&] { victim.attack(attack); });
+}
+
+// A run of two members and three attempts each that breaks example 0 late, 1 never and 3 at once.
+Attack long_attack() {
+  return attack_of(
+      {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 3; }), 3),
+       member_of(breaking([](std::int32_t example, std::int32_t attempt) {
+                   return example == 0 && attempt == 1;
+                 }),
+                 3)});
+}
+
+TEST(AttackRun, goes_on_from_any_state_as_if_it_had_not_been_interrupted) {
+  const Victim victim;
+  const Attack attack = long_attack();
+  const AttackResult whole = victim.attack(attack, AttackedExamples::correct_only, 1);
+  const auto start = [&](std::int64_t batch_size) {
+    return AttackRun(victim.logits, victim.data, victim.clean, attack,
+                     AttackedExamples::correct_only, batch_size);
+  };
+  AttackRun run = start(1);
+  int interruptions = 0;
+
+  while (!run.finished()) {
+    run.step();
+    if (run.finished()) break;
+    AttackRun next = start(1 + interruptions % 3);  // the batch size may change
+    next.resume(run.state());
+    const AttackResult rest = [&] {
+      while (!next.finished()) next.step();
+      return next.result();
+    }();
+
+    EXPECT_EQ(rest.adversarial, whole.adversarial) << interruptions;
+    EXPECT_EQ(rest.predictions(), whole.predictions()) << interruptions;
+    EXPECT_EQ(rest.members.size(), 2u);
+    EXPECT_EQ(rest.examples[0].attempt, 1);
+    EXPECT_EQ(rest.examples[0].member, 1);
+    ++interruptions;
+  }
+
+  EXPECT_GT(interruptions, 5);
+}
+
+TEST(AttackRun, counts_passes_down_to_nothing_left) {
+  const Victim victim;
+  const Attack attack = long_attack();
+  AttackRun run(victim.logits, victim.data, victim.clean, attack, AttackedExamples::correct_only,
+                2);
+  std::int64_t done = run.done();
+
+  EXPECT_EQ(done, 0);
+  while (!run.finished()) {
+    run.step();
+    EXPECT_GT(run.done(), done);
+    done = run.done();
+  }
+
+  EXPECT_EQ(done, run.total());
+}
+
+TEST(AttackRun, refuses_the_state_of_other_examples) {
+  const Victim victim;
+  const Attack attack = long_attack();
+  AttackRun run(victim.logits, victim.data, victim.clean, attack, AttackedExamples::correct_only,
+                2);
+  AttackState state = run.state();
+  state.result.examples[1].label = 0;
+
+  expect_error("the state is of another run", [&] { run.resume(state); });
+}
+
+TEST(AttackRun, takes_over_what_a_smaller_radius_broke) {
+  const Victim victim;
+  const Attack attack = attack_of({member_of(
+      breaking([](std::int32_t example, std::int32_t) { return example == 1; }))});
+  const AttackResult smaller = victim.attack(attack_of(
+      {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 0; }))}));
+  AttackRun run(victim.logits, victim.data, victim.clean, attack, AttackedExamples::correct_only,
+                4);
+
+  run.inherit(smaller);
+  while (!run.finished()) run.step();
+  const AttackResult result = run.result();
+
+  EXPECT_EQ(result.robust_accuracy, 25.);
+  EXPECT_EQ(result.passes.forward, 2 * 11);  // examples 1 and 3
+  EXPECT_EQ(result.adversarial[0], 0.25f);
 }
 
 TEST(EvaluateAttack, finds_the_same_for_any_batch_size) {
@@ -192,7 +443,6 @@ TEST(EvaluateAttack, finds_the_same_for_any_batch_size) {
 
   EXPECT_EQ(one.adversarial, four.adversarial);
   EXPECT_EQ(one.robust_accuracy, four.robust_accuracy);
-  EXPECT_EQ(one.passes.backward, four.passes.backward);
 }
 
 TEST(EvaluateAttack, fails_where_an_attack_leaves_the_pixel_range) {
@@ -200,7 +450,7 @@ TEST(EvaluateAttack, fails_where_an_attack_leaves_the_pixel_range) {
 
   expect_error("of adversarial example 0 is 1.5, outside [0, 1]",
                [&] { victim.attack(always(0.5f, 1.5f)); });
-  expect_error("outside [0, 1]", [&] { victim.attack(always(std::nanf(""), 0.f)); });
+  expect_error("adversarial example 0", [&] { victim.attack(always(std::nanf(""), 0.f)); });
 }
 
 TEST(EvaluateAttack, fails_where_an_attack_leaves_its_ball) {

@@ -2,6 +2,8 @@
 #include "apps/attack/program.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/checkpoint.h"
@@ -76,6 +78,21 @@ TEST(AttackProgramUsage, returns_2_for_a_wrong_command_line) {
                 {"--checkpoint", "m", "--attack", "nothing"});
   expect_answer(2, "--eps belongs to --suite", {"--checkpoint", "m", "--eps", "8/255"});
   expect_answer(2, "--model: 'vgg' is not one of", {"--checkpoint", "m", "--model", "vgg"});
+  expect_answer(2, "Did you mean 8/255?", {"--checkpoint", "m", "--attack", "square:eps=8"});
+  expect_answer(2, "--plot draws the curves of --eps-curve",
+                {"--checkpoint", "m", "--attack", "pgd", "--plot", "p.png"});
+  expect_answer(2, "0/255 is not above 0",
+                {"--checkpoint", "m", "--attack", "pgd", "--eps-curve", "0/255,1/255"});
+  expect_answer(2, "1/255 is given twice",
+                {"--checkpoint", "m", "--attack", "pgd", "--eps-curve", "2/510,1/255"});
+  expect_answer(2, "'' is not a number",
+                {"--checkpoint", "m", "--attack", "pgd", "--eps-curve", "1/255,"});
+  expect_answer(2, "--eps-curve needs an --attack", {"--checkpoint", "m", "--eps-curve", "1/255"});
+  expect_answer(2, "needs mode=sequential",
+                {"--checkpoint", "m", "--attack", "autoattack:mode=individual", "--eps-curve", "0.1"});
+  expect_answer(2, "--time-budget: 0 s is no time", {"--checkpoint", "m", "--time-budget", "0"});
+  expect_answer(2, "take one --checkpoint a run",
+                {"--checkpoint", "m", "--checkpoint", "n", "--save-images", "i.png"});
 }
 
 TEST_F(AttackProgram, writes_table_json_and_tensors) {
@@ -117,6 +134,78 @@ TEST_F(AttackProgram, writes_table_json_and_tensors) {
   EXPECT_EQ(tensors.tensor("adversarial.1-pgd").shape, (Shape{16, 1, 28, 28}));
   EXPECT_EQ(SafetensorsFile::load(file("l.safetensors")).tensor("logits").shape, (Shape{16, 10}));
   EXPECT_TRUE(std::filesystem::exists(file("i.png")));
+}
+
+nlohmann::json read_json(const std::string& path) {
+  const std::vector<std::byte> bytes = read_file(path, 1 << 24);
+  const auto* first = reinterpret_cast<const char*>(bytes.data());
+  return nlohmann::json::parse(first, first + bytes.size());
+}
+
+TEST_F(AttackProgram, compares_checkpoints_along_a_curve_of_radii) {
+  save_network(file("n.safetensors"), 28, 10);
+
+  const Answer answer =
+      attack({"--checkpoint", checkpoint(), "--checkpoint", file("n.safetensors"), "--test-limit",
+              "16", "--quiet", "--attack", "pgd:steps=2", "--attack", "fgsm", "--eps-curve",
+              "2/255,1/255", "--json", file("r.json"), "--plot", file("p.png"), "--csv",
+              file("e.csv")});
+
+  ASSERT_EQ(answer.exit_code, 0) << answer.err;
+  const auto json = read_json(file("r.json"));
+  ASSERT_EQ(json["reports"].size(), 2u);
+  const auto& report = json["reports"][1];
+  EXPECT_EQ(report["checkpoint"], file("n.safetensors"));
+  ASSERT_EQ(report["attacks"].size(), 4u);
+  EXPECT_EQ(report["attacks"][0]["spec"], "pgd:eps=1/255,steps=2");
+  ASSERT_EQ(report["eps_curves"].size(), 2u);
+  EXPECT_EQ(report["eps_curves"][0]["spec"], "pgd:steps=2");
+  EXPECT_EQ(report["eps_curves"][0]["eps"].size(), 2u);
+  EXPECT_TRUE(report["finished"]);
+  expect_part("n.safetensors", answer.out);
+  const std::vector<std::byte> csv = read_file(file("e.csv"), 1 << 24);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), std::byte{'\n'}), 1 + 2 * 4 * 16);
+  EXPECT_TRUE(std::filesystem::exists(file("p.png")));
+  EXPECT_FALSE(std::filesystem::exists(file("r.json.state")));
+}
+
+TEST_F(AttackProgram, stops_after_its_time_and_goes_on_with_the_same_command) {
+  std::vector<std::string> command{"--checkpoint", checkpoint(), "--test-limit", "16", "--quiet",
+                                   "--batch-size", "8", "--attack-all", "--attack", "fgsm",
+                                   "--attack", "pgd:steps=1", "--json", file("r.json")};
+  const Answer whole = attack(command);
+  const auto wanted = read_json(file("r.json"));
+  std::vector<std::string> hurried = command;
+  hurried.insert(hurried.end(), {"--time-budget", "1e-6"});
+
+  const Answer first = attack(hurried);
+  const auto cut = read_json(file("r.json"));
+  std::vector<std::string> other = command;
+  other.insert(other.end(), {"--seed", "3"});
+  const Answer refused = attack(other);
+  const Answer second = attack(command);
+
+  EXPECT_EQ(first.exit_code, 0);
+  expect_part("Unfinished: fgsm; pgd:steps=1. The same command goes on from here", first.err);
+  EXPECT_FALSE(cut["finished"]);
+  EXPECT_FALSE(cut["attacks"][0]["finished"]);
+  EXPECT_EQ(refused.exit_code, 1);
+  expect_part("is the state of a run with other seed", refused.err);
+  EXPECT_EQ(second.exit_code, 0) << second.err;
+  const auto got = read_json(file("r.json"));
+  EXPECT_TRUE(got["finished"]);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(got["attacks"][i]["robust_accuracy"], wanted["attacks"][i]["robust_accuracy"]);
+    EXPECT_EQ(got["attacks"][i]["forward_passes"], wanted["attacks"][i]["forward_passes"]);
+    EXPECT_EQ(got["attacks"][i]["max_l2"], wanted["attacks"][i]["max_l2"]);
+  }
+  EXPECT_FALSE(std::filesystem::exists(file("r.json.state")));
+}
+
+TEST_F(AttackProgram, says_in_a_line_that_the_model_answers_with_what_is_no_number) {
+  expect_answer(1, "the model answers",
+                {"--checkpoint", checkpoint(), "--test-limit", "16", "--quiet", "--std", "2.95e-39",
+                 "--attack", "fgsm"});
 }
 
 TEST_F(AttackProgram, finds_unwritable_outputs_before_the_work) {

@@ -1,11 +1,15 @@
 // What saddle-attack writes: table, JSON, tensors, pictures.
 #include "apps/attack/report.h"
 
-#include <algorithm>
-#include <fstream>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/plot.h"
 #include "apps/common/png.h"
 #include "core/safetensors.h"
 #include "tests/apps/data_files.h"
@@ -28,14 +32,19 @@ Dataset two_images() {
 }
 
 NamedResult attack_result(const std::string& name, double robust_accuracy) {
-  NamedResult named{name, name + ":eps=1/255", {}};
+  NamedResult named{name, name + ":eps=1/255", {}, true};
   named.result.robust_accuracy = robust_accuracy;
   named.result.max_linf = 0.004;
   named.result.passes = {30, 20};
   named.result.seconds = 2;
   named.result.attacked = 1;
   named.result.warnings = {"beware"};
-  named.result.predictions = {0, 0};
+  named.result.examples.resize(2);
+  named.result.examples[0].label = 1;
+  named.result.examples[0].member = 0;
+  named.result.examples[0].attempt = 3;
+  named.result.examples[0].linf = 0.25;
+  named.result.members = {{"apgd-t", 30, {7, 8}, 1.5, 0}, {"square", 25, {9, 0}, 0.5, 0}};
   for (std::uint8_t byte : two_images().pixels) {
     named.result.adversarial.push_back(static_cast<float>(byte) / 255.f);
   }
@@ -44,7 +53,7 @@ NamedResult attack_result(const std::string& name, double robust_accuracy) {
 }
 
 AttackReport report() {
-  AttackReport report{"m.safetensors", "preact_resnet10", "cpu", "fp32", {}, {}, std::nullopt};
+  AttackReport report{"m.safetensors", "preact_resnet10", "cpu", "fp32", {}, {}};
   report.clean.accuracy = 50;
   report.clean.classes = 2;
   report.clean.logits = {1, 2, 3, 4};
@@ -59,20 +68,46 @@ std::vector<std::string> keys_of(const nlohmann::ordered_json& object) {
   return keys;
 }
 
-TEST(ReportJson, has_exactly_the_keys_of_the_contract) {
-  const auto json = nlohmann::ordered_json::parse(report_json(report(), two_images()));
+TEST(ReportJson, begins_with_the_keys_of_the_contract) {
+  const auto json = nlohmann::ordered_json::parse(report_json({report()}, two_images()));
 
-  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"checkpoint", "model", "dataset", "examples",
-                                                     "device", "precision", "clean_accuracy",
-                                                     "attacks", "average_robustness"}));
+  EXPECT_EQ(keys_of(json),
+            (std::vector<std::string>{"checkpoint", "model", "dataset", "examples", "device",
+                                      "precision", "clean_accuracy", "attacks",
+                                      "average_robustness", "clean_loss", "eps_curves", "warnings",
+                                      "finished", "unfinished"}));
   EXPECT_EQ(keys_of(json["attacks"][0]),
             (std::vector<std::string>{"name", "spec", "robust_accuracy", "max_linf", "max_l2",
                                       "forward_passes", "backward_passes", "seconds",
-                                      "images_per_second", "warnings"}));
+                                      "images_per_second", "warnings", "max_l1", "attacked",
+                                      "finished", "members"}));
+}
+
+TEST(ReportJson, says_what_a_time_budget_left_undone) {
+  AttackReport cut = report();
+  cut.attacks[1].finished = false;
+  cut.unfinished = {"pgd:eps=1/255", "square"};
+
+  const auto json = nlohmann::json::parse(report_json({cut}, two_images()));
+
+  EXPECT_FALSE(json["finished"]);
+  EXPECT_EQ(json["unfinished"], (std::vector<std::string>{"pgd:eps=1/255", "square"}));
+  EXPECT_TRUE(json["attacks"][0]["finished"]);
+  EXPECT_FALSE(json["attacks"][1]["finished"]);
+  const std::string table = report_table({cut}, two_images());
+  expect_part("at most 25.00 %", table);
+  expect_part("unfinished: square", table);
+}
+
+TEST(ReportJson, holds_one_object_a_checkpoint) {
+  const auto json = nlohmann::json::parse(report_json({report(), report()}, two_images()));
+
+  ASSERT_EQ(json["reports"].size(), 2u);
+  EXPECT_EQ(json["reports"][1]["checkpoint"], "m.safetensors");
 }
 
 TEST(ReportJson, says_what_was_found) {
-  const auto json = nlohmann::json::parse(report_json(report(), two_images()));
+  const auto json = nlohmann::json::parse(report_json({report()}, two_images()));
 
   EXPECT_EQ(json["examples"], 2);
   EXPECT_EQ(json["clean_accuracy"], 50.);
@@ -88,7 +123,7 @@ TEST(ReportJson, stays_json_for_a_path_that_is_not_utf8) {
   AttackReport strange = report();
   strange.checkpoint = "m\xff.safetensors";
 
-  EXPECT_TRUE(nlohmann::json::accept(report_json(strange, two_images())));
+  EXPECT_TRUE(nlohmann::json::accept(report_json({strange}, two_images())));
 }
 
 TEST(AverageRobustness, is_the_mean_of_the_attack_columns) {
@@ -96,13 +131,77 @@ TEST(AverageRobustness, is_the_mean_of_the_attack_columns) {
   EXPECT_THROW(average_robustness({}), Error);
 }
 
-TEST(ReportTable, has_a_row_an_attack) {
-  const std::string table = report_table(report(), two_images());
+TEST(ReportTable, has_a_row_an_attack_and_one_a_member) {
+  const std::string table = report_table({report()}, two_images());
 
   expect_part("clean accuracy 50.00 %", table);
   expect_part("fgsm:eps=1/255", table);
   expect_part("pgd:eps=1/255", table);
-  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 4);
+  expect_part("  square", table);
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 2 + 2 * 3);
+}
+
+TEST(ReportTable, names_the_checkpoints_where_there_are_several) {
+  AttackReport other = report();
+  other.checkpoint = "other.safetensors";
+
+  const std::string one = report_table({report()}, two_images());
+  const std::string two = report_table({report(), other}, two_images());
+
+  EXPECT_EQ(one.find("m.safetensors"), std::string::npos);
+  expect_part("\nother.safetensors  pgd:eps=1/255", two);
+  expect_part("\nm.safetensors      pgd:eps=1/255", two);
+}
+
+TEST(ReportTable, has_a_row_a_radius) {
+  AttackReport curved = report();
+  curved.curves = {{"pgd:norm=l2", {0.25, 0.5}, {40, 12.5}}};
+
+  const std::string table = report_table({curved}, two_images());
+
+  expect_part("pgd:norm=l2  0.25          40.00 %", table);
+  expect_part("pgd:norm=l2   0.5          12.50 %", table);
+}
+
+TEST(ReportCsv, has_a_row_an_example_and_attack) {
+  const std::string csv = report_csv({report()});
+
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * 2);
+  expect_part("\"m.safetensors\",\"fgsm:eps=1/255\",0,1,0,0,0,1,apgd-t,3,0,0,0.25,0,0,0,0,0\n", csv);
+  expect_part("\"m.safetensors\",\"pgd:eps=1/255\",1,0,0,0,0,0,,,0,0,0,0,0,0,0,0\n", csv);
+}
+
+// The colour of a curve's marker in the picture.
+std::vector<int> colour_at(const Canvas& canvas, const PlotPoint& at) {
+  const auto pixel = canvas.pixel(at.y - 4, at.x - 4);  // a corner of the marker, never hollow
+  return {pixel.begin(), pixel.end()};
+}
+
+TEST(PlotCurves, puts_markers_where_the_points_are) {
+  const Canvas canvas = plot_curves("t", "x", "y",
+                                    {{"first", {0, 0.1, 0.2}, {90, 50, 10}},
+                                     {"second", {0, 0.4}, {80, 70}}});
+
+  EXPECT_EQ(colour_at(canvas, plot_point(0.1, 50, 0.4)), (std::vector<int>{0, 114, 178}));
+  EXPECT_EQ(colour_at(canvas, plot_point(0.4, 70, 0.4)), (std::vector<int>{213, 94, 0}));
+  EXPECT_EQ(colour_at(canvas, plot_point(0.3, 20, 0.4)), (std::vector<int>{255, 255, 255}));
+}
+
+TEST(PlotCurves, rejects_points_that_cannot_be_drawn) {
+  expect_error("no curve", [] { plot_curves("", "", "", {}); });
+  expect_error("has 2 x and 1 y", [] { plot_curves("", "", "", {{"a", {0, 1}, {1}}}); });
+  expect_error("not in order", [] { plot_curves("", "", "", {{"a", {1, 0}, {1, 2}}}); });
+  expect_error("not finite", [] { plot_curves("", "", "", {{"a", {0}, {std::nan("")}}}); });
+}
+
+TEST(SavePlot, draws_the_clean_accuracy_at_radius_0) {
+  const TemporaryDirectory directory;
+  AttackReport curved = report();
+  curved.curves = {{"pgd", {0.25, 0.5}, {40, 12.5}}};
+
+  save_plot(directory.path() / "p.png", {curved, curved}, two_images());
+
+  EXPECT_GT(std::filesystem::file_size(directory.path() / "p.png"), 1000u);
 }
 
 TEST(SaveAdversarial, writes_channels_first) {

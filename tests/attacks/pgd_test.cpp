@@ -160,6 +160,52 @@ TEST_P(Pgd, with_eps_zero_returns_the_image) {
   }
 }
 
+// Of four pixels a step moves one, that of the largest gradient.
+TEST_P(Pgd, l1_spends_the_budget_on_the_most_telling_pixel) {
+  PgdOptions options = pgd_l1(.05f);
+  options.start = Start::zero;
+
+  const Floats got = attacked(kLin2, kGrey, options, device());
+
+  expect_delta(got, kGrey, {-.05, 0, 0, 0}, 2 * kPixel);
+  expect_near(margin(got), .2 - 3 * .05, 8 * kPixel, "margin");
+}
+
+TEST_P(Pgd, l1_goes_on_with_the_next_pixel_where_the_range_blocks_the_first) {
+  const Floats x = {.02f, .5f, .5f, .5f};  // pixel 0 can fall by .02 only; then pixel 2 counts
+  PgdOptions options = pgd_l1(.05f);
+  options.start = Start::zero;
+
+  const Floats got = attacked(kLin2, x, options, device());
+
+  expect_delta(got, x, {-.02, 0, -.03, 0}, 4 * kPixel);
+  EXPECT_EQ(got[0], 0.f);
+}
+
+TEST_P(Pgd, l1_from_a_random_start_stays_in_the_ball) {
+  PgdOptions options = pgd_l1(.05f);
+  for (int steps : {0, 1, 50}) {
+    options.steps = steps;
+    const Floats got = attacked(kLin2, kGrey, options, device());
+    double sum = 0;
+    for (std::size_t i = 0; i < 4; ++i) sum += std::abs(double{got[i]} - kGrey[i]);
+    EXPECT_LE(sum, .05 * (1 + 1e-5) + 4 * kPixel) << steps << " steps";
+    EXPECT_NE(got, kGrey) << steps << " steps";
+  }
+}
+
+TEST_P(Pgd, l1_of_a_constant_model_or_of_eps_zero_returns_the_image) {
+  const Floats x = {0, .3f, 1, .7f};
+  PgdOptions options = pgd_l1(.1f);
+  options.start = Start::zero;
+
+  EXPECT_EQ(attacked(kConst, x, options, device()), x);
+  options.eps = 0;
+  options.steps = 5;
+  options.start = Start::random;
+  EXPECT_EQ(attacked(kLin2, x, options, device()), x);
+}
+
 TEST(pgd, lowers_the_linear_models_margin_further_for_every_larger_eps) {
   double linf_before = margin(kGrey), l2_before = margin(kGrey);
   for (int i = 1; i <= 20; ++i) {
@@ -290,7 +336,28 @@ TEST_P(Pgd, l2_of_an_example_does_not_depend_on_who_else_is_in_the_batch) {
   expect_independent_of_the_batch(device(), {Norm::l2, .5f, .2f, 5, Start::random});
 }
 
-// (The random start of l2 takes a logarithm and a cosine, which a GPU's library rounds its own way.)
+TEST_P(Pgd, l1_of_an_example_does_not_depend_on_who_else_is_in_the_batch) {
+  expect_independent_of_the_batch(device(), {Norm::l1, 2.f, .5f, 2, Start::random});
+}
+
+TEST_P(Pgd, draws_for_rows_of_another_attempt_what_another_attack_number_draws) {
+  const PgdOptions options{Norm::linf, .1f, .03f, 2, Start::random};
+  AttackBatch tries = examples(device(), {5, 5, 5});
+  tries.attempts = Tensor::from_host(device(), {3}, std::vector<std::int32_t>{2, 0, 7});
+
+  const Floats together = pgd(bit_stable_model, tries, options, 3, 1).to_host<float>();
+
+  for (std::int64_t row : {0, 1, 2}) {
+    const std::uint32_t attempt = row == 0 ? 2 : row == 1 ? 0 : 7;
+    const Floats alone =
+        pgd(bit_stable_model, examples(device(), {5}), options, 3, attempt).to_host<float>();
+    const auto first = together.begin() + row * kColumns;
+    EXPECT_EQ(bits_of({first, first + kColumns}), bits_of(alone)) << "attempt " << attempt;
+  }
+}
+
+// (The random start of l2 takes a logarithm and a cosine, which a GPU's library rounds its own
+// way.)
 TEST(pgd, gives_the_same_bits_on_every_device_for_a_model_that_does) {
   const auto found = [](Device& device, const PgdOptions& options) {
     return bits_of(
@@ -391,6 +458,14 @@ TEST(pgd, refuses_an_alpha_that_is_negative_or_not_finite) {
 
 TEST(pgd, refuses_negative_steps) {
   EXPECT_CONTAINS(refusal({Norm::linf, .1f, .1f, -1, Start::zero}), "pgd: steps -1 is negative");
+}
+
+TEST(pgd, refuses_a_share_of_pixels_that_is_none) {
+  PgdOptions options = pgd_l1(.1f);
+  options.share = 0;
+  EXPECT_CONTAINS(refusal(options), "pgd: share 0 is outside (0, 1]");
+  options.share = 1.5f;
+  EXPECT_CONTAINS(refusal(options), "pgd: share 1.5 is outside (0, 1]");
 }
 
 TEST(pgd, refuses_labels_that_do_not_match_the_images) {

@@ -242,6 +242,375 @@ BlockCase predict(std::int64_t rows, std::int64_t classes) {
           }};
 }
 
+template <DistanceNorm P>
+const std::string norm_name = P == DistanceNorm::linf ? "linf_" : P == DistanceNorm::l2 ? "l2_" : "l1_";
+
+// `f`: how far the boundary is; a large one is out of the box's reach.
+template <DistanceNorm P>
+BlockCase project_on_hyperplane(std::int64_t rows, std::int64_t columns, float f) {
+  const std::string suffix = f > 100.f ? "_infeasible" : f < 0.f ? "_behind" : "";
+  return {"ProjectOnHyperplane_" + norm_name<P> + size_name(rows, columns) + suffix,
+          typeid(ProjectOnHyperplane<P>), [=](How how) {
+            const std::int64_t n = rows * columns;
+            const std::vector<float> x1 = random_values(n, 36, 0.f, 1.f);
+            const std::vector<float> x0 = random_values(n, 37, 0.f, 1.f), w = random_values(n, 38);
+            const std::vector<float> far(static_cast<std::size_t>(rows), f);
+            std::vector<float> delta = unwritten(2 * n), norm = unwritten(2 * rows);
+            run(how,
+                ProjectOnHyperplane<P>{view(x1), view(x0), view(w), view(far), view(delta),
+                                       view(norm), rows, columns},
+                2 * rows);
+            return joined({delta, norm});
+          }};
+}
+
+std::vector<float> as_floats(const std::vector<std::int32_t>& values) {
+  return {values.begin(), values.end()};
+}
+
+template <DistanceNorm P>
+BlockCase keep_nearest(std::int64_t rows, std::int64_t columns, float first) {
+  const std::string suffix = first != 0.f ? "_first" : "_compared";
+  return {"KeepNearest_" + norm_name<P> + size_name(rows, columns) + suffix, typeid(KeepNearest<P>),
+          [=](How how) {
+            const std::vector<float> g = random_values(rows * columns, 39);
+            const std::vector<float> f_other = random_values(rows, 40);
+            const std::vector<std::int32_t> other = random_labels(rows, 41, 10);
+            std::vector<float> distance = random_values(rows, 42, 0.f, 1.f / columns);
+            std::vector<float> f = random_values(rows, 43), w = random_values(rows * columns, 44);
+            std::vector<std::int32_t> kept = random_labels(rows, 45, 10);
+            run(how,
+                KeepNearest<P>{view(f_other), view(g), view(other), view(distance), view(f),
+                               view(kept), view(w), columns, first},
+                rows);
+            return joined({distance, f, as_floats(kept), w});
+          }};
+}
+
+template <DistanceNorm P>
+BlockCase fab_judge(std::int64_t rows, std::int64_t columns) {
+  return {"FabJudge_" + norm_name<P> + size_name(rows, columns), typeid(FabJudge<P>), [=](How how) {
+            const std::int64_t n = rows * columns;
+            const std::vector<float> margin = random_values(rows, 46), x0 = random_values(n, 47);
+            const std::vector<std::int32_t> label = random_labels(rows, 48, 3),
+                                            other = random_labels(rows, 49, 3);
+            std::vector<float> x1 = random_values(n, 50), adversarial = random_values(n, 51);
+            std::vector<float> best = random_values(rows, 52, 0.f, 1.f * columns);
+            run(how,
+                FabJudge<P>{view(margin), view(label), view(other), view(x0), view(x1),
+                            view(adversarial), view(best), columns, 0.9f, 0.2f},
+                rows);
+            return joined({x1, adversarial, best});
+          }};
+}
+
+template <DistanceNorm P>
+BlockCase fab_start(std::int64_t rows, std::int64_t columns) {
+  return {"FabStart_" + norm_name<P> + size_name(rows, columns), typeid(FabStart<P>), [=](How how) {
+            const std::vector<float> x0 = random_values(rows * columns, 53, 0.f, 1.f);
+            const std::vector<std::int32_t> example = random_labels(rows, 54, 50'000),
+                                            attempt = random_labels(rows, 55, 4);
+            std::vector<float> x1 = unwritten(rows * columns);
+            run(how,
+                FabStart<P>{view(x0), view(example), view(attempt), view(x1),
+                            Stream{5, Purpose::fab_start}, columns, 2, 0.25f},
+                rows);
+            return x1;
+          }};
+}
+
+template <DistanceNorm P>
+BlockCase deepfool_step(std::int64_t rows, std::int64_t columns) {
+  return {"DeepFoolStep_" + norm_name<P> + size_name(rows, columns), typeid(DeepFoolStep<P>),
+          [=](How how) {
+            const std::int64_t n = rows * columns;
+            const std::vector<float> x0 = random_values(n, 56, 0.f, 1.f), w = random_values(n, 57);
+            const std::vector<float> f = random_values(rows, 58), best = random_values(rows, 59);
+            std::vector<float> r = random_values(n, 60, -.1f, .1f), x1 = unwritten(n);
+            run(how,
+                DeepFoolStep<P>{view(x0), view(w), view(f), view(best), view(r), view(x1), columns,
+                                0.02f, 0.f},
+                rows);
+            return joined({r, x1});
+          }};
+}
+
+BlockCase carlini_wagner_judge(std::int64_t rows, std::int64_t columns, std::int32_t iteration) {
+  return {"CarliniWagnerJudge_" + size_name(rows, columns) + (iteration % 5 ? "" : "_checked"),
+          typeid(CarliniWagnerJudge), [=](How how) {
+            const std::int64_t n = rows * columns;
+            const std::vector<float> margin = random_values(rows, 61);
+            const std::vector<std::int32_t> label = random_labels(rows, 62, 3),
+                                            other = random_labels(rows, 63, 3), at = {iteration};
+            const std::vector<float> x0 = random_values(n, 64), x1 = random_values(n, 65);
+            std::vector<float> c = random_values(rows, 66, 0.f, 1.f), low(c.size()), high(c.size());
+            std::vector<float> succeeded(c.size()), stopped = as_floats(random_labels(rows, 67, 2));
+            std::vector<float> previous = random_values(rows, 68, 0.f, 1.f * columns);
+            std::vector<float> adversarial = random_values(n, 69);
+            std::vector<float> best = random_values(rows, 70, 0.f, 1.f * columns);
+            std::vector<float> weight = unwritten(rows);
+            const CarliniWagnerRows numbers{view(c),         view(low),     view(high),
+                                            view(succeeded), view(stopped), view(previous)};
+            run(how,
+                CarliniWagnerJudge{view(margin), view(label), view(other), view(x0), view(x1),
+                                   view(at), numbers, view(adversarial), view(best), view(weight),
+                                   columns, 5, 0.1f},
+                rows);
+            return joined({succeeded, stopped, previous, adversarial, best, weight});
+          }};
+}
+
+// Margins of rows under attack, and of the second, which is broken.
+std::vector<float> margins_of_rows(std::int64_t rows) {
+  std::vector<float> margin(static_cast<std::size_t>(rows), 0.5f);
+  if (rows > 1) margin[1] = -0.1f;
+  return margin;
+}
+
+BlockCase square_start_tiles(std::int64_t height, std::int64_t width, std::int32_t power) {
+  return {"SquareStartTiles_" + size_name(height, width) + "_l" + std::to_string(power),
+          typeid(SquareStartTiles), [=](How how) {
+            const std::int64_t rows = 3, channels = 3;
+            const SquareImages image{height, width, channels};
+            const std::vector<float> x = random_values(rows * image.columns(), 50, 0.f, 1.f);
+            const std::int64_t tile = height / 5 * (width / 5);
+            const std::vector<float> upright = random_values(tile, 51),
+                                     sideways = random_values(tile, 52);
+            const std::vector<std::int32_t> example = random_labels(rows, 53, 50'000),
+                                            attempt = {0, 1, 2};
+            std::vector<float> proposal = unwritten(rows * image.columns());
+            run(how,
+                SquareStartTiles{view(x), view(proposal), view(upright), view(sideways),
+                                 {view(example), view(attempt), 5}, image, {0.5f, power}},
+                rows);
+            return proposal;
+          }};
+}
+
+BlockCase square_propose_linf(std::int64_t height, std::int64_t width, std::int32_t side) {
+  return {"SquareProposeLinf_" + size_name(height, width) + "_side_" + std::to_string(side),
+          typeid(SquareProposeLinf), [=](How how) {
+            const std::int64_t rows = 3;
+            const SquareImages image{height, width, 3};
+            const std::vector<float> x = random_values(rows * image.columns(), 54, 0.f, 1.f);
+            const std::vector<float> best = random_values(rows * image.columns(), 55, 0.f, 1.f);
+            const std::vector<float> margin = margins_of_rows(rows);
+            const std::vector<std::int32_t> example = random_labels(rows, 56, 50'000),
+                                            attempt = {0, 1, 2}, queries = {1, 1, 2},
+                                            sides = {side, side};
+            std::vector<float> proposal = random_values(rows * image.columns(), 57);
+            run(how,
+                SquareProposeLinf{view(x), view(best), view(margin), view(proposal),
+                                  {view(example), view(attempt), 5},
+                                  {view(queries), view(sides), 0}, image, 0.1f},
+                rows);
+            return proposal;
+          }};
+}
+
+BlockCase square_move_mass(std::int64_t height, std::int64_t width, std::int32_t side,
+                           std::int32_t power) {
+  return {"SquareMoveMass_" + size_name(height, width) + "_side_" + std::to_string(side) + "_l" +
+              std::to_string(power),
+          typeid(SquareMoveMass), [=](How how) {
+            const std::int64_t rows = 3;
+            const SquareImages image{height, width, 3};
+            const std::vector<float> x = random_values(rows * image.columns(), 58, 0.f, 1.f);
+            const std::vector<float> best = random_values(rows * image.columns(), 59, 0.f, 1.f);
+            const std::vector<float> margin = margins_of_rows(rows);
+            const std::vector<float> eta = random_values(2 * side * side, 60);
+            const std::vector<std::int32_t> example = random_labels(rows, 61, 50'000),
+                                            attempt = {0, 1, 2}, queries = {1, 1, 2},
+                                            sides = {side, side}, begins = {0, side * side};
+            std::vector<float> proposal = random_values(rows * image.columns(), 62);
+            run(how,
+                SquareMoveMass{view(x), view(best), view(margin), view(proposal), view(eta),
+                               view(begins), {view(example), view(attempt), 5},
+                               {view(queries), view(sides), 0}, image, {0.5f, power}},
+                rows);
+            return proposal;
+          }};
+}
+
+BlockCase square_judge(std::int64_t classes, std::int32_t cross_entropy) {
+  return {"SquareJudge_" + std::to_string(classes) + (cross_entropy != 0 ? "_ce" : "_margin"),
+          typeid(SquareJudge), [=](How how) {
+            const std::int64_t rows = 5, columns = 33;
+            const std::vector<float> logits = random_values(rows * classes, 63, -4.f, 4.f);
+            const std::vector<std::int32_t> label =
+                random_labels(rows, 64, static_cast<std::int32_t>(classes));
+            const std::vector<float> proposal = random_values(rows * columns, 65);
+            std::vector<float> best = random_values(rows * columns, 66);
+            std::vector<float> margin = margins_of_rows(rows), loss(5, 0.1f);
+            std::vector<std::int32_t> queries = {1, 2, 3, 4, 5};
+            run(how,
+                SquareJudge{view(logits), view(label), view(proposal), view(best), view(margin),
+                            view(loss), view(queries), classes, columns, cross_entropy},
+                rows);
+            return joined({best, margin, loss, {queries.begin(), queries.end()}});
+          }};
+}
+
+BlockCase flow_roughness_case(std::int64_t height, std::int64_t width, Smoothness smoothness) {
+  return {"FlowRoughness_" + size_name(height, width) + "_" +
+              std::to_string(static_cast<int>(smoothness)),
+          typeid(FlowRoughness), [=](How how) {
+            const std::int64_t rows = 3;
+            const std::vector<float> flow = random_values(rows * height * width * 2, 67);
+            std::vector<float> loss = unwritten(rows), norms = unwritten(rows * 2);
+            run(how,
+                FlowRoughness{{view(flow), height, width, smoothness}, view(loss), view(norms),
+                              0.3f},
+                rows);
+            return joined({loss, norms});
+          }};
+}
+
+BlockCase stadv_record(std::int64_t classes, StadvKeep keep) {
+  return {"StadvRecord_" + std::to_string(classes) + "_" + std::to_string(static_cast<int>(keep)),
+          typeid(StadvRecord), [=](How how) {
+            const std::int64_t rows = 5, columns = 33;
+            const std::vector<float> logits = random_values(rows * classes, 68);
+            const std::vector<std::int32_t> label =
+                random_labels(rows, 69, static_cast<std::int32_t>(classes));
+            const std::vector<float> margin = random_values(rows, 70),
+                                     roughness = random_values(rows, 71),
+                                     warped = random_values(rows * columns, 72);
+            std::vector<float> kept = random_values(rows * columns, 73), kept_loss(5, 0.1f);
+            std::vector<std::int32_t> done = {0, 1, 0, 0, 0}, iterations = {1, 2, 3, 4, 5};
+            run(how,
+                StadvRecord{view(logits), view(label), view(margin), view(roughness),
+                            view(warped), view(kept), view(kept_loss), view(done),
+                            view(iterations), classes, columns, keep},
+                rows);
+            return joined({kept, kept_loss, {done.begin(), done.end()},
+                           {iterations.begin(), iterations.end()}});
+          }};
+}
+
+BlockCase pixle_judge(std::int64_t classes) {
+  return {"PixleJudge_" + std::to_string(classes), typeid(PixleJudge), [=](How how) {
+            const std::int64_t rows = 5, columns = 33;
+            const std::vector<float> logits = random_values(rows * classes, 74, -4.f, 4.f);
+            const std::vector<std::int32_t> label =
+                random_labels(rows, 75, static_cast<std::int32_t>(classes));
+            const std::vector<float> proposal = random_values(rows * columns, 76);
+            std::vector<float> best = random_values(rows * columns, 77), odds(5, 0.5f);
+            std::vector<std::int32_t> improved = {0, 1, 0, 0, 0}, done = improved,
+                                      proposals = {1, 2, 3, 4, 5};
+            run(how,
+                PixleJudge{view(logits), view(label), view(proposal), view(best), view(odds),
+                           view(improved), view(done), view(proposals), classes, columns, 0},
+                rows);
+            return joined({best, odds, {improved.begin(), improved.end()},
+                           {done.begin(), done.end()}, {proposals.begin(), proposals.end()}});
+          }};
+}
+
+BlockCase l1_project(std::int64_t examples, std::int64_t columns, float eps) {
+  return {"L1Project_" + size_name(examples, columns), typeid(L1Project), [=](How how) {
+            const std::vector<float> x = random_values(examples * columns, 51, 0.f, 1.f);
+            std::vector<float> delta = random_values(examples * columns, 52);
+            std::vector<float> adversarial = unwritten(examples * columns);
+            run(how, L1Project{view(x), view(delta), view(adversarial), columns, eps}, examples);
+            return joined({delta, adversarial});
+          }};
+}
+
+BlockCase sparse_step(std::int64_t examples, std::int64_t columns, std::int64_t stride) {
+  return {"SparseStep_" + size_name(examples, columns) + (stride == 0 ? "_alike" : ""),
+          typeid(SparseStep), [=](How how) {
+            const std::vector<float> g = random_values(examples * columns, 53);
+            const std::vector<float> x = random_values(examples * columns, 54, 0.f, 1.f);
+            const std::vector<float> current = random_values(examples * columns, 55, -.2f, 1.2f);
+            const std::vector<float> step = random_values(examples, 56, 0.f, 1.f);
+            const std::vector<float> rank(static_cast<std::size_t>(examples),
+                                          std::floor(static_cast<float>(columns) * .7f));
+            std::vector<float> delta = unwritten(examples * columns);
+            run(how,
+                SparseStep{view(g), view(x), view(current), view(delta), view(step), view(rank),
+                           stride, columns, stride == 0 ? 1 : 0},
+                examples);
+            return delta;
+          }};
+}
+
+// The state of rows in the middle of a run.
+std::vector<float> apgd_state(std::int64_t rows) {
+  std::vector<float> state = random_values(rows * kApgdFields, 57, 0.f, 1.f);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    state[static_cast<std::size_t>(row * kApgdFields + kApgdMomentum)] = .75f;
+  }
+  return state;
+}
+
+BlockCase apgd_step_l2(std::int64_t rows, std::int64_t columns, float eps) {
+  return {"ApgdStepL2_" + size_name(rows, columns), typeid(ApgdStepL2), [=](How how) {
+            const std::vector<float> x = random_values(rows * columns, 58, 0.f, 1.f);
+            const std::vector<float> g = random_values(rows * columns, 59);
+            const std::vector<float> state = apgd_state(rows);
+            std::vector<float> now = random_values(rows * columns, 60, 0.f, 1.f);
+            std::vector<float> old = random_values(rows * columns, 61, 0.f, 1.f);
+            run(how, ApgdStepL2{view(x), view(g), view(now), view(old), view(state), eps, columns},
+                rows);
+            return joined({now, old});
+          }};
+}
+
+BlockCase apgd_start_linf(std::int64_t rows, std::int64_t columns) {
+  return {"ApgdStartLinf_" + size_name(rows, columns), typeid(ApgdStartLinf), [=](How how) {
+            const std::vector<std::int32_t> example = random_labels(rows, 62, 50'000),
+                                            attempt = random_labels(rows, 63, 9);
+            const std::vector<float> x = random_values(rows * columns, 64, 0.f, 1.f);
+            std::vector<float> now = unwritten(rows * columns);
+            run(how,
+                ApgdStartLinf{view(example), view(attempt), view(x), view(now),
+                              Stream{5, Purpose::apgd_start}, .1f, columns},
+                rows);
+            return now;
+          }};
+}
+
+BlockCase apgd_start_l2(std::int64_t rows, std::int64_t columns) {
+  return {"ApgdStartL2_" + size_name(rows, columns), typeid(ApgdStartL2), [=](How how) {
+            const std::vector<float> x = random_values(rows * columns, 65, 0.f, 1.f);
+            std::vector<float> now = random_values(rows * columns, 66);
+            run(how, ApgdStartL2{view(x), view(now), .5f, columns}, rows);
+            return now;
+          }};
+}
+
+BlockCase count_changed(std::int64_t rows, std::int64_t columns) {
+  return {"CountChanged_" + size_name(rows, columns), typeid(CountChanged), [=](How how) {
+            const std::vector<float> a = random_values(rows * columns, 67);
+            std::vector<float> b = a, count = unwritten(rows);
+            for (std::size_t i = 0; i < b.size(); i += 3) b[i] += 1;
+            run(how, CountChanged{view(a), view(b), view(count), columns}, rows);
+            return count;
+          }};
+}
+
+BlockCase row_max_abs(std::int64_t rows, std::int64_t columns) {
+  return {"RowMaxAbs_" + size_name(rows, columns), typeid(RowMaxAbs), [=](How how) {
+            const std::vector<float> x = random_values(rows * columns, 68);
+            std::vector<float> largest = unwritten(rows);
+            run(how, RowMaxAbs{view(x), view(largest), columns}, rows);
+            return largest;
+          }};
+}
+
+BlockCase mi_fgsm_step(std::int64_t examples, std::int64_t columns) {
+  return {"MiFgsmStep_" + size_name(examples, columns), typeid(MiFgsmStep), [=](How how) {
+            const std::vector<float> x = random_values(examples * columns, 69, 0.f, 1.f);
+            const std::vector<float> g = random_values(examples * columns, 70);
+            std::vector<float> m = random_values(examples * columns, 71), adversarial = x;
+            run(how,
+                MiFgsmStep{view(x), view(g), view(m), view(adversarial), .02f, .05f, .9f, columns},
+                examples);
+            return joined({m, adversarial});
+          }};
+}
+
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 std::vector<BlockCase> cases() {
@@ -322,6 +691,90 @@ std::vector<BlockCase> cases() {
       pgd_start_l2(1, 1),
       pgd_start_l2(3, 33),
       pgd_start_l2(5, 1025),
+      project_on_hyperplane<DistanceNorm::linf>(1, 1, .2f),
+      project_on_hyperplane<DistanceNorm::linf>(3, 33, 2.f),
+      project_on_hyperplane<DistanceNorm::linf>(3, 33, -2.f),
+      project_on_hyperplane<DistanceNorm::linf>(2, 1025, 40.f),
+      project_on_hyperplane<DistanceNorm::linf>(3, 31, 1000.f),
+      keep_nearest<DistanceNorm::linf>(7, 33, 1.f),
+      keep_nearest<DistanceNorm::linf>(33, 31, 0.f),
+      fab_judge<DistanceNorm::linf>(33, 33),
+      fab_start<DistanceNorm::linf>(7, 33),
+      fab_start<DistanceNorm::linf>(3, 1025),
+      deepfool_step<DistanceNorm::linf>(7, 33),
+      deepfool_step<DistanceNorm::linf>(3, 1025),
+      project_on_hyperplane<DistanceNorm::l2>(1, 1, .2f),
+      project_on_hyperplane<DistanceNorm::l2>(3, 33, 2.f),
+      project_on_hyperplane<DistanceNorm::l2>(3, 33, -2.f),
+      project_on_hyperplane<DistanceNorm::l2>(2, 1025, 40.f),
+      project_on_hyperplane<DistanceNorm::l2>(3, 31, 1000.f),
+      keep_nearest<DistanceNorm::l2>(7, 33, 1.f),
+      keep_nearest<DistanceNorm::l2>(33, 31, 0.f),
+      fab_judge<DistanceNorm::l2>(33, 33),
+      fab_start<DistanceNorm::l2>(7, 33),
+      fab_start<DistanceNorm::l2>(3, 1025),
+      deepfool_step<DistanceNorm::l2>(7, 33),
+      deepfool_step<DistanceNorm::l2>(3, 1025),
+      project_on_hyperplane<DistanceNorm::l1>(1, 1, .2f),
+      project_on_hyperplane<DistanceNorm::l1>(3, 33, 2.f),
+      project_on_hyperplane<DistanceNorm::l1>(3, 33, -2.f),
+      project_on_hyperplane<DistanceNorm::l1>(2, 1025, 40.f),
+      project_on_hyperplane<DistanceNorm::l1>(3, 31, 1000.f),
+      keep_nearest<DistanceNorm::l1>(7, 33, 1.f),
+      keep_nearest<DistanceNorm::l1>(33, 31, 0.f),
+      fab_judge<DistanceNorm::l1>(33, 33),
+      fab_start<DistanceNorm::l1>(7, 33),
+      fab_start<DistanceNorm::l1>(3, 1025),
+      carlini_wagner_judge(33, 33, 3),
+      carlini_wagner_judge(33, 33, 10),
+      square_start_tiles(5, 7, 2),
+      square_start_tiles(13, 11, 1),
+      square_propose_linf(1, 1, 1),
+      square_propose_linf(7, 11, 3),
+      square_propose_linf(17, 19, 17),
+      square_move_mass(5, 5, 3, 2),
+      square_move_mass(7, 11, 3, 1),
+      square_move_mass(17, 19, 15, 2),
+      square_move_mass(17, 19, 15, 1),
+      square_judge(2, 0),
+      square_judge(10, 1),
+      square_judge(131, 0),
+      square_judge(131, 1),
+      flow_roughness_case(1, 1, Smoothness::axis),
+      flow_roughness_case(7, 5, Smoothness::diagonal),
+      flow_roughness_case(17, 19, Smoothness::axis),
+      flow_roughness_case(17, 19, Smoothness::global),
+      stadv_record(3, StadvKeep::smallest_loss),
+      stadv_record(131, StadvKeep::first_success),
+      stadv_record(3, StadvKeep::last),
+      pixle_judge(2),
+      pixle_judge(131),
+      l1_project(1, 1, .2f),
+      l1_project(3, 33, .7f),
+      l1_project(3, 1025, 3.f),
+      l1_project(2, 31, 1e6f),
+      sparse_step(1, 1, 1),
+      sparse_step(3, 33, 1),
+      sparse_step(3, 1025, 1),
+      sparse_step(3, 1025, 0),
+      apgd_step_l2(1, 1, .2f),
+      apgd_step_l2(3, 33, .2f),
+      apgd_step_l2(5, 1025, .5f),
+      apgd_start_linf(1, 1),
+      apgd_start_linf(3, 33),
+      apgd_start_linf(5, 1025),
+      apgd_start_l2(1, 1),
+      apgd_start_l2(3, 33),
+      apgd_start_l2(5, 1025),
+      count_changed(1, 1),
+      count_changed(3, 33),
+      count_changed(5, 1025),
+      row_max_abs(1, 1),
+      row_max_abs(3, 33),
+      row_max_abs(5, 1025),
+      mi_fgsm_step(1, 1),
+      mi_fgsm_step(3, 33),
+      mi_fgsm_step(5, 1025),
   };
 }
 

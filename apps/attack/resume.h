@@ -1,0 +1,71 @@
+// Resume: what an interrupted saddle-attack leaves beside its --json file, NAME.state.
+//
+// The file holds every finished attack's result and where the attack under way stands, as
+// safetensors. It is replaced whole and disappears once all is done. What the run was asked for
+// stands in it word for word; a state of another command, checkpoint or data is refused.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/common/evaluate.h"
+#include "apps/data/dataset.h"
+
+namespace saddle {
+
+// What decides about the results of a run: (name, value), e.g. ("attacks", "fgsm pgd:steps=2").
+using Command = std::vector<std::pair<std::string, std::string>>;
+
+struct RunState {
+  std::vector<AttackResult> finished;  // of the first attacks, in order
+  std::optional<AttackState> current;  // of the next one, where it has begun
+};
+
+// "r.json.state" for "r.json".
+std::filesystem::path state_path(const std::filesystem::path& json);
+
+// Whether the adversarial images of the attack under way are part of the state.
+enum class SavedImages { all, none };
+
+// Writes the state, all or nothing. `current` may be null. Finished results are written with their
+// images where they have some.
+void save_state(const std::filesystem::path& path, const Command& command,
+                std::span<const AttackResult> finished, const AttackState* current,
+                SavedImages images);
+
+// Throws Error where the file is not such a state, or is of another command (names what differs).
+RunState load_state(const std::filesystem::path& path, const Command& command);
+
+// Which bytes a file or a data set consists of, as 16 hexadecimal digits (FNV-1a, 64 bits): tells
+// files apart, protects against nobody.
+std::string fingerprint_of_file(const std::filesystem::path& path);
+std::string fingerprint_of_data(const Dataset& data);
+
+// Says when the state should be written: every few seconds, but with little of the time spent on
+// it.
+class SaveClock {
+ public:
+  // Whether enough time has passed since the last save.
+  bool due() const;
+  // Runs `save` and notes how long it took.
+  template <class Save>
+  void run(const Save& save) {
+    const auto start = Clock::now();
+    save();
+    last_ = Clock::now();
+    cost_ = last_ - start;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Clock::time_point last_ = Clock::now();
+  Clock::duration cost_{};
+};
+
+}  // namespace saddle

@@ -1,0 +1,93 @@
+// APGD: PGD with momentum that finds its own step size, on cross-entropy or the difference of
+// logits ratio, untargeted or aimed at one class after the other.
+//
+// Sources: Croce and Hein 2020, "Reliable evaluation of adversarial robustness with an ensemble of
+// diverse parameter-free attacks"; Croce and Hein 2021, "Mind the box" (l1). Where we differ from
+// their code (AutoAttack):
+// - An example that is misclassified is left as it is: the answer is its first misclassified
+//   iterate, not the latest, and it may leave the batch. Which examples are broken is the same.
+// - The loss before the first step counts as history at the first checkpoint (theirs reads the slot
+//   after the last, still zero; `reference_wrap` restores that).
+// - The backward pass after the last step, which nobody uses, is not made.
+// - The l1 projection is exact also where nearly all pixels are blocked.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "attacks/attack.h"
+#include "attacks/pgd.h"
+
+namespace saddle {
+
+// What is climbed. The targeted losses aim at a class t, and any misclassification is a success.
+enum class ApgdLoss { ce, dlr, targeted_dlr, targeted_ce };
+
+// `misclassified`: the first misclassified iterate, or the clean image where there is none; clean
+// errors are returned unchanged. `best_loss`: the iterate of the highest loss, of every row.
+enum class ApgdAnswer { misclassified, best_loss };
+
+// `shrinking` (l1): 3 eps, 2 eps and eps for 30, 30 and 40 % of the steps, each from the best
+// iterate of the one before.
+enum class ApgdRadius { fixed, shrinking };
+
+struct ApgdOptions {
+  Norm norm = Norm::linf;
+  float eps = 8.f / 255;  // radius, pixel range [0, 1]
+  ApgdLoss loss = ApgdLoss::ce;
+  int steps = 100;    // n_iter
+  float rho = 0.75f;  // share of steps that must raise the loss for the step size to stay
+  int eot = 1;        // gradients averaged at each iterate, for models that draw random numbers
+  // Targeted losses: attempt a aims at the class of rank a mod `targets`, from 0, among the classes
+  // other than the label, by falling clean logit.
+  int targets = 9;
+  ApgdRadius radius = ApgdRadius::fixed;
+  ApgdAnswer answer = ApgdAnswer::misclassified;
+  bool reference_wrap = false;  // see above; for comparisons with the reference
+};
+
+// Throws Error where eps, rho, steps, eot or targets are out of range, or radii shrink outside l1.
+void check(const ApgdOptions& options);
+
+// After which iterations, counted from 1, the step size is looked at in l-inf and l2.
+std::vector<int> apgd_checkpoints(int steps);
+
+// One try on each row: batch.attempts says which restart (and with it the target). A row costs
+// (steps + 1) eot forward passes and one for the clean prediction, and steps eot backward passes,
+// less what is saved once it is broken.
+class Apgd {
+ public:
+  // Throws Error as check() does.
+  Apgd(LogitsFunction logits, const ApgdOptions& options);
+
+  // The adversarial images [N, H, W, C]. Throws Error where the loss needs more classes than the
+  // model has, or its logits do not depend on the pixels.
+  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+
+  // Rows, over all calls, whose first gradient was exactly zero: such a row's verdict says little.
+  std::int64_t zero_gradients() const { return zero_gradients_; }
+
+ private:
+  struct Rows;   // the rows that are worked on, in buffers that keep their addresses
+  struct Phase;  // a radius and its number of steps
+  std::vector<Phase> phases() const;
+  void make_room(Device& device, const Shape& images, std::int64_t rows);
+  Tensor draw_start(const AttackBatch& batch, std::uint64_t seed, float eps) const;
+  void begin(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
+             const Phase& phase);
+  Tensor run(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
+             const Phase& phase, PassCounts* counts);
+  void evaluate(Gradient gradient, const Phase& phase);
+  void step(const Phase& phase);
+  void checkpoint(const Phase& phase, int iteration);
+  bool drop_broken_rows(const Tensor& answer);
+  void count(PassCounts* counts, Gradient gradient) const;
+
+  LogitsFunction logits_;
+  ApgdOptions options_;
+  std::int64_t zero_gradients_ = 0;
+  std::shared_ptr<Rows> at_;
+};
+
+}  // namespace saddle

@@ -1,0 +1,168 @@
+#include "attacks/carlini_wagner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "attacks/rows.h"
+
+namespace saddle {
+
+void check(const CarliniWagnerOptions& options) {
+  require(options.searches >= 1, "cw: searches ", options.searches, " is below 1");
+  require(options.iterations >= 1, "cw: iterations ", options.iterations, " is below 1");
+  require(std::isfinite(options.c) && options.c > 0, "cw: c ", options.c,
+          " must be positive and finite");
+  require(std::isfinite(options.lr) && options.lr > 0, "cw: lr ", options.lr,
+          " must be positive and finite");
+  require(std::isfinite(options.kappa) && options.kappa >= 0, "cw: kappa ", options.kappa,
+          " must be finite and not negative");
+  require(options.eps >= 0, "cw: eps ", options.eps, " must not be negative");
+}
+
+struct CarliniWagner::State {
+  Tensor x0, labels;                   // [n, H, W, C], i32 [n]
+  Tensor adversarial, best;            // [n, H, W, C], [n]
+  Tensor c, low, high;                 // [n]
+  Tensor succeeded, stopped, previous; // [n]
+  Tensor w, x1, mean, square;          // [n, H, W, C]
+  Tensor iteration;                    // i32 [1]
+
+  CarliniWagnerRows rows() const {
+    return {c.array(),         low.array(),     high.array(),
+            succeeded.array(), stopped.array(), previous.array()};
+  }
+  // A copy of these rows alone; the iteration stays shared.
+  State of(const Tensor& numbers) const {
+    const auto take = [&](const Tensor& tensor) { return select_rows(tensor, numbers); };
+    return {take(x0),      take(labels),  take(adversarial), take(best), take(c),
+            take(low),     take(high),    take(succeeded),   take(stopped), take(previous),
+            take(w),       take(x1),      take(mean),        take(square),  iteration};
+  }
+};
+
+CarliniWagner::CarliniWagner(LogitsFunction logits, const CarliniWagnerOptions& options)
+    : logits_(std::move(logits)), options_(options) {
+  check(options);
+}
+
+Tensor CarliniWagner::operator()(const AttackBatch& batch, std::uint64_t, PassCounts* counts) {
+  return nearest(batch, counts).images;
+}
+
+void CarliniWagner::iterate(const State& state, int check_every) const {
+  Device& device = state.x0.device();
+  const std::int64_t rows = state.x0.shape()[0], columns = columns_of(state.x0);
+  Tape tape;
+  const Var x = tape.input(state.x1, Gradient::wanted);
+  const Var z = logits_(tape, x);
+  const Rival verdict = rival(z.value(), state.labels);
+  const Tensor weight(device, {rows});
+  launch(device,
+         CarliniWagnerJudge{verdict.margin.array(), state.labels.array<std::int32_t>(),
+                            verdict.other.array<std::int32_t>(), state.x0.array(),
+                            state.x1.array(), state.iteration.array<std::int32_t>(), state.rows(),
+                            state.adversarial.array(), state.best.array(), weight.array(), columns,
+                            check_every, options_.kappa},
+         rows);
+  tape.backward(logit_difference(tape, z, state.labels, verdict.other, weight).sum);
+  launch(device,
+         CarliniWagnerStep{state.x0.array(), x.gradient().array(), state.stopped.array(),
+                           state.iteration.array<std::int32_t>(), state.w.array(),
+                           state.x1.array(), state.mean.array(), state.square.array(), columns,
+                           options_.lr},
+         rows, columns);
+  launch(device, CountUp{state.iteration.array<std::int32_t>()}, 1);
+}
+
+namespace {
+
+// Of rows that have not stopped.
+std::vector<std::int32_t> running_rows(const Tensor& stopped) {
+  const std::vector<float> flags = stopped.to_host<float>();
+  std::vector<std::int32_t> rows;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    if (flags[i] == 0.f) rows.push_back(static_cast<std::int32_t>(i));
+  }
+  return rows;
+}
+
+Tensor full(Device& device, std::int64_t rows, float value) {
+  return Tensor::filled(device, {rows}, value);
+}
+
+}  // namespace
+
+// One value of c for each row. Rows that stop leave, once they are a quarter of those that are left.
+void CarliniWagner::search(const State& all, Replay& whole, PassCounts* counts) const {
+  Device& device = all.x0.device();
+  launch(device,
+         CarliniWagnerStart{all.x0.array(), all.w.array(), all.x1.array(), all.mean.array(),
+                            all.square.array()},
+         all.x0.count());
+  Tensor(all.iteration).copy_from_host(std::vector<std::int32_t>{0}.data());
+
+  const int check_every = std::max(options_.iterations / 10, 1);
+  Tensor places;  // of the rows of `now` in `all`; empty: all of them
+  State now = all;
+  Replay* replay = &whole;  // of all rows, which serves every search
+  std::unique_ptr<Replay> of_fewer;
+  const auto put_away = [&] {
+    if (!places) return;
+    put_rows(all.adversarial, places, now.adversarial);
+    put_rows(all.best, places, now.best);
+    put_rows(all.succeeded, places, now.succeeded);
+  };
+  for (int i = 0; i < options_.iterations; ++i) {
+    (*replay)(device, [&] { iterate(now, check_every); });
+    const std::int64_t rows = now.x0.shape()[0];
+    if (counts) counts->forward += rows, counts->backward += rows;
+    if (i == 0 || i % check_every != 0) continue;
+    const std::vector<std::int32_t> running = running_rows(now.stopped);
+    if (4 * static_cast<std::int64_t>(running.size()) > 3 * rows) continue;
+    put_away();
+    if (running.empty()) return;
+    const Tensor numbers = row_numbers(device, running);
+    places = places ? select_rows(places, numbers) : numbers;
+    now = now.of(numbers);
+    of_fewer = std::make_unique<Replay>();
+    replay = of_fewer.get();
+  }
+  put_away();
+}
+
+MinimalNorm CarliniWagner::nearest(const AttackBatch& batch, PassCounts* counts) {
+  check_batch(batch, "cw");
+  Device& device = batch.images.device();
+  if (batch.images.count() == 0) {
+    return {batch.images.clone(), Tensor(device, {batch.images.shape()[0]})};
+  }
+  const Tensor clean = logits_of(logits_, batch.images);
+  check_classes(clean, "cw");
+  if (counts) counts->forward += batch.images.shape()[0];
+
+  Findings findings(batch);
+  const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.labels);
+  if (!right.empty()) {
+    const AttackBatch attacked = select(batch, right);
+    const Shape& shape = attacked.images.shape();
+    const std::int64_t n = shape[0];
+    const State state{attacked.images,       attacked.labels,
+                      attacked.images.clone(), full(device, n, kFarthest),
+                      full(device, n, options_.c), full(device, n, 0.f),
+                      full(device, n, kUnboundedWeight), full(device, n, 0.f),
+                      full(device, n, 0.f),  full(device, n, kNoObjective),
+                      Tensor(device, shape), Tensor(device, shape),
+                      Tensor(device, shape), Tensor(device, shape),
+                      Tensor(device, {1}, DType::i32)};
+    Replay whole;
+    for (int i = 0; i < options_.searches; ++i) {
+      search(state, whole, counts);
+      launch(device, CarliniWagnerSearch{state.rows()}, n);
+    }
+    findings.put(right, state.adversarial, state.best, options_.eps);
+  }
+  findings.put_clean_errors(right);
+  return findings.result();
+}
+
+}  // namespace saddle

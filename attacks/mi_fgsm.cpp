@@ -1,0 +1,53 @@
+#include "attacks/mi_fgsm.h"
+
+#include <cmath>
+#include <utility>
+
+#include "attacks/pgd.h"
+#include "attacks/rows.h"
+#include "core/replay.h"
+
+namespace saddle {
+
+void check(const MiFgsmOptions& options) {
+  require(std::isfinite(options.eps) && options.eps >= 0, "mifgsm: eps ", options.eps,
+          " must be finite and not negative");
+  require(options.eps <= 1, "mifgsm: eps ", options.eps,
+          " exceeds the pixel range [0, 1]. Did you mean ", options.eps, "/255?");
+  require(std::isfinite(options.alpha) && options.alpha >= 0, "mifgsm: alpha ", options.alpha,
+          " must be finite and not negative");
+  require(options.steps >= 0, "mifgsm: steps ", options.steps, " is negative");
+  require(std::isfinite(options.decay) && options.decay >= 0, "mifgsm: decay ", options.decay,
+          " must be finite and not negative");
+}
+
+MiFgsm::MiFgsm(LogitsFunction logits, const MiFgsmOptions& options)
+    : logits_(std::move(logits)), options_(options) {
+  check(options);
+}
+
+Tensor MiFgsm::operator()(const AttackBatch& batch, std::uint64_t, PassCounts* counts) {
+  check_batch(batch, "mifgsm");
+  const Tensor adversarial = batch.images.clone();
+  if (batch.images.count() == 0) return adversarial;
+  Device& device = batch.images.device();
+  const std::int64_t examples = batch.images.shape()[0], columns = batch.images.count() / examples;
+  const Tensor m = Tensor::filled(device, batch.images.shape(), 0.f);
+  Replay step;
+  for (int i = 0; i < options_.steps; ++i) {
+    step(device, [&] {
+      const Tensor g = input_gradient(logits_, adversarial, batch.labels);
+      launch(device,
+             MiFgsmStep{batch.images.array(), g.array(), m.array(), adversarial.array(),
+                        options_.alpha, options_.eps, options_.decay, columns},
+             examples);
+    });
+  }
+  if (counts) {
+    counts->forward += options_.steps * examples;
+    counts->backward += options_.steps * examples;
+  }
+  return adversarial;
+}
+
+}  // namespace saddle

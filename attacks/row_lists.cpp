@@ -1,0 +1,42 @@
+#include "attacks/row_lists.h"
+
+#include <numeric>
+
+namespace saddle {
+
+Rows all_rows(std::int64_t count) {
+  Rows rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+Rows chosen(const Rows& rows, const Rows& places) {
+  Rows found;
+  found.reserve(places.size());
+  for (std::int32_t place : places) found.push_back(rows[static_cast<std::size_t>(place)]);
+  return found;
+}
+
+Tensor zero_counts(Device& device, std::int64_t count) {
+  return Tensor::from_host(device, {count}, Rows(static_cast<std::size_t>(count), 0));
+}
+
+std::int64_t total(const Tensor& counts) {
+  const Rows host = counts.to_host<std::int32_t>();
+  return std::accumulate(host.begin(), host.end(), std::int64_t{0});
+}
+
+RowSplit split_by_flag(const Tensor& done) {
+  const Rows flags = done.to_host<std::int32_t>();
+  RowSplit found;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    (flags[i] != 0 ? found.done : found.open).push_back(static_cast<std::int32_t>(i));
+  }
+  return found;
+}
+
+bool is_time_to_look(const Device& device, std::int64_t count, std::int64_t interval) {
+  return !device.captures() || count < 8 || count % interval == 0;
+}
+
+}  // namespace saddle

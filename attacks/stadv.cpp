@@ -1,0 +1,200 @@
+#include "attacks/stadv.h"
+
+#include <cmath>
+#include <limits>
+
+#include "attacks/row_lists.h"
+#include "attacks/rows.h"
+#include "core/replay.h"
+
+namespace saddle {
+namespace {
+
+// Rows under attack, on the device.
+struct State {
+  AttackBatch batch;        // with attempts
+  Tensor flow, m, v;        // f32 [N, H, W, 2]
+  Tensor kept;              // f32 [N, H, W, C]
+  Tensor kept_loss;         // f32 [N]: +infinity where nothing is kept
+  Tensor done, iterations;  // i32 [N]
+
+  std::int64_t rows() const { return batch.labels.count(); }
+};
+
+State new_state(const AttackBatch& batch) {
+  Device& device = batch.images.device();
+  const Shape& shape = batch.images.shape();
+  const Shape flow{shape[0], shape[1], shape[2], 2};
+  State state{batch,
+              Tensor::filled(device, flow, 0.f),
+              Tensor::filled(device, flow, 0.f),
+              Tensor::filled(device, flow, 0.f),
+              batch.images.clone(),
+              Tensor::filled(device, {shape[0]}, std::numeric_limits<float>::infinity()),
+              zero_counts(device, shape[0]),
+              zero_counts(device, shape[0])};
+  if (!state.batch.attempts) state.batch.attempts = zero_counts(device, shape[0]);
+  return state;
+}
+
+State select(const State& state, const Tensor& rows) {
+  return {select(state.batch, rows),     select_rows(state.flow, rows),
+          select_rows(state.m, rows),    select_rows(state.v, rows),
+          select_rows(state.kept, rows), select_rows(state.kept_loss, rows),
+          select_rows(state.done, rows), select_rows(state.iterations, rows)};
+}
+
+// lr / (1 - 0.9^t) and sqrt(1 - 0.999^t) for t = 1, 2, ...: [iterations, 2]
+Tensor adam_rates(Device& device, const StadvOptions& options) {
+  std::vector<float> rates;
+  for (int t = 1; t <= options.iterations; ++t) {
+    rates.push_back(static_cast<float>(options.lr / (1 - std::pow(0.9, t))));
+    rates.push_back(static_cast<float>(std::sqrt(1 - std::pow(0.999, t))));
+  }
+  return Tensor::from_host(device, {options.iterations, 2}, rates);
+}
+
+// One attack on one batch.
+class StadvRun {
+ public:
+  StadvRun(const LogitsFunction& logits, const StadvOptions& options, Device& device)
+      : logits_(logits), options_(options), rates_(adam_rates(device, options)) {}
+
+  void start(const State& state, std::uint64_t seed) const {
+    if (options_.start == StadvStart::zero) return;
+    const std::int64_t columns = state.flow.count() / state.rows();
+    launch(state.flow.device(),
+           StadvDrawFlow{state.batch.indices.array<std::int32_t>(),
+                         state.batch.attempts.array<std::int32_t>(), state.flow.array(), seed,
+                         columns, options_.bound},
+           state.rows(), columns);
+  }
+
+  // One iteration: loss and gradient at the flow, what to keep of it, and a step.
+  void descend(const State& state) const {
+    Tape tape;
+    const Var flow = tape.input(state.flow, Gradient::wanted);
+    const Var warped = warp(tape, state.batch.images, flow, options_.border);
+    const Var z = logits_(tape, warped);
+    const SummedLosses margin = hinged_margin(tape, z, state.batch.labels, options_.kappa);
+    const SummedLosses roughness =
+        flow_roughness(tape, flow, lambda_of(options_), options_.smoothness);
+    tape.backward(add(tape, margin.loss, roughness.loss));
+    record(state, z.value(), margin.losses, roughness.losses, warped.value());
+    const std::int64_t columns = state.flow.count() / state.rows();
+    launch(state.flow.device(),
+           StadvStep{state.flow.array(), state.m.array(), state.v.array(), flow.gradient().array(),
+                     state.done.array<std::int32_t>(), state.iterations.array<std::int32_t>(),
+                     rates_.array(), columns, options_.bound},
+           state.rows(), columns);
+  }
+
+  // The images that the flows make, as they are after the last step.
+  Tensor warped(const State& state) const {
+    Tape tape;
+    const Var flow = tape.input(state.flow, Gradient::none);
+    return warp(tape, state.batch.images, flow, options_.border).value();
+  }
+
+  // Scores `images`, the last iterate, like those of the iterations.
+  void score(const State& state, const Tensor& images) const {
+    Tape tape;
+    const Var flow = tape.input(state.flow, Gradient::none);
+    const Var z = logits_(tape, tape.input(images, Gradient::none));
+    record(state, z.value(), hinged_margin(tape, z, state.batch.labels, options_.kappa).losses,
+           flow_roughness(tape, flow, lambda_of(options_), options_.smoothness).losses, images);
+  }
+
+ private:
+  void record(const State& state, const Tensor& z, const Tensor& margin, const Tensor& roughness,
+              const Tensor& images) const {
+    launch(
+        z.device(),
+        StadvRecord{z.array(), state.batch.labels.array<std::int32_t>(), margin.array(),
+                    roughness.array(), images.array(), state.kept.array(), state.kept_loss.array(),
+                    state.done.array<std::int32_t>(), state.iterations.array<std::int32_t>(),
+                    z.shape()[1], images.count() / state.rows(), options_.keep},
+        state.rows());
+  }
+
+  const LogitsFunction& logits_;
+  const StadvOptions& options_;
+  Tensor rates_;
+};
+
+bool is_finite_and_positive(float value) { return std::isfinite(value) && value > 0; }
+
+}  // namespace
+
+float lambda_of(const StadvOptions& options) {
+  return options.lambda ? *options.lambda : 0.0025f / options.bound;
+}
+
+void check(const StadvOptions& options) {
+  require(options.bound > 0, "stadv: bound ", options.bound,
+          " must be positive. Normalised units: 2 is the whole width");
+  require(options.start == StadvStart::zero || std::isfinite(options.bound),
+          "stadv: a random start needs a finite bound");
+  require(options.iterations >= 0, "stadv: iterations ", options.iterations, " is negative");
+  require(is_finite_and_positive(options.lr), "stadv: lr ", options.lr,
+          " must be finite and positive");
+  require(!options.lambda || (std::isfinite(*options.lambda) && *options.lambda >= 0),
+          "stadv: lambda ", options.lambda.value_or(0.f), " must be finite and not negative");
+  require(options.kappa >= 0, "stadv: kappa ", options.kappa, " must not be negative");
+}
+
+Stadv::Stadv(LogitsFunction logits, const StadvOptions& options)
+    : logits_(std::move(logits)), options_(options) {
+  check(options);
+}
+
+Tensor Stadv::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts) {
+  check_batch(batch, "stadv");
+  require(batch.images.shape().rank() == 4, "stadv: images ", batch.images.shape(),
+          " must be [N, H, W, C]");
+  const Tensor answers = batch.images.clone();
+  if (answers.count() == 0) return answers;
+  Device& device = answers.device();
+  const StadvRun run(logits_, options_, device);
+  State state = new_state(batch);
+  run.start(state, seed);
+  Rows rows = all_rows(state.rows());       // of the batch, one for each of `state`
+  std::int64_t iterations = 0, scores = 0;  // of all rows
+  Replay step;
+  for (int iteration = 0; iteration < options_.iterations && !rows.empty(); ++iteration) {
+    step(device, [&] { run.descend(state); });
+    if (options_.keep != StadvKeep::first_success || (iteration + 1) % 8 != 0) continue;
+    const RowSplit halves = split_by_flag(state.done);
+    if (!halves.worth_shrinking()) continue;
+    const Tensor done = row_numbers(device, halves.done);
+    iterations += total(select_rows(state.iterations, done));
+    put_rows(answers, row_numbers(device, chosen(rows, halves.done)),
+             select_rows(state.kept, done));
+    rows = chosen(rows, halves.open);
+    state = select(state, row_numbers(device, halves.open));
+    step = Replay();
+  }
+  if (!rows.empty()) {
+    iterations += total(state.iterations);
+    const Tensor last = run.warped(state);
+    if (options_.keep != StadvKeep::last) {
+      scores = static_cast<std::int64_t>(split_by_flag(state.done).open.size());
+      run.score(state, last);
+    }
+    put_rows(answers, row_numbers(device, rows), last);
+    Rows kept;
+    const std::vector<float> losses = state.kept_loss.to_host<float>();
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      if (std::isfinite(losses[i])) kept.push_back(static_cast<std::int32_t>(i));
+    }
+    put_rows(answers, row_numbers(device, chosen(rows, kept)),
+             select_rows(state.kept, row_numbers(device, kept)));
+  }
+  if (counts) {
+    counts->backward += iterations;
+    counts->forward += iterations + scores;
+  }
+  return answers;
+}
+
+}  // namespace saddle

@@ -1,0 +1,43 @@
+// The step of DeepFool and its point, one block a row. Source: Moosavi-Dezfooli, Fawzi and Frossard
+// 2016; see attacks/deepfool.h.
+#pragma once
+
+#include "kernels/fab.h"
+
+namespace saddle {
+
+// r <- r + |f| w / (||w||_2^2 + 1e-12) (l2) or r + |f| sign(w) / (||w||_1 + 1e-12) (linf), then
+// x1 <- clamp(x0 + (1 + overshoot) r, 0, 1). Rows with best <= stop are done and keep both.
+template <DistanceNorm P>
+struct DeepFoolStep {
+  static constexpr int kThreads = 256;
+  Array<const float> x0, w;  // [rows, columns]
+  Array<const float> f;      // [rows]
+  Array<const float> best;   // [rows]
+  Array<float> r, x1;        // [rows, columns]
+  int64_t columns;
+  float overshoot, stop;
+
+  template <class Block>
+  SADDLE_DEVICE void operator()(Block& b) const {
+    step(BlockTeam<Block>{b, columns}, b.block());
+  }
+  void reference(int64_t row) const { step(HostTeam<kThreads>{columns}, row); }
+
+  template <class Team>
+  SADDLE_DEVICE void step(const Team& team, int64_t row) const {
+    const Array<const float> image = row_of(x0, row, columns), normal = row_of(w, row, columns);
+    const Array<float> total = row_of(r, row, columns), point = row_of(x1, row, columns);
+    const float norm = norm_of<dual_of(P)>(team, [&](int64_t i) { return normal[i]; });
+    const float length = P == DistanceNorm::l2 ? norm * norm : norm;
+    const float scale = best[row] <= stop ? 0.f : fabsf(f[row]) / (length + 1e-12f);
+    team.each([&](int64_t i) {
+      const float direction = P == DistanceNorm::l2 ? normal[i] : sign(normal[i]);
+      const float moved = total[i] + scale * direction;
+      total[i] = moved;
+      point[i] = clip(image[i] + (1.f + overshoot) * moved, 0.f, 1.f);
+    });
+  }
+};
+
+}  // namespace saddle

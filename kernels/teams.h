@@ -1,0 +1,125 @@
+// Team: one text for what a block of threads does to a row and for its reference.
+//
+// A block kernel whose work is a chain of sums and maxima over the columns of a row, each needing
+// the one before, is written once, over a team. BlockTeam is the block of threads, thread t taking
+// columns t, t + kThreads, ...; HostTeam does the same work in one thread, in loops that vectorise,
+// and adds in the same order, so that both give the same bits.
+//
+//   template <class Team>
+//   SADDLE_DEVICE void scale(const Team& team, int64_t row) const {
+//     const float sum = team.sum([&](int64_t i) { return x[row * columns + i]; });
+//     team.each([&](int64_t i) { y[row * columns + i] = x[row * columns + i] / sum; });
+//   }
+// What `each` and `once` write must not be read by the same kernel again: they are no barriers.
+#pragma once
+
+#include "kernels/array.h"
+#include "kernels/collectives.h"
+#include "kernels/math.h"
+
+namespace saddle {
+
+struct TwoSums {
+  float first, second;
+};
+
+template <class Block>
+struct BlockTeam {
+  Block& b;
+  int64_t columns;
+
+  // The sum of value(i) over all columns.
+  template <class Value>
+  SADDLE_DEVICE float sum(const Value& value) const {
+    float own = 0.f;
+    for (int64_t i = b.thread(); i < columns; i += b.threads()) own += value(i);
+    return block_sum(b, own);
+  }
+  // Two sums in one pass; value(i) is a TwoSums.
+  template <class Value>
+  SADDLE_DEVICE TwoSums two_sums(const Value& value) const {
+    TwoSums own{0.f, 0.f};
+    for (int64_t i = b.thread(); i < columns; i += b.threads()) {
+      const TwoSums term = value(i);
+      own.first += term.first;
+      own.second += term.second;
+    }
+    const float first = block_sum(b, own.first);
+    return {first, block_sum(b, own.second)};
+  }
+  // The largest value(i), which are not negative; NaN if one is NaN.
+  template <class Value>
+  SADDLE_DEVICE float max(const Value& value) const {
+    float own = 0.f;
+    for (int64_t i = b.thread(); i < columns; i += b.threads()) own = larger_or_nan(own, value(i));
+    return block_max(b, own);
+  }
+  template <class Work>
+  SADDLE_DEVICE void each(const Work& work) const {
+    for (int64_t i = b.thread(); i < columns; i += b.threads()) work(i);
+  }
+  template <class Work>
+  SADDLE_DEVICE void once(const Work& work) const {
+    if (b.thread() == 0) work();
+  }
+
+  static SADDLE_DEVICE float larger_or_nan(float a, float b) { return a > b || a != a ? a : b; }
+};
+
+template <int kThreads>
+struct HostTeam {
+  int64_t columns;
+
+  template <class Value>
+  SADDLE_DEVICE float sum(Value value) const {
+    float lanes[kThreads] = {};
+    for_each_lane([&](int64_t t, int64_t i) { lanes[t] += value(i); });
+    return sum_in_block_order(lanes, kThreads);
+  }
+  template <class Value>
+  SADDLE_DEVICE TwoSums two_sums(Value value) const {
+    float lanes[kThreads] = {}, others[kThreads] = {};
+    for_each_lane([&](int64_t t, int64_t i) {
+      const TwoSums term = value(i);
+      lanes[t] += term.first;
+      others[t] += term.second;
+    });
+    return {sum_in_block_order(lanes, kThreads), sum_in_block_order(others, kThreads)};
+  }
+  template <class Value>
+  SADDLE_DEVICE float max(Value value) const {
+    float lanes[kThreads] = {};
+    for_each_lane([&](int64_t t, int64_t i) {
+      const float next = value(i), before = lanes[t], larger = before > next ? before : next;
+      lanes[t] = before != before ? before : larger;
+    });
+    return max_in_block_order(lanes, kThreads);
+  }
+  template <class Work>
+  SADDLE_DEVICE void each(Work work) const {
+    for (int64_t i = 0; i < columns; ++i) work(i);
+  }
+  template <class Work>
+  SADDLE_DEVICE void once(const Work& work) const {
+    work();
+  }
+
+ private:
+  // Columns in rows of kThreads: the inner loop's constant count is what the compiler unrolls.
+  template <class Work>
+  SADDLE_DEVICE void for_each_lane(Work work) const {
+    int64_t first = 0;
+    for (; first + kThreads <= columns; first += kThreads) {
+      for (int64_t t = 0; t < kThreads; ++t) work(t, first + t);
+    }
+    for (int64_t i = first; i < columns; ++i) work(i - first, i);
+  }
+};
+
+// Row `row` of a matrix of so many columns.
+template <class T>
+SADDLE_DEVICE Array<T> row_of(const Array<T>& matrix, int64_t row, int64_t columns) {
+  return {matrix.data + row * columns, columns};
+}
+
+}  // namespace saddle

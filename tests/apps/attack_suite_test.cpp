@@ -1,0 +1,335 @@
+// AutoAttack and sessions on a linear model of four classes, where the robust set is known:
+// example x of label y withstands radius eps where  min over s != y of (z_y - z_s) / ||w_s - w_y||_q
+// is larger, q dual to the norm and the pixel range out of reach.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "apps/attack/session.h"
+#include "tests/apps/data_files.h"
+#include "tests/support/devices.h"
+#include "tests/support/random_values.h"
+
+namespace saddle {
+namespace {
+
+using testing_support::device_names;
+using testing_support::random_values;
+
+constexpr std::int64_t kClasses = 4, kPixels = 4;
+
+// Rows of W [4, 4]; no biases.
+const std::vector<float>& weights() {
+  static const std::vector<float> w = random_values(kClasses * kPixels, 11, -2.f, 2.f);
+  return w;
+}
+
+LogitsFunction linear_classifier(Device& device) {
+  const Var w(Tensor::from_host(device, {kClasses, 1, 1, kPixels}, weights()), Gradient::none);
+  return [w](Tape& tape, const Var& x) {
+    return global_average_pool(tape, convolution(tape, x, w, 1, 0));
+  };
+}
+
+std::vector<double> logits_of_example(const Dataset& data, std::size_t example) {
+  std::vector<double> z(kClasses, 0.);
+  for (std::size_t k = 0; k < kClasses; ++k) {
+    for (std::size_t i = 0; i < kPixels; ++i) {
+      z[k] += double{weights()[k * kPixels + i]} * data.pixels[example * kPixels + i] / 255;
+    }
+  }
+  return z;
+}
+
+// Images around grey, of the label the classifier gives them; every fifth has another label.
+Dataset random_examples(std::int64_t size) {
+  Dataset data{"linear", 1, 1, kPixels, kClasses, {}, {}, {}, {}, {}};
+  for (float value : random_values(size * kPixels, 12, 0.3f, 0.7f)) {
+    data.pixels.push_back(static_cast<std::uint8_t>(std::lround(value * 255)));
+  }
+  for (std::int64_t n = 0; n < size; ++n) {
+    const std::vector<double> z = logits_of_example(data, static_cast<std::size_t>(n));
+    const auto best = std::max_element(z.begin(), z.end()) - z.begin();
+    data.labels.push_back(static_cast<std::int32_t>(n % 5 == 4 ? (best + 1) % kClasses : best));
+  }
+  return data;
+}
+
+// The distance to the nearest boundary; negative where the prediction is wrong.
+double distance(const Dataset& data, std::size_t example, Norm norm) {
+  const std::vector<double> z = logits_of_example(data, example);
+  const auto y = static_cast<std::size_t>(data.labels[example]);
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t s = 0; s < kClasses; ++s) {
+    if (s == y) continue;
+    double l1 = 0, square = 0, linf = 0;
+    for (std::size_t i = 0; i < kPixels; ++i) {
+      const double w = std::fabs(double{weights()[s * kPixels + i]} - weights()[y * kPixels + i]);
+      l1 += w;
+      square += w * w;
+      linf = std::max(linf, w);
+    }
+    const double dual = norm == Norm::linf ? l1 : norm == Norm::l2 ? std::sqrt(square) : linf;
+    least = std::min(least, (z[y] - z[s]) / dual);
+  }
+  return least;
+}
+
+struct Target {
+  explicit Target(Device& device, std::int64_t size)
+      : examples(random_examples(size)), data(device, examples), logits(linear_classifier(device)),
+        clean(evaluate(logits, data, 7)) {}
+
+  AttackResult attack(const std::string& spec, std::int64_t batch_size = 16) const {
+    const Attack attack = make_attack(parse_attack_spec(spec), 3);
+    return evaluate_attack(logits, data, clean, attack, AttackedExamples::correct_only,
+                           batch_size);
+  }
+
+  Dataset examples;
+  DeviceDataset data;
+  LogitsFunction logits;
+  Evaluation clean;
+};
+
+void expect_closed_form(const Target& target, const AttackResult& result, Norm norm, double eps) {
+  int broken = 0, standing = 0;
+  for (std::size_t n = 0; n < target.examples.labels.size(); ++n) {
+    const double away = distance(target.examples, n, norm);
+    if (std::fabs(away - eps) < 0.005 * eps) continue;
+    const bool robust = result.examples[n].prediction == target.examples.labels[n];
+    EXPECT_EQ(robust, away > eps) << "example " << n << " is " << away << " away";
+    (robust ? standing : broken) += 1;
+  }
+  EXPECT_GT(broken, 0);
+  EXPECT_GT(standing, 0);
+}
+
+constexpr const char* kShort = ",steps=12,queries=60,classes=3";
+
+TEST(AutoAttack, finds_exactly_the_robust_set_of_a_linear_model_in_linf) {
+  for (const std::string& name : device_names()) {
+    const Target target(device_named(name), name == "cpu" ? 60 : 12);
+
+    expect_closed_form(target, target.attack(std::string("autoattack:norm=linf,eps=0.04") + kShort),
+                       Norm::linf, 0.04);
+  }
+}
+
+TEST(AutoAttack, finds_exactly_the_robust_set_of_a_linear_model_in_l2) {
+  for (const std::string& name : device_names()) {
+    const Target target(device_named(name), name == "cpu" ? 60 : 12);
+
+    // Square's l2 form needs images of 5 x 5 pixels; the others are what is tried here.
+    expect_closed_form(target, target.attack("apgd-t:norm=l2,eps=0.08,steps=12,classes=3"),
+                       Norm::l2, 0.08);
+    expect_closed_form(target, target.attack("fab:norm=l2,eps=0.08,steps=12"), Norm::l2, 0.08);
+  }
+}
+
+TEST(AutoAttack, leaves_less_standing_member_by_member) {
+  const Target target(cpu_device(), 60);
+
+  const AttackResult result =
+      target.attack(std::string("autoattack:norm=linf,version=plus,eps=0.04") + kShort);
+
+  ASSERT_EQ(result.members.size(), 6u);
+  double before = target.clean.accuracy;
+  for (const MemberResult& member : result.members) {
+    EXPECT_LE(member.robust_accuracy, before) << member.name;
+    before = member.robust_accuracy;
+  }
+  EXPECT_EQ(result.robust_accuracy, before);
+}
+
+TEST(AutoAttack, returns_clean_errors_bit_for_bit_and_counts_them_in_all) {
+  const Target target(cpu_device(), 20);
+
+  const AttackResult result = target.attack(std::string("autoattack:eps=0.04") + kShort);
+
+  EXPECT_EQ(result.attacked, 16);
+  std::int64_t standing = 0;
+  for (const ExampleRecord& record : result.examples) {
+    standing += record.prediction == record.label ? 1 : 0;
+  }
+  EXPECT_EQ(result.robust_accuracy, 100. * static_cast<double>(standing) / 20);
+  for (std::size_t i = 4 * kPixels; i < 5 * kPixels; ++i) {
+    EXPECT_EQ(result.adversarial[i], static_cast<float>(target.examples.pixels[i]) / 255.f);
+  }
+}
+
+TEST(AutoAttack, finds_the_same_for_any_batch_size) {
+  const Target target(cpu_device(), 21);
+  const std::string spec = std::string("autoattack:norm=linf,eps=0.04") + kShort;
+
+  const AttackResult one = target.attack(spec, 1), many = target.attack(spec, 250);
+
+  EXPECT_EQ(one.robust_accuracy, many.robust_accuracy);
+  for (std::size_t n = 0; n < one.examples.size(); ++n) {
+    EXPECT_EQ(one.examples[n].member, many.examples[n].member) << n;
+    EXPECT_EQ(one.examples[n].attempt, many.examples[n].attempt) << n;
+    EXPECT_EQ(one.examples[n].prediction, many.examples[n].prediction) << n;
+  }
+}
+
+TEST(AutoAttack, breaks_the_same_in_sequence_and_each_alone) {
+  const Target target(cpu_device(), 40);
+  const std::string spec = std::string("autoattack:norm=linf,eps=0.04") + kShort;
+
+  const AttackResult in_sequence = target.attack(spec);
+  const AttackResult alone = target.attack(spec + ",mode=individual");
+
+  for (std::size_t n = 0; n < alone.examples.size(); ++n) {
+    EXPECT_EQ(alone.examples[n].broken(), in_sequence.examples[n].broken()) << n;
+  }
+  for (const MemberResult& member : alone.members) {
+    EXPECT_GE(member.robust_accuracy, alone.robust_accuracy) << member.name;
+  }
+}
+
+// ---- sessions ----
+
+Job job_of(const std::string& spec) {
+  const AttackSpec parsed = parse_attack_spec(spec);
+  return {parsed, make_attack(parsed, 3), std::nullopt, "", false};
+}
+
+// Jobs along a curve of radii.
+std::vector<Job> curve_of(const std::string& spec, const std::vector<double>& radii) {
+  std::vector<Job> jobs;
+  for (double eps : radii) {
+    const AttackSpec at = with_eps(parse_attack_spec(spec), std::to_string(eps));
+    jobs.push_back({at, make_attack(at, 3), eps, spec, !jobs.empty()});
+  }
+  return jobs;
+}
+
+SessionOptions quiet_session(std::vector<Job> jobs) {
+  SessionOptions options;
+  options.checkpoints = {"m"};
+  options.jobs = std::move(jobs);
+  options.batch_size = 4;
+  options.quiet = true;
+  options.command = {{"attacks", "these"}};
+  return options;
+}
+
+std::vector<AttackReport> run(const SessionOptions& options, const Target& target) {
+  testing::internal::CaptureStderr();  // warnings
+  std::vector<AttackReport> reports = run_session(
+      options, target.data, [&](const std::string&) { return Victim{"linear", target.logits}; });
+  testing::internal::GetCapturedStderr();
+  return reports;
+}
+
+TEST(Session, draws_a_curve_that_never_rises_and_breaks_nobody_beyond_the_radius) {
+  const Target target(cpu_device(), 60);
+  const std::vector<double> radii{0.01, 0.04, 0.08};
+
+  const std::vector<AttackReport> reports =
+      run(quiet_session(curve_of("pgd:start=zero,steps=20", radii)), target);
+
+  ASSERT_EQ(reports[0].curves.size(), 1u);
+  const RadiusCurve& curve = reports[0].curves[0];
+  EXPECT_EQ(curve.eps, radii);
+  EXPECT_GT(curve.robust_accuracy[0], curve.robust_accuracy[1]);
+  EXPECT_GT(curve.robust_accuracy[1], curve.robust_accuracy[2]);
+  // The gradient of the cross-entropy mixes the classes, so PGD may miss the nearest one; but it
+  // breaks nobody who is farther away than the radius.
+  for (std::size_t i = 0; i < radii.size(); ++i) {
+    const AttackResult& result = reports[0].attacks[i].result;
+    for (std::size_t n = 0; n < target.examples.labels.size(); ++n) {
+      if (result.examples[n].prediction == target.examples.labels[n]) continue;
+      EXPECT_LT(distance(target.examples, n, Norm::linf), 1.005 * radii[i]) << "example " << n;
+    }
+  }
+}
+
+TEST(Session, tries_at_a_larger_radius_only_what_the_smaller_one_left) {
+  const Target target(cpu_device(), 60);
+
+  const std::vector<AttackReport> reports =
+      run(quiet_session(curve_of("fgsm", {0.04, 0.08})), target);
+
+  const AttackResult &small = reports[0].attacks[0].result, &large = reports[0].attacks[1].result;
+  const auto left = static_cast<std::int64_t>(std::lround(small.robust_accuracy * 60 / 100));
+  EXPECT_EQ(small.passes.backward, 48);
+  EXPECT_EQ(large.passes.backward, left);
+}
+
+TEST(Session, goes_on_after_a_time_budget_as_if_it_had_never_stopped) {
+  const TemporaryDirectory directory;
+  const Target target(cpu_device(), 30);
+  SessionOptions options = quiet_session(
+      {job_of("fgsm:eps=0.04"), job_of(std::string("autoattack:norm=linf,eps=0.04") + kShort),
+       job_of("pgd:norm=l2,eps=0.1")});
+  options.keep_images = true;
+  const std::vector<AttackReport> whole = run(options, target);
+  options.state = directory.path() / "r.json.state";
+  options.time_budget = 1e-9;  // one batch a run
+
+  std::vector<AttackReport> reports;
+  int runs = 0;
+  do {
+    reports = run(options, target);
+    ++runs;
+  } while (!reports[0].unfinished.empty() && runs < 1000);
+
+  EXPECT_GT(runs, 10);
+  ASSERT_EQ(reports[0].attacks.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const AttackResult &got = reports[0].attacks[i].result, &want = whole[0].attacks[i].result;
+    EXPECT_TRUE(reports[0].attacks[i].finished);
+    EXPECT_EQ(got.robust_accuracy, want.robust_accuracy) << i;
+    EXPECT_EQ(got.predictions(), want.predictions()) << i;
+    EXPECT_EQ(got.adversarial, want.adversarial) << i;
+    EXPECT_EQ(got.passes.forward, want.passes.forward) << i;
+    EXPECT_EQ(got.passes.backward, want.passes.backward) << i;
+  }
+}
+
+TEST(Session, says_what_a_time_budget_left_undone) {
+  const Target target(cpu_device(), 30);
+  SessionOptions options = quiet_session({job_of("fgsm:eps=0.04"), job_of("pgd:eps=0.04")});
+  options.time_budget = 1e-9;
+  options.has_average = true;
+
+  const std::vector<AttackReport> reports = run(options, target);
+
+  EXPECT_EQ(reports[0].unfinished,
+            (std::vector<std::string>{"fgsm:eps=0.04", "pgd:eps=0.04"}));
+  ASSERT_EQ(reports[0].attacks.size(), 1u);
+  EXPECT_FALSE(reports[0].attacks[0].finished);
+  EXPECT_FALSE(reports[0].average_robustness.has_value());
+}
+
+TEST(Session, refuses_the_state_of_another_run_unless_told_to_begin_anew) {
+  const TemporaryDirectory directory;
+  const Target target(cpu_device(), 10);
+  SessionOptions options = quiet_session({job_of("pgd:eps=0.04")});
+  options.state = directory.path() / "s";
+  save_state(*options.state, {{"attacks", "others"}}, {}, nullptr, SavedImages::all);
+
+  expect_error("other attacks", [&] { run(options, target); });
+  testing::internal::GetCapturedStderr();
+  options.restart = true;
+  EXPECT_TRUE(run(options, target)[0].unfinished.empty());
+}
+
+TEST(Session, averages_the_columns_of_a_suite) {
+  const Target target(cpu_device(), 30);
+  SessionOptions options = quiet_session({job_of("fgsm:eps=0.02"), job_of("fgsm:eps=0.06")});
+  options.has_average = true;
+
+  const AttackReport report = run(options, target)[0];
+
+  EXPECT_EQ(report.average_robustness, (report.attacks[0].result.robust_accuracy +
+                                        report.attacks[1].result.robust_accuracy) /
+                                           2);
+}
+
+}  // namespace
+}  // namespace saddle

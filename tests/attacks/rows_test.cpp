@@ -1,0 +1,124 @@
+// Rows of a batch: taking some, putting them back, many tries of one example.
+#include "attacks/rows.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "tests/support/devices.h"
+#include "tests/support/expect_near.h"
+#include "tests/support/linear_models.h"
+
+namespace saddle {
+namespace {
+
+using namespace testing_support;
+using Floats = std::vector<float>;
+using Integers = std::vector<std::int32_t>;
+
+class Rows : public ::testing::TestWithParam<std::string> {
+ protected:
+  Device& device() const { return device_named(GetParam()); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Devices, Rows, ::testing::ValuesIn(device_names()),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(Rows, are_taken_in_the_order_asked_for_and_as_often) {
+  const Tensor x = Tensor::from_host(device(), {3, 1, 2}, Floats{1, 2, 3, 4, 5, 6});
+  const Tensor labels = Tensor::from_host(device(), {3}, Integers{7, 8, 9});
+  const Tensor rows = row_numbers(device(), {2, 0, 2, 1});
+
+  EXPECT_EQ(select_rows(x, rows).shape(), (Shape{4, 1, 2}));
+  EXPECT_EQ(select_rows(x, rows).to_host<float>(), (Floats{5, 6, 1, 2, 5, 6, 3, 4}));
+  EXPECT_EQ(select_rows(labels, rows).to_host<std::int32_t>(), (Integers{9, 7, 9, 8}));
+}
+
+TEST_P(Rows, put_back_replace_those_rows_and_no_others) {
+  const Tensor x = Tensor::from_host(device(), {3, 2}, Floats{1, 2, 3, 4, 5, 6});
+  const Tensor labels = Tensor::from_host(device(), {3}, Integers{7, 8, 9});
+  const Tensor rows = row_numbers(device(), {2, 0});
+
+  put_rows(x, rows, Tensor::from_host(device(), {2, 2}, Floats{-1, -2, -3, -4}));
+  put_rows(labels, rows, Tensor::from_host(device(), {2}, Integers{-1, -2}));
+
+  EXPECT_EQ(x.to_host<float>(), (Floats{-3, -4, 3, 4, -1, -2}));
+  EXPECT_EQ(labels.to_host<std::int32_t>(), (Integers{-2, 8, -1}));
+}
+
+TEST_P(Rows, of_a_batch_keep_each_examples_label_index_and_attempt) {
+  AttackBatch batch = random_examples(device(), {4, 0, 6}, 7, 1, 2, 3);
+  batch.attempts = row_numbers(device(), {5, 6, 7});
+
+  const AttackBatch part = select(batch, Integers{2, 0});
+
+  const AttackBatch want = random_examples(device(), {6, 4}, 7, 1, 2, 3);
+  EXPECT_EQ(part.images.to_host<float>(), want.images.to_host<float>());
+  EXPECT_EQ(part.labels.to_host<std::int32_t>(), want.labels.to_host<std::int32_t>());
+  EXPECT_EQ(part.indices.to_host<std::int32_t>(), (Integers{6, 4}));
+  EXPECT_EQ(part.attempts.to_host<std::int32_t>(), (Integers{7, 5}));
+}
+
+TEST_P(Rows, with_attempts_repeat_the_batch_once_for_each) {
+  const AttackBatch batch = random_examples(device(), {4, 0}, 7, 1, 2, 3);
+
+  const AttackBatch tries = with_attempts(batch, 3, 2);
+
+  EXPECT_EQ(tries.images.shape(), (Shape{4, 1, 2, 3}));
+  EXPECT_EQ(tries.indices.to_host<std::int32_t>(), (Integers{4, 0, 4, 0}));
+  EXPECT_EQ(tries.attempts.to_host<std::int32_t>(), (Integers{3, 3, 4, 4}));
+}
+
+TEST_P(Rows, none_of_them_is_an_empty_batch) {
+  const AttackBatch none = select(random_examples(device(), {1}, 7, 1, 2, 3), Integers{});
+
+  EXPECT_EQ(none.images.shape(), (Shape{0, 1, 2, 3}));
+  EXPECT_EQ(none.labels.count(), 0);
+}
+
+TEST_P(Rows, margins_are_the_labels_logit_less_the_largest_other) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor logits =
+      Tensor::from_host(device(), {5, 3}, Floats{2, 1, 0, 1, 2, 0, 3, 3, 1, nan, 1, 0, 1, nan, 0});
+  const Tensor labels = Tensor::from_host(device(), {5}, Integers{0, 0, 1, 0, 0});
+
+  const Floats margin = margins(logits, labels).to_host<float>();
+
+  EXPECT_EQ(margin[0], 1.f);
+  EXPECT_EQ(margin[1], -1.f);
+  EXPECT_EQ(margin[2], 0.f);
+  EXPECT_TRUE(std::isnan(margin[3]));
+  EXPECT_TRUE(std::isnan(margin[4]));
+}
+
+TEST_P(Rows, predicted_right_lists_ties_by_the_lowest_class_and_no_failure_of_the_model_as_broken) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor logits = Tensor::from_host(device(), {4, 2}, Floats{2, 1, 1, 2, 3, 3, nan, 1});
+  const Tensor labels = Tensor::from_host(device(), {4}, Integers{0, 0, 1, 0});
+
+  EXPECT_EQ(rows_predicted_right(logits, labels), (Integers{0, 3}));
+}
+
+TEST(rows, refuse_a_batch_that_does_not_fit_together) {
+  AttackBatch batch = single_image(cpu_device(), grey());
+  batch.attempts = row_numbers(cpu_device(), {0, 1});
+
+  EXPECT_CONTAINS(message_of<Error>([&] { check_batch(batch, "apgd"); }),
+                  "apgd: [1, 1, 1, 4] images, 1 labels, 1 indices and 2 attempt numbers do not");
+}
+
+TEST(rows, refuse_to_be_replaced_by_rows_of_another_size) {
+  const Tensor x = Tensor::filled(cpu_device(), {3, 2}, 0.f);
+
+  EXPECT_CONTAINS(
+      message_of<Error>([&] {
+        put_rows(x, row_numbers(cpu_device(), {0}), Tensor::filled(cpu_device(), {1, 3}, 0.f));
+      }),
+      "1 rows of [3, 2] cannot be replaced by [1, 3]");
+}
+
+}  // namespace
+}  // namespace saddle
