@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <regex>
 #include <stdexcept>
 #include <vector>
 
@@ -34,8 +33,14 @@ TEST(cuda_build, names_its_versions_and_the_gpus_it_has_code_for) {
   const std::string backend = cuda_backend();
   if (backend.empty()) GTEST_SKIP() << "this build has no CUDA backend";
 
-  const std::regex pattern(R"(cuda \d+\.\d+ \(cuDNN \d+\.\d+\.\d+(, sm_\d+)( sm_\d+)*\))");
-  EXPECT_TRUE(std::regex_match(backend, pattern)) << backend;
+  // "cuda 13.0 (cuDNN 9.19.0, sm_80 sm_90)", every number written as 0.
+  std::string form;
+  for (const char c : backend) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit || form.empty() || form.back() != '0') form += digit ? '0' : c;
+  }
+  EXPECT_EQ(form.rfind("cuda 0.0 (cuDNN 0.0.0, sm_0", 0), 0u) << backend;
+  EXPECT_EQ(backend.back(), ')') << backend;
   EXPECT_CONTAINS(backends(), backend);
 }
 
