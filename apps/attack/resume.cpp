@@ -129,7 +129,7 @@ std::vector<T> read_values(const SafetensorsFile& file, const std::string& name)
   const FileTensor& tensor = file.tensor(name);
   require(tensor.dtype == dtype_of<T>, file.file_name(), ": ", name, " has another type");
   std::vector<T> values(static_cast<std::size_t>(tensor.shape.count()));
-  std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+  if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
   return values;
 }
 

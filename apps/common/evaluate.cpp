@@ -291,7 +291,7 @@ void AttackRun::inherit(const AttackResult& smaller) {
 // Fills a batch from the queue; `after` gets the place behind it. A batch grows into the next
 // attempt only while it is small: those pairs are wasted on examples that the batch breaks.
 std::vector<AttackRun::Pair> AttackRun::next_pairs(AttackState& after) const {
-  // Measured on the cpu: from 16 images on, larger batches gain little.
+  // A GPU wants full batches; on the cpu a handful of images already fills the cores.
   constexpr std::int64_t kEnoughOnHost = 16;
   const std::int64_t enough =
       data_.device().captures() ? batch_size_ : std::min(batch_size_, kEnoughOnHost);
