@@ -7,6 +7,10 @@
 
 #include "attacks/rows.h"
 #include "core/replay.h"
+#include "kernels/apgd.h"
+#include "kernels/elementwise.h"
+#include "kernels/l1_projection.h"
+#include "kernels/philox.h"
 
 namespace saddle {
 

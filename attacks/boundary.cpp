@@ -3,14 +3,16 @@
 #include <limits>
 
 #include "attacks/rows.h"
+#include "kernels/fab.h"
+#include "kernels/logit_difference.h"
 
 namespace saddle {
 
 std::int64_t columns_of(const Tensor& images) { return images.count() / images.shape()[0]; }
 
 void check_classes(const Tensor& logits, const char* attack) {
-  require(logits.shape().rank() == 2 && logits.shape()[1] >= 2, attack, ": logits ",
-          logits.shape(), " must be [N, classes] of two classes or more");
+  require(logits.shape().rank() == 2 && logits.shape()[1] >= 2, attack, ": logits ", logits.shape(),
+          " must be [N, classes] of two classes or more");
 }
 
 Rival rival(const Tensor& logits, const Tensor& labels) {
@@ -58,8 +60,7 @@ Linearised linearise_nearest(Tape& tape, const Var& pixels, const Var& z, const 
            OtherClass{labels.array<std::int32_t>(), other.array<std::int32_t>(), ahead, classes},
            rows);
     const bool last = ahead + 1 == classes;
-    const Linearised here =
-        linearise_on(last ? std::move(tape) : tape, pixels, z, labels, other);
+    const Linearised here = linearise_on(last ? std::move(tape) : tape, pixels, z, labels, other);
     if (classes == 2) return here;
     with_distance_norm(norm, [&](auto p) {
       launch(device,

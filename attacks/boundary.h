@@ -1,5 +1,5 @@
-// The model's boundary as an attack of least distance sees it: a difference of two logits, linearised.
-// Shared by FAB, DeepFool and Carlini-Wagner.
+// The model's boundary as an attack of least distance sees it: a difference of two logits,
+// linearised. Shared by FAB, DeepFool and Carlini-Wagner.
 #pragma once
 
 #include <type_traits>
@@ -7,6 +7,7 @@
 
 #include "attacks/attack.h"
 #include "attacks/pgd.h"
+#include "kernels/fab_projection.h"
 
 namespace saddle {
 
@@ -47,7 +48,8 @@ std::int64_t columns_of(const Tensor& images);
 // Calls function(std::integral_constant<DistanceNorm, P>) for the norm.
 template <class Function>
 void with_distance_norm(Norm norm, Function function) {
-  if (norm == Norm::linf) return function(std::integral_constant<DistanceNorm, DistanceNorm::linf>{});
+  if (norm == Norm::linf)
+    return function(std::integral_constant<DistanceNorm, DistanceNorm::linf>{});
   if (norm == Norm::l2) return function(std::integral_constant<DistanceNorm, DistanceNorm::l2>{});
   function(std::integral_constant<DistanceNorm, DistanceNorm::l1>{});
 }
@@ -57,8 +59,8 @@ class Findings {
  public:
   explicit Findings(const AttackBatch& batch);
 
-  // Row i of these is row rows[i] of the batch. `best` is kFarthest where nothing was found; what is
-  // farther than `radius` counts as not found.
+  // Row i of these is row rows[i] of the batch. `best` is kFarthest where nothing was found; what
+  // is farther than `radius` counts as not found.
   void put(const std::vector<std::int32_t>& rows, const Tensor& adversarial, const Tensor& best,
            float radius);
   // Clean errors are their own adversarial images.

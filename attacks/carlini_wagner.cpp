@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "attacks/rows.h"
+#include "kernels/carlini_wagner.h"
+#include "kernels/fab.h"
 
 namespace saddle {
 
@@ -20,12 +22,12 @@ void check(const CarliniWagnerOptions& options) {
 }
 
 struct CarliniWagner::State {
-  Tensor x0, labels;                   // [n, H, W, C], i32 [n]
-  Tensor adversarial, best;            // [n, H, W, C], [n]
-  Tensor c, low, high;                 // [n]
-  Tensor succeeded, stopped, previous; // [n]
-  Tensor w, x1, mean, square;          // [n, H, W, C]
-  Tensor iteration;                    // i32 [1]
+  Tensor x0, labels;                    // [n, H, W, C], i32 [n]
+  Tensor adversarial, best;             // [n, H, W, C], [n]
+  Tensor c, low, high;                  // [n]
+  Tensor succeeded, stopped, previous;  // [n]
+  Tensor w, x1, mean, square;           // [n, H, W, C]
+  Tensor iteration;                     // i32 [1]
 
   CarliniWagnerRows rows() const {
     return {c.array(),         low.array(),     high.array(),
@@ -34,9 +36,9 @@ struct CarliniWagner::State {
   // A copy of these rows alone; the iteration stays shared.
   State of(const Tensor& numbers) const {
     const auto take = [&](const Tensor& tensor) { return select_rows(tensor, numbers); };
-    return {take(x0),      take(labels),  take(adversarial), take(best), take(c),
-            take(low),     take(high),    take(succeeded),   take(stopped), take(previous),
-            take(w),       take(x1),      take(mean),        take(square),  iteration};
+    return {take(x0),  take(labels), take(adversarial), take(best),    take(c),
+            take(low), take(high),   take(succeeded),   take(stopped), take(previous),
+            take(w),   take(x1),     take(mean),        take(square),  iteration};
   }
 };
 
@@ -59,17 +61,16 @@ void CarliniWagner::iterate(const State& state, int check_every) const {
   const Tensor weight(device, {rows});
   launch(device,
          CarliniWagnerJudge{verdict.margin.array(), state.labels.array<std::int32_t>(),
-                            verdict.other.array<std::int32_t>(), state.x0.array(),
-                            state.x1.array(), state.iteration.array<std::int32_t>(), state.rows(),
+                            verdict.other.array<std::int32_t>(), state.x0.array(), state.x1.array(),
+                            state.iteration.array<std::int32_t>(), state.rows(),
                             state.adversarial.array(), state.best.array(), weight.array(), columns,
                             check_every, options_.kappa},
          rows);
   tape.backward(logit_difference(tape, z, state.labels, verdict.other, weight).sum);
   launch(device,
          CarliniWagnerStep{state.x0.array(), x.gradient().array(), state.stopped.array(),
-                           state.iteration.array<std::int32_t>(), state.w.array(),
-                           state.x1.array(), state.mean.array(), state.square.array(), columns,
-                           options_.lr},
+                           state.iteration.array<std::int32_t>(), state.w.array(), state.x1.array(),
+                           state.mean.array(), state.square.array(), columns, options_.lr},
          rows, columns);
   launch(device, CountUp{state.iteration.array<std::int32_t>()}, 1);
 }
@@ -92,7 +93,8 @@ Tensor full(Device& device, std::int64_t rows, float value) {
 
 }  // namespace
 
-// One value of c for each row. Rows that stop leave, once they are a quarter of those that are left.
+// One value of c for each row. Rows that stop leave, once they are a quarter of those that are
+// left.
 void CarliniWagner::search(const State& all, Replay& whole, PassCounts* counts) const {
   Device& device = all.x0.device();
   launch(device,
@@ -146,13 +148,20 @@ MinimalNorm CarliniWagner::nearest(const AttackBatch& batch, PassCounts* counts)
     const AttackBatch attacked = select(batch, right);
     const Shape& shape = attacked.images.shape();
     const std::int64_t n = shape[0];
-    const State state{attacked.images,       attacked.labels,
-                      attacked.images.clone(), full(device, n, kFarthest),
-                      full(device, n, options_.c), full(device, n, 0.f),
-                      full(device, n, kUnboundedWeight), full(device, n, 0.f),
-                      full(device, n, 0.f),  full(device, n, kNoObjective),
-                      Tensor(device, shape), Tensor(device, shape),
-                      Tensor(device, shape), Tensor(device, shape),
+    const State state{attacked.images,
+                      attacked.labels,
+                      attacked.images.clone(),
+                      full(device, n, kFarthest),
+                      full(device, n, options_.c),
+                      full(device, n, 0.f),
+                      full(device, n, kUnboundedWeight),
+                      full(device, n, 0.f),
+                      full(device, n, 0.f),
+                      full(device, n, kNoObjective),
+                      Tensor(device, shape),
+                      Tensor(device, shape),
+                      Tensor(device, shape),
+                      Tensor(device, shape),
                       Tensor(device, {1}, DType::i32)};
     Replay whole;
     for (int i = 0; i < options_.searches; ++i) {

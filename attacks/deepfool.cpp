@@ -4,6 +4,10 @@
 #include <numeric>
 
 #include "attacks/rows.h"
+#include "kernels/deepfool.h"
+#include "kernels/elementwise.h"
+#include "kernels/fab.h"
+#include "kernels/fab_projection.h"
 
 namespace saddle {
 
@@ -31,12 +35,12 @@ constexpr float kDone = 0.5f * kFarthest;  // any distance found is below
 void judge(const Walk& walk, const Tensor& z, Norm norm) {
   const Rival verdict = rival(z, walk.labels);
   with_distance_norm(norm, [&](auto p) {
-    launch(z.device(),
-           FabJudge<p()>{verdict.margin.array(), walk.labels.array<std::int32_t>(),
-                         verdict.other.array<std::int32_t>(), walk.x0.array(), walk.x1.array(),
-                         walk.adversarial.array(), walk.best.array(), columns_of(walk.x0), 1.f,
-                         kDone},
-           walk.x0.shape()[0]);
+    launch(
+        z.device(),
+        FabJudge<p()>{verdict.margin.array(), walk.labels.array<std::int32_t>(),
+                      verdict.other.array<std::int32_t>(), walk.x0.array(), walk.x1.array(),
+                      walk.adversarial.array(), walk.best.array(), columns_of(walk.x0), 1.f, kDone},
+        walk.x0.shape()[0]);
   });
 }
 

@@ -5,6 +5,10 @@
 
 #include "attacks/rows.h"
 #include "core/replay.h"
+#include "kernels/elementwise.h"
+#include "kernels/fab.h"
+#include "kernels/fab_projection.h"
+#include "kernels/philox.h"
 
 namespace saddle {
 
@@ -18,8 +22,7 @@ void check(const FabOptions& options) {
           " is outside [0, 1]");
   require(std::isfinite(options.eta) && options.eta >= 0, "fab: eta ", options.eta,
           " must be finite and not negative");
-  require(options.beta >= 0 && options.beta <= 1, "fab: beta ", options.beta,
-          " is outside [0, 1]");
+  require(options.beta >= 0 && options.beta <= 1, "fab: beta ", options.beta, " is outside [0, 1]");
   require(options.targets >= 1, "fab: targets ", options.targets, " is below 1");
 }
 
@@ -52,10 +55,14 @@ std::shared_ptr<Fab::State> Fab::state_for(const AttackBatch& batch, const Tenso
   const Shape& shape = batch.images.shape();
   const std::int64_t rows = shape[0];
   if (!full_ || full_->x0.shape() != shape || &full_->x0.device() != &device) {
-    full_ = std::make_shared<State>(
-        State{{}, Tensor(device, shape), Tensor(device, shape), Tensor(device, shape),
-              Tensor(device, {rows}, DType::i32), Tensor(device, {rows}, DType::i32),
-              Tensor(device, {rows}), {}});
+    full_ = std::make_shared<State>(State{{},
+                                          Tensor(device, shape),
+                                          Tensor(device, shape),
+                                          Tensor(device, shape),
+                                          Tensor(device, {rows}, DType::i32),
+                                          Tensor(device, {rows}, DType::i32),
+                                          Tensor(device, {rows}),
+                                          {}});
   }
   State& state = *full_;
   state.x0.copy_from(batch.images);
@@ -103,12 +110,12 @@ void Fab::step(const State& state) const {
 
   const Rival verdict = rival(logits_of(logits_, state.x1), state.labels);
   with_distance_norm(options_.norm, [&](auto p) {
-    launch(device,
-           FabJudge<p()>{verdict.margin.array(), state.labels.array<std::int32_t>(),
-                         verdict.other.array<std::int32_t>(), state.x0.array(), state.x1.array(),
-                         state.adversarial.array(), state.best.array(), columns, options_.beta,
-                         stop_},
-           rows);
+    launch(
+        device,
+        FabJudge<p()>{verdict.margin.array(), state.labels.array<std::int32_t>(),
+                      verdict.other.array<std::int32_t>(), state.x0.array(), state.x1.array(),
+                      state.adversarial.array(), state.best.array(), columns, options_.beta, stop_},
+        rows);
   });
 }
 
@@ -130,10 +137,14 @@ std::shared_ptr<Fab::State> Fab::compacted(const std::shared_ptr<State>& state,
                accepted_);
   if (left.empty()) return nullptr;
   const Tensor stay = row_numbers(device, left);
-  return std::make_shared<State>(
-      State{rows_left, select_rows(state->x0, stay), select_rows(state->x1, stay),
-            select_rows(state->adversarial, stay), select_rows(state->labels, stay),
-            select_rows(state->targets, stay), select_rows(state->best, stay), {}});
+  return std::make_shared<State>(State{rows_left,
+                                       select_rows(state->x0, stay),
+                                       select_rows(state->x1, stay),
+                                       select_rows(state->adversarial, stay),
+                                       select_rows(state->labels, stay),
+                                       select_rows(state->targets, stay),
+                                       select_rows(state->best, stay),
+                                       {}});
 }
 
 void Fab::count_step(std::int64_t rows, PassCounts* counts) const {

@@ -6,6 +6,7 @@
 #include "attacks/pgd.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
+#include "kernels/mi_fgsm.h"
 
 namespace saddle {
 

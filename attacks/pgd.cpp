@@ -4,6 +4,10 @@
 #include <cmath>
 
 #include "core/replay.h"
+#include "kernels/elementwise.h"
+#include "kernels/l1_projection.h"
+#include "kernels/pgd.h"
+#include "kernels/philox.h"
 
 namespace saddle {
 namespace {

@@ -7,6 +7,7 @@
 #include "attacks/row_lists.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
+#include "kernels/pixle.h"
 
 namespace saddle {
 namespace {

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "attacks/attack.h"
+#include "kernels/pixle.h"
 
 namespace saddle {
 

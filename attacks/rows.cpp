@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/rows.h"
+
 namespace saddle {
 namespace {
 

@@ -8,6 +8,7 @@
 #include "attacks/row_lists.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
+#include "kernels/square.h"
 
 namespace saddle {
 namespace {

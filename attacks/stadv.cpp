@@ -6,6 +6,7 @@
 #include "attacks/row_lists.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
+#include "kernels/warp.h"
 
 namespace saddle {
 namespace {

@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "attacks/attack.h"
+#include "kernels/warp.h"
 
 namespace saddle {
 

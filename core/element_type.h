@@ -4,6 +4,7 @@
 
 #include "core/dtype.h"
 #include "core/error.h"
+#include "kernels/bfloat16.h"
 
 namespace saddle {
 

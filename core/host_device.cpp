@@ -13,6 +13,8 @@
 #include "core/onednn.h"
 #include "core/thin_convolution.h"
 #include "core/winograd.h"
+#include "kernels/bfloat16.h"
+#include "kernels/math.h"
 
 namespace saddle {
 namespace {
@@ -103,9 +105,9 @@ void round_to(const std::vector<float>& from, void* to) {
 
 class HostDevice final : public Device {
  public:
-  HostDevice(std::string name, const LaunchTable& run) : name_(std::move(name)), run_(run) {}
-  HostDevice(std::string name, const LaunchTable& run, const LaunchTable& record)
-      : name_(std::move(name)), run_(run), record_(record), captures_(true) {}
+  HostDevice(std::string name, LaunchTable run) : name_(std::move(name)), run_(std::move(run)) {}
+  HostDevice(std::string name, LaunchTable run, LaunchTable record)
+      : name_(std::move(name)), run_(std::move(run)), record_(std::move(record)), captures_(true) {}
 
   std::string name() const override { return name_; }
   void set_deterministic(bool) override {}  // the same bits always
@@ -233,7 +235,7 @@ class HostDevice final : public Device {
   }
 
   std::string name_;
-  LaunchTable run_, record_{};
+  LaunchTable run_, record_;
   bool captures_ = false;
   std::size_t held_ = 0;
   std::shared_ptr<Pool> pool_ = host_pool(held_), graph_pool_;
@@ -259,8 +261,7 @@ std::unique_ptr<Graph> HostDevice::capture(const std::function<void()>& work) {
 
 HostDevice& emulated() {
   static HostDevice& device =
-      *new HostDevice("emulated", emulated_launch_table(AllKernels{}),
-                      emulated_record_table(AllKernels{}));
+      *new HostDevice("emulated", emulated_launch_table(), emulated_record_table());
   return device;
 }
 
@@ -273,7 +274,7 @@ void record_on_host(Device& device, std::function<void()> work) {
 // Never destroyed: a tensor in a static of someone else's may be given back after our statics are
 // gone.
 Device& cpu_device() {
-  static Device& device = *new HostDevice("cpu", cpu_launch_table(AllKernels{}));
+  static Device& device = *new HostDevice("cpu", cpu_launch_table());
   return device;
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/device.h"
 #include "kernels/emulator.h"
+#include "kernels/span.h"
 
 namespace saddle {
 
@@ -81,19 +82,9 @@ void record(Device& device, const void* erased, std::int64_t rows, std::int64_t 
   });
 }
 
-template <class... Kernels>
-constexpr LaunchTable cpu_launch_table(KernelList<Kernels...>) {
-  return {&run_on_cpu<Kernels>...};
-}
-
-template <class... Kernels>
-constexpr LaunchTable emulated_launch_table(KernelList<Kernels...>) {
-  return {&run_on_emulator<Kernels>...};
-}
-
-template <class... Kernels>
-constexpr LaunchTable emulated_record_table(KernelList<Kernels...>) {
-  return {&record<Kernels, &run_on_emulator<Kernels>>...};
-}
+// The tables for all kernels, each compiled in a file of its own.
+LaunchTable cpu_launch_table();
+LaunchTable emulated_launch_table();
+LaunchTable emulated_record_table();
 
 }  // namespace saddle

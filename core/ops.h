@@ -1,11 +1,12 @@
 // The differentiable operations. Each is one function in ops/*.cpp, forward beside gradient.
 //
 // Images are NHWC. Values are f32; where an op says so, activations may be bf16 (rounded once, when
-// they are stored). Gradients have their value's type, parameters' are f32. Every op throws Error on
-// arguments that do not fit, naming itself, the shapes and the mend.
+// they are stored). Gradients have their value's type, parameters' are f32. Every op throws Error
+// on arguments that do not fit, naming itself, the shapes and the mend.
 #pragma once
 
 #include "core/pass.h"
+#include "kernels/warp.h"
 
 namespace saddle {
 
@@ -106,10 +107,10 @@ struct SummedLosses {
   Tensor losses;
 };
 
-// weight times the roughness of each flow f32 [N, H, W, 2], summed; 0 (but for a guard) where a flow
-// is constant.
+// weight times the roughness of each flow f32 [N, H, W, 2], summed; 0 (but for a guard) where a
+// flow is constant.
 SummedLosses flow_roughness(Tape& tape, const Var& flow, float weight,
-                         Smoothness smoothness = Smoothness::axis);
+                            Smoothness smoothness = Smoothness::axis);
 
 // Sum over rows of max(z_y - max over j != y of z_j, -kappa), of logits [N, K], K >= 2, with labels
 // i32 [N]. Carlini and Wagner 2017; kappa may be infinite.

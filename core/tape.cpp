@@ -1,6 +1,7 @@
 #include "core/tape.h"
 
 #include "core/element_type.h"
+#include "kernels/elementwise.h"
 
 namespace saddle {
 

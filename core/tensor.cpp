@@ -1,5 +1,7 @@
 #include "core/tensor.h"
 
+#include "kernels/elementwise.h"
+
 namespace saddle {
 
 Tensor::Tensor(Device& device, const Shape& shape, DType dtype)

@@ -1,5 +1,7 @@
 #include "core/weights.h"
 
+#include "kernels/bfloat16.h"
+#include "kernels/elementwise.h"
 #include "kernels/philox.h"
 
 namespace saddle {

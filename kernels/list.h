@@ -1,8 +1,6 @@
 // Every kernel there is. A device builds its launch table from these lists, so that adding a kernel
-// is adding its name here.
-//
-// Three shapes: flat kernels are called with (i), grid kernels with (row, column), block kernels
-// with a block context (and carry `reference(block)` for the CPU).
+// is adding its name here. Only what holds such a table reads this list; everyone else includes the
+// kernels he launches.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +29,7 @@
 #include "kernels/rows.h"
 #include "kernels/sam.h"
 #include "kernels/sgd.h"
+#include "kernels/shapes.h"
 #include "kernels/square.h"
 #include "kernels/warp.h"
 
@@ -42,7 +41,7 @@ struct KernelList {
 
   template <class Kernel>
   static constexpr std::size_t index() {
-    static_assert((std::is_same_v<Kernel, Kernels> || ...), "add the kernel to kernels/list.h");
+    static_assert((std::is_same_v<Kernel, Kernels> || ...), "not a kernel of the list");
     std::size_t place = 0;
     bool found = false;
     ((found = found || std::is_same_v<Kernel, Kernels>, place += found ? 0 : 1), ...);
@@ -63,8 +62,8 @@ using AllKernels = KernelList<
     BatchNormBackwardApplyAdd<float>, BatchNormBackwardApplyAdd<Bfloat16>, AffineBackward<float>,
     AffineBackward<Bfloat16>, ConvolutionEpilogue<float>, ConvolutionEpilogue<Bfloat16>,
     GlobalAveragePool<float>, GlobalAveragePool<Bfloat16>, GlobalAveragePoolBackward<float>,
-    GlobalAveragePoolBackward<Bfloat16>, PgdStartLinf, PadChannels<float>,
-    PadChannels<Bfloat16>, CropChannels<float>, CropChannels<Bfloat16>,
+    GlobalAveragePoolBackward<Bfloat16>, PgdStartLinf, PadChannels<float>, PadChannels<Bfloat16>,
+    CropChannels<float>, CropChannels<Bfloat16>,
     // block
     SumSquares, SumAll, RowNorm, ColumnSum, SoftmaxCrossEntropy, Predict, BatchNormChunks<float>,
     BatchNormChunks<Bfloat16>, BatchNormMerge, BatchNormBackwardChunks<float>,
@@ -79,8 +78,8 @@ using AllKernels = KernelList<
     L1Project, SparseStep, ApgdStepL2, ApgdStartLinf, ApgdStartL2, CountChanged, RowMaxAbs,
     MiFgsmStep,
     // attacks on the distance to the boundary: flat, grid, block
-    LogitDifference, OtherClass, RunnerUp, CarliniWagnerStart, CarliniWagnerSearch,
-    CountUp, LogitDifferenceBackward, FabMove, AcceptWithin, CarliniWagnerStep,
+    LogitDifference, OtherClass, RunnerUp, CarliniWagnerStart, CarliniWagnerSearch, CountUp,
+    LogitDifferenceBackward, FabMove, AcceptWithin, CarliniWagnerStep,
     ProjectOnHyperplane<DistanceNorm::linf>, ProjectOnHyperplane<DistanceNorm::l2>,
     ProjectOnHyperplane<DistanceNorm::l1>, KeepNearest<DistanceNorm::linf>,
     KeepNearest<DistanceNorm::l2>, KeepNearest<DistanceNorm::l1>, FabJudge<DistanceNorm::linf>,
@@ -88,21 +87,8 @@ using AllKernels = KernelList<
     FabStart<DistanceNorm::l2>, FabStart<DistanceNorm::l1>, DeepFoolStep<DistanceNorm::linf>,
     DeepFoolStep<DistanceNorm::l2>, CarliniWagnerJudge,
     // square, stadv and pixle: flat, grid, block
-    HingedMargin, SquareStartLinf, Warp, WarpBackward, FlowRoughnessBackward, StadvDrawFlow, StadvStep,
-    PixleDraw, PixlePaste, PixleRebase, SquareStartTiles, SquareProposeLinf, SquareMoveMass,
-    SquareJudge, FlowRoughness, StadvRecord, PixleJudge>;
-
-template <class Kernel>
-concept FlatKernel = requires(const Kernel& kernel, int64_t i) {
-  kernel(i);
-};
-template <class Kernel>
-concept GridKernel = requires(const Kernel& kernel, int64_t i) {
-  kernel(i, i);
-};
-template <class Kernel>
-concept BlockKernel = requires {
-  Kernel::kThreads;
-};
+    HingedMargin, SquareStartLinf, Warp, WarpBackward, FlowRoughnessBackward, StadvDrawFlow,
+    StadvStep, PixleDraw, PixlePaste, PixleRebase, SquareStartTiles, SquareProposeLinf,
+    SquareMoveMass, SquareJudge, FlowRoughness, StadvRecord, PixleJudge>;
 
 }  // namespace saddle

@@ -1,3 +1,5 @@
+#include "kernels/batch_norm.h"
+#include "kernels/elementwise.h"
 #include "layers/layers.h"
 
 namespace saddle {

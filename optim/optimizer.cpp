@@ -2,6 +2,11 @@
 
 #include <cmath>
 
+#include "kernels/adam.h"
+#include "kernels/array.h"
+#include "kernels/bfloat16.h"
+#include "kernels/sgd.h"
+
 namespace saddle {
 namespace {
 
@@ -34,12 +39,11 @@ Adam::Adam(Device& device, std::int64_t size, const AdamOptions& options)
 
 StepRates Adam::rates(double lr) {
   const double t = static_cast<double>(++steps_);
-  const AdamRates rates = {
-      options_.decay == WeightDecay::coupled
-          ? 1.f
-          : static_cast<float>(1 - lr * options_.weight_decay),
-      static_cast<float>(lr / (1 - std::pow(options_.beta1, t))),
-      static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)))};
+  const AdamRates rates = {options_.decay == WeightDecay::coupled
+                               ? 1.f
+                               : static_cast<float>(1 - lr * options_.weight_decay),
+                           static_cast<float>(lr / (1 - std::pow(options_.beta1, t))),
+                           static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)))};
   return {rates.decoupled_factor, rates.corrected_lr, rates.root_correction};
 }
 

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "core/ops.h"
+#include "kernels/bfloat16.h"
+#include "kernels/sam.h"
 
 namespace saddle {
 

@@ -1,5 +1,7 @@
 #include "apps/bench/workload.h"
 
+#include "kernels/philox.h"
+
 namespace saddle {
 namespace {
 

@@ -3,6 +3,9 @@
 #include <numeric>
 #include <utility>
 
+#include "kernels/images.h"
+#include "kernels/philox.h"
+
 namespace saddle {
 
 Augmentation default_augmentation(const std::string& dataset) {

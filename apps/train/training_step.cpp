@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "kernels/images.h"
+#include "kernels/reductions.h"
+
 namespace saddle {
 namespace {
 
@@ -28,17 +31,13 @@ Tensor adversarial_images(const Classifier& model, const Parameters& weights,
 void step_on_batch(const Classifier& model, Minimiser& minimiser, const Parameters& weights,
                    const AttackBatch& batch, const StepOptions& options, std::uint64_t seed,
                    const Tensor& number, const Tensor& sums) {
-  const Tensor images = options.adversarial ? adversarial_images(model, weights, batch, options,
-                                                                 seed, number)
-                                            : batch.images;
+  const Tensor images = options.adversarial
+                            ? adversarial_images(model, weights, batch, options, seed, number)
+                            : batch.images;
   minimiser.apply(weights, [&](const Parameters& w, const Tensor& g, GradientAt at) {
     Tape tape;
-    const Pass pass{tape,
-                    w,
-                    g,
-                    model.statistics,
-                    batch_norm_mode(options.sam_statistics, at),
-                    model.precision};
+    const Pass pass{
+        tape, w, g, model.statistics, batch_norm_mode(options.sam_statistics, at), model.precision};
     const Var pixels = tape.input(images, Gradient::none);
     const CrossEntropy loss =
         cross_entropy(tape, model.logits(pass, pixels), batch.labels, LossReduction::mean);

@@ -7,6 +7,9 @@
 
 #include "core/cuda/check.h"
 #include "core/error.h"
+#include "kernels/bfloat16.h"
+#include "kernels/channels.h"
+#include "kernels/elementwise.h"
 
 namespace saddle {
 

@@ -93,8 +93,7 @@ void launch_blocks(cudaStream_t stream, const Kernel& kernel, std::int64_t count
 
 // In spans where the kernel has them and its arrays allow it.
 template <class Kernel>
-void launch_on(cudaStream_t stream, const Kernel& kernel, std::int64_t rows,
-               std::int64_t columns) {
+void launch_on(cudaStream_t stream, const Kernel& kernel, std::int64_t rows, std::int64_t columns) {
   if constexpr (BlockKernel<Kernel>) {
     return launch_blocks(stream, kernel, rows);
   } else if constexpr (GridKernel<Kernel>) {
@@ -129,7 +128,7 @@ template <class Kernel>
 constexpr Launcher kLauncher = &run_on_cuda<Kernel>;
 
 template <class... Kernels>
-constexpr LaunchTable launch_table_of(KernelList<Kernels...>) {
+LaunchTable launch_table_of(KernelList<Kernels...>) {
   return {kLauncher<Kernels>...};
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/element_type.h"
 #include "core/ops.h"
+#include "kernels/batch_norm.h"
 
 namespace saddle {
 namespace {

@@ -1,5 +1,7 @@
 #include "core/element_type.h"
 #include "core/ops.h"
+#include "kernels/bfloat16.h"
+#include "kernels/elementwise.h"
 
 namespace saddle {
 namespace {

@@ -1,4 +1,7 @@
 #include "core/ops.h"
+#include "kernels/elementwise.h"
+#include "kernels/loss.h"
+#include "kernels/reductions.h"
 
 namespace saddle {
 

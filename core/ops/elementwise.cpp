@@ -1,5 +1,8 @@
 #include "core/element_type.h"
 #include "core/ops.h"
+#include "kernels/elementwise.h"
+#include "kernels/images.h"
+#include "kernels/reductions.h"
 
 namespace saddle {
 

@@ -1,4 +1,6 @@
 #include "core/ops.h"
+#include "kernels/logit_difference.h"
+#include "kernels/reductions.h"
 
 namespace saddle {
 

@@ -1,4 +1,6 @@
+#include "kernels/elementwise.h"
 #include "kernels/margin_losses.h"
+#include "kernels/reductions.h"
 
 #include "core/ops.h"
 

@@ -1,4 +1,7 @@
 #include "core/ops.h"
+#include "kernels/elementwise.h"
+#include "kernels/reductions.h"
+#include "kernels/warp.h"
 
 namespace saddle {
 namespace {

@@ -5,6 +5,10 @@
 #include <cmath>
 
 #include "apps/common/evaluate.h"
+#include "kernels/elementwise.h"
+#include "kernels/pgd.h"
+#include "kernels/philox.h"
+#include "kernels/reductions.h"
 #include "tests/apps/training_runs.h"
 #include "tests/support/random_values.h"
 

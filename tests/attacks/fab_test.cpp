@@ -1,5 +1,9 @@
 // FAB and FAB-T on models whose nearest misclassified image is known.
 #include "attacks/fab.h"
+#include "kernels/array.h"
+#include "kernels/fab.h"
+#include "kernels/fab_projection.h"
+#include "kernels/philox.h"
 
 #include <gtest/gtest.h>
 
@@ -69,7 +73,8 @@ TEST_P(FabAttack, comes_to_1_005213_of_lin2s_distance_in_its_second_step_and_no_
     expect_near(distance(lin2(device()), minimal(Norm::linf, steps)), 1.005213 * kLinf, kRounding,
                 "linf");
     expect_near(distance(lin2(device()), minimal(Norm::l2, steps)), .0537309, kRounding, "l2");
-    expect_near(distance(lin2(device()), minimal(Norm::l1, steps)), 1.005213 * kL1, kRounding, "l1");
+    expect_near(distance(lin2(device()), minimal(Norm::l1, steps)), 1.005213 * kL1, kRounding,
+                "l1");
   }
 }
 
@@ -133,9 +138,8 @@ TEST_P(FabAttack, leaves_a_clean_error_as_it_is_at_distance_0) {
 }
 
 TEST_P(FabAttack, takes_a_nan_logit_for_no_success) {
-  const LogitsFunction broken =
-      linear_model(device(), lin_weights(),
-                   {-1.8f, std::numeric_limits<float>::quiet_NaN(), -5, -6});
+  const LogitsFunction broken = linear_model(
+      device(), lin_weights(), {-1.8f, std::numeric_limits<float>::quiet_NaN(), -5, -6});
 
   EXPECT_EQ(images(broken, minimal(Norm::l2, 3)), grey());
   EXPECT_EQ(distance(broken, minimal(Norm::l2, 3, Boundary::ranked)), kInfinity);
@@ -290,17 +294,18 @@ TEST(fab, finds_in_each_norm_what_is_no_nearer_than_the_closed_form) {
 // Attempts ----------------------------------------------------------------------------------------
 
 TEST_P(FabAttack, aims_attempt_a_at_the_class_of_rank_a_among_the_others) {
-  // z = (.9 - x_0, .5, .2, x_1 - 1): classes 1 and 2 are reached by moving pixel 0, class 3 by pixel
-  // 1 (and 0).
+  // z = (.9 - x_0, .5, .2, x_1 - 1): classes 1 and 2 are reached by moving pixel 0, class 3 by
+  // pixel 1 (and 0).
   const Var rows(Tensor::from_host(device(), {4, 1, 1, 4},
                                    Floats{-1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}),
                  Gradient::none);
-  const Var eye(Tensor::from_host(device(), {4, 4},
-                                  Floats{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}),
-                Gradient::none);
+  const Var eye(
+      Tensor::from_host(device(), {4, 4}, Floats{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}),
+      Gradient::none);
   const Var bias(Tensor::from_host(device(), {4}, Floats{1.1f, .5f, .2f, -1.f}), Gradient::none);
   const LogitsFunction model = [=](Tape& tape, const Var& pixels) {
-    return linear(tape, global_average_pool(tape, convolution(tape, pixels, rows, 1, 0)), eye, bias);
+    return linear(tape, global_average_pool(tape, convolution(tape, pixels, rows, 1, 0)), eye,
+                  bias);
   };
   const AttackBatch batch = with_attempts(single_image(device(), grey()), 0, 3);
 
@@ -402,7 +407,8 @@ TEST_P(FabAttack, finds_on_many_batches_what_it_finds_on_each) {
   const LogitsFunction model = bit_stable_model(device(), kChannels);
   const FabOptions options = within(Norm::l2, .3f, 23);
   Fab kept(model, options);
-  for (const Rows& which : {Rows{0, 5, 7}, Rows{2, 3, 4}, Rows{6}, Rows{1, 0, 2, 9}, Rows{8, 9, 10}}) {
+  for (const Rows& which :
+       {Rows{0, 5, 7}, Rows{2, 3, 4}, Rows{6}, Rows{1, 0, 2, 9}, Rows{8, 9, 10}}) {
     const AttackBatch batch = examples(model, device(), which);
     EXPECT_EQ(bits_of(kept(batch, 3).to_host<float>()),
               bits_of(Fab(model, options)(batch, 3).to_host<float>()));

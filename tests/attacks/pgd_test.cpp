@@ -1,5 +1,6 @@
 // FGSM and PGD on models whose best attack is known.
 #include "attacks/pgd.h"
+#include "kernels/elementwise.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // Pixle: what it moves, what it asks, and how often a proposal of known odds succeeds.
 #include "attacks/pixle.h"
+#include "kernels/pixle.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // StAdv on models that a shift of the image breaks, or that nothing does.
 #include "attacks/stadv.h"
+#include "kernels/warp.h"
 
 #include <gtest/gtest.h>
 

@@ -6,6 +6,7 @@
 
 #include "core/ops.h"
 #include "core/replay.h"
+#include "kernels/elementwise.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
 

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "core/ops.h"
+#include "kernels/elementwise.h"
+#include "kernels/reductions.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/ops.h"
+#include "kernels/logit_difference.h"
 #include "tests/support/devices.h"
 #include "tests/support/differences.h"
 #include "tests/support/expect_near.h"
@@ -53,9 +54,8 @@ TEST_P(LogitDifference, is_the_weighted_sum_and_its_gradient_that_of_central_dif
   Tape tape;
   const Var x = logits(with.logits);
 
-  const LogitDifferences got =
-      logit_difference(tape, x, labels(with.plus), labels(with.minus),
-                       Tensor::from_host(device(), {kRows}, with.weights));
+  const LogitDifferences got = logit_difference(tape, x, labels(with.plus), labels(with.minus),
+                                                Tensor::from_host(device(), {kRows}, with.weights));
   const float sum = got.sum.value().item();
   tape.backward(got.sum);
 

@@ -1,6 +1,8 @@
 // Every op from one table: forward against double, gradient against central differences in double,
 // devices against each other, wrong arguments.
 #include "core/ops.h"
+#include "kernels/bfloat16.h"
+#include "kernels/elementwise.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 // Tape: sums where a value is used twice, leaves shared gradients alone, writes parameters' in
 // place.
 #include "core/tape.h"
+#include "kernels/bfloat16.h"
 
 #include <gtest/gtest.h>
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/ops.h"
+#include "kernels/warp.h"
 #include "tests/support/devices.h"
 #include "tests/support/differences.h"
 #include "tests/support/expect_near.h"

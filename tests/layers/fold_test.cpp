@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/common/classifier.h"
+#include "kernels/elementwise.h"
 #include "tests/support/devices.h"
 #include "tests/support/random_values.h"
 
@@ -16,8 +17,8 @@ class Fold : public testing::TestWithParam<std::string> {
 
   // Statistics and affine parameters far from where they begin, as after training.
   Classifier model() const {
-    Classifier model(device(), {{"preact_resnet10", 8, 3, 9, 7, 5}, {0.4f, 0.5f, 0.6f},
-                                {0.2f, 0.25f, 0.3f}}, 3);
+    Classifier model(
+        device(), {{"preact_resnet10", 8, 3, 9, 7, 5}, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}}, 3);
     std::vector<float> weights = model.weights.to_host<float>(),
                        statistics = model.statistics.to_host<float>();
     for (const NormSlots& norm : model.network.layout.norms) {
@@ -67,7 +68,8 @@ double relative_distance(const std::vector<float>& a, const std::vector<float>& 
 TEST_P(Fold, changes_logits_and_pixel_gradients_by_rounding_only) {
   const Classifier model = this->model();
   const LogitsFunction unfolded = [&](Tape& tape, const Var& x) {
-    return model.logits({tape, {model.weights, {}}, {}, model.statistics, BatchNormMode::frozen}, x);
+    return model.logits({tape, {model.weights, {}}, {}, model.statistics, BatchNormMode::frozen},
+                        x);
   };
 
   const Answer got = answer(model.evaluation(), images()), want = answer(unfolded, images());

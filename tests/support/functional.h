@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/tape.h"
+#include "kernels/bfloat16.h"
 #include "tests/support/random_values.h"
 
 namespace saddle::testing_support {
