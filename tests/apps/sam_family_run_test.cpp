@@ -57,8 +57,8 @@ struct Training {
   }
 };
 
-// Three of four epochs are 12 steps: with k = 5 LookSAM is then between two looks, and SSAM, which
-// renews its mask every other epoch, between two masks.
+// Three of four epochs are 12 steps: with k = 5 LookSAM is then between two looks, SSAM by Fisher
+// between two masks, and the dynamic mask is renewed next, by the gradient of the twelfth step.
 TEST_P(SamFamilyRuns, resumed_give_the_bits_of_one_never_stopped) {
   const TemporaryDirectory directory;
   const RunDirectory files(directory.path(), RunDirectory::Open::fresh, {}, {});

@@ -67,12 +67,11 @@ inline TrainOptions small_run(const std::string& name, const std::filesystem::pa
   } else if (name == "ssam-dynamic") {
     options.optimizer = "ssam";
     options.sharpness.ssam_mask = "dynamic";
-    options.sharpness.ssam_update_epochs = 2;
+    options.sharpness.ssam_update_epochs = 3;
   } else if (is_sam_family(name)) {
     options.optimizer = name;
     if (name == "ssam") options.sharpness.ssam_update_epochs = 2;
     if (name == "ssam") options.sharpness.ssam_samples = 20;
-    if (name == "looksam") options.sharpness.looksam_k = 3;  // 4 steps an epoch: out of step
   } else {
     require(name == "sgd", "tests: no run is named ", name);
   }
