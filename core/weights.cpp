@@ -36,10 +36,10 @@ Shape Slot::file_shape() const {
   return shape.rank() == 4 ? Shape{shape[0], shape[3], shape[1], shape[2]} : shape;
 }
 
-Slot WeightLayout::add(const std::string& name, const Shape& shape, Init init) {
+Slot WeightLayout::add(const std::string& name, const Shape& shape, Init init, SlotKind kind) {
   for (const Slot& slot : slots_)
     require(slot.name != name, "weights: two tensors are named ", name);
-  slots_.push_back({name, shape, size_, init});
+  slots_.push_back({name, shape, size_, init, kind});
   size_ += (shape.count() + kAlignment - 1) / kAlignment * kAlignment;
   return slots_.back();
 }

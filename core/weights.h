@@ -21,11 +21,20 @@ struct Init {
   float value = 0.f;  // the constant, or the bound of U(-bound, bound)
 };
 
+// What a tensor is for, as the layer that adds it knows: some optimisers treat kinds apart.
+enum class SlotKind {
+  weight,      // of a convolution or linear layer
+  bias,        // of one
+  norm_scale,  // gamma of a normalisation layer
+  norm_shift,  // its beta
+};
+
 struct Slot {
   std::string name;         // PyTorch's, "layer1.0.conv1.weight"
   Shape shape;              // inside the engine
   std::int64_t offset = 0;  // elements from the start of the buffer
   Init init;
+  SlotKind kind = SlotKind::weight;
 
   // A rank-4 slot is a convolution weight, stored OHWI here and OIHW in files.
   Shape file_shape() const;
@@ -34,7 +43,8 @@ struct Slot {
 class WeightLayout {
  public:
   // Appends a tensor and returns its slot. Throws Error where the name is taken.
-  Slot add(const std::string& name, const Shape& shape, Init init);
+  Slot add(const std::string& name, const Shape& shape, Init init,
+           SlotKind kind = SlotKind::weight);
 
   const std::vector<Slot>& slots() const { return slots_; }
   std::int64_t size() const { return size_; }  // elements of a buffer, gaps included

@@ -9,6 +9,7 @@
 
 #include "kernels/adam.h"
 #include "kernels/apgd.h"
+#include "kernels/awp.h"
 #include "kernels/batch_norm.h"
 #include "kernels/channels.h"
 #include "kernels/carlini_wagner.h"
@@ -18,6 +19,7 @@
 #include "kernels/fab_projection.h"
 #include "kernels/images.h"
 #include "kernels/l1_projection.h"
+#include "kernels/largest_increases.h"
 #include "kernels/logit_difference.h"
 #include "kernels/loss.h"
 #include "kernels/margin_losses.h"
@@ -31,6 +33,7 @@
 #include "kernels/sgd.h"
 #include "kernels/shapes.h"
 #include "kernels/square.h"
+#include "kernels/two_gradients.h"
 #include "kernels/warp.h"
 
 namespace saddle {
@@ -89,6 +92,12 @@ using AllKernels = KernelList<
     // square, stadv and pixle: flat, grid, block
     HingedMargin, SquareStartLinf, Warp, WarpBackward, FlowRoughnessBackward, StadvDrawFlow,
     StadvStep, PixleDraw, PixlePaste, PixleRebase, SquareStartTiles, SquareProposeLinf,
-    SquareMoveMass, SquareJudge, FlowRoughness, StadvRecord, PixleJudge>;
+    SquareMoveMass, SquareJudge, FlowRoughness, StadvRecord, PixleJudge,
+    // the SAM family: flat, block
+    Perturb<AsamMetric>, Perturb<ElementwiseMetric>, Perturb<FisherMetric>, Perturb<SlotMetric>,
+    Perturb<MaskMetric>, AddSquares, GsamDescent, LookSamKeep, LookSamReuse, LargestIncreases,
+    AwpScale, AwpPerturb, AwpReturn, SumProducts, LongSum<MetricSquare<AsamMetric>>,
+    LongSum<MetricSquare<ElementwiseMetric>>, LongSum<MetricSquare<FisherMetric>>,
+    LongSum<MetricSquare<SlotMetric>>, PieceSquares>;
 
 }  // namespace saddle

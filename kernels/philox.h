@@ -45,6 +45,8 @@ enum class Purpose : uint32_t {
   stadv_start = 21,
   pixle_patch = 22,
   pixle_destination = 23,
+  esam_freeze = 40,
+  ssam_mask = 41,
 };
 
 // All the draws of one purpose and step: element `element` of example (or tensor) `item`.

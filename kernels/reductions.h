@@ -16,12 +16,33 @@ namespace saddle {
 // an H100 (132 processors of 2048 threads) can run at once.
 inline constexpr int64_t kSumBlocks = 1024;
 
-// partial[block] <- sum of x^2 over rows block, block + kSumBlocks, ... of kRow elements. A thread
-// owns four neighbouring elements of a row, each with a sum of its own.
-struct SumSquares {
+// How a term of a sum reads its arrays: N elements from `i` on, or the first `count` of four.
+template <int N>
+struct LoadSpan {
+  static constexpr int kCount = N;
+  int64_t i;
+  template <class T>
+  SADDLE_DEVICE Floats<N> operator()(const Array<T>& x) const {
+    return load<N>(x, i);
+  }
+};
+struct LoadFirst {
+  static constexpr int kCount = 4;
+  int64_t i, count;
+  template <class T>
+  SADDLE_DEVICE Floats<4> operator()(const Array<T>& x) const {
+    return load_first<4>(x, i, count);
+  }
+};
+
+// partial[block] <- sum of term(i) over rows block, block + kSumBlocks, ... of kRow elements. A
+// thread owns four neighbouring elements of a row, each with a sum of its own. A term has size(),
+// aligned() and a call operator that takes one of the two structs above; zeros must give zero.
+template <class Term>
+struct LongSum {
   static constexpr int kThreads = 256;
   static constexpr int64_t kRow = 4 * kThreads;
-  Array<const float> x;  // [n]
+  Term term;
   Array<float> partial;  // [blocks(n)]
 
   // A short sum has no more blocks than rows.
@@ -32,27 +53,27 @@ struct SumSquares {
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
     Floats<4> sums = {};
-    const auto add = [&](const Floats<4>& values) {
-      for (int k = 0; k < 4; ++k) sums[k] += values[k] * values[k];
+    const auto add = [&](const Floats<4>& terms) {
+      for (int k = 0; k < 4; ++k) sums[k] += terms[k];
     };
-    const int64_t stride = kSumBlocks * kRow;
+    const int64_t stride = kSumBlocks * kRow, size = term.size();
     int64_t i = b.block() * kRow + b.thread() * 4;
-    if (all_aligned(x)) {
-      const int64_t end = x.size - 3;  // where four are left
+    if (term.aligned()) {
+      const int64_t end = size - 3;  // where four are left
       i = for_strided<4>(
-          i, end, stride, [&](int64_t at) { return load<4>(x, at); }, add);
+          i, end, stride, [&](int64_t at) { return term(LoadSpan<4>{at}); }, add);
     }
-    for (; i < x.size; i += stride) add(load_first<4>(x, i, x.size - i));
+    for (; i < size; i += stride) add(term(LoadFirst{i, size - i}));
     const float sum = block_sum(b, (sums[0] + sums[1]) + (sums[2] + sums[3]));
     if (b.thread() == 0) partial[b.block()] = sum;
   }
 
   void reference(int64_t block) const {
     float sums[kRow] = {};
-    for (int64_t first = block * kRow; first < x.size; first += kSumBlocks * kRow) {
-      const float* row = x.data + first;
-      const int64_t count = smaller(kRow, x.size - first);
-      for (int64_t t = 0; t < count; ++t) sums[t] += row[t] * row[t];
+    const int64_t size = term.size();
+    for (int64_t first = block * kRow; first < size; first += kSumBlocks * kRow) {
+      const int64_t count = smaller(kRow, size - first);
+      for (int64_t t = 0; t < count; ++t) sums[t] += term(LoadSpan<1>{first + t})[0];
     }
     float lanes[kThreads];
     for (int t = 0; t < kThreads; ++t) {
@@ -61,6 +82,38 @@ struct SumSquares {
     partial[block] = sum_in_block_order(lanes, kThreads);
   }
 };
+
+// x^2
+struct Square {
+  Array<const float> x;  // [n]
+
+  template <class Load>
+  SADDLE_DEVICE Floats<Load::kCount> operator()(const Load& load) const {
+    Floats<Load::kCount> values = load(x);
+    for (int k = 0; k < Load::kCount; ++k) values[k] *= values[k];
+    return values;
+  }
+  SADDLE_DEVICE int64_t size() const { return x.size; }
+  SADDLE_DEVICE bool aligned() const { return all_aligned(x); }
+};
+
+// x y
+struct Product {
+  Array<const float> x, y;  // [n]
+
+  template <class Load>
+  SADDLE_DEVICE Floats<Load::kCount> operator()(const Load& load) const {
+    Floats<Load::kCount> values = load(x);
+    const Floats<Load::kCount> others = load(y);
+    for (int k = 0; k < Load::kCount; ++k) values[k] *= others[k];
+    return values;
+  }
+  SADDLE_DEVICE int64_t size() const { return x.size; }
+  SADDLE_DEVICE bool aligned() const { return all_aligned(x, y); }
+};
+
+using SumSquares = LongSum<Square>;
+using SumProducts = LongSum<Product>;
 
 // y[0] <- scale * sum of x; one block. `accumulate` adds to what y[0] holds.
 struct SumAll {

@@ -68,8 +68,10 @@ struct BatchNormRelu {
 
   BatchNormRelu() = default;
   BatchNormRelu(NetworkLayout& layout, const std::string& name, std::int64_t channels)
-      : weight(layout.weights.add(name + ".weight", {channels}, {Init::Kind::constant, 1.f})),
-        bias(layout.weights.add(name + ".bias", {channels}, {Init::Kind::constant, 0.f})),
+      : weight(layout.weights.add(name + ".weight", {channels}, {Init::Kind::constant, 1.f},
+                                  SlotKind::norm_scale)),
+        bias(layout.weights.add(name + ".bias", {channels}, {Init::Kind::constant, 0.f},
+                                SlotKind::norm_shift)),
         running_mean(
             layout.statistics.add(name + ".running_mean", {channels}, {Init::Kind::constant, 0.f})),
         running_var(layout.statistics.add(name + ".running_var", {channels},
@@ -111,7 +113,7 @@ struct Linear {
   Linear() = default;
   Linear(NetworkLayout& layout, const std::string& name, std::int64_t in, std::int64_t out)
       : weight(layout.weights.add(name + ".weight", {out, in}, default_uniform(in))),
-        bias(layout.weights.add(name + ".bias", {out}, default_uniform(in))) {}
+        bias(layout.weights.add(name + ".bias", {out}, default_uniform(in), SlotKind::bias)) {}
 
   Var operator()(const Pass& pass, const Var& x) const {
     return linear(pass.tape, x, pass.parameter(weight), pass.parameter(bias),

@@ -41,6 +41,7 @@ class Sgd {
   void step(const Parameters& w, const Tensor& g, const Tensor& rates);
   std::vector<NamedState> state() const { return {{"momentum", momentum_buffer_}}; }
   std::int64_t& steps() { return steps_; }
+  std::int64_t steps() const { return steps_; }
 
  private:
   SgdOptions options_;
@@ -65,6 +66,7 @@ class Adam {
   void step(const Parameters& w, const Tensor& g, const Tensor& rates);
   std::vector<NamedState> state() const { return {{"m", m_}, {"v", v_}}; }
   std::int64_t& steps() { return steps_; }
+  std::int64_t steps() const { return steps_; }
 
  private:
   AdamOptions options_;

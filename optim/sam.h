@@ -1,51 +1,82 @@
-// Minimiser: what turns a gradient function into a training step, with or without
-// sharpness-awareness.
+// Minimiser: what turns an objective into a training step, with or without sharpness-awareness.
 //
 // SAM (Foret et al. 2021) minimises max over ||v|| <= rho of L(w + v):
 //   g = dL/dw at w;  w_hat = w + rho g / (||g|| + 1e-12);  g' = dL/dw at w_hat;  base step on w
 //   with g'.
-// w itself is never perturbed: w_hat is a second buffer, so nothing has to be restored.
+// Every member of the family (optim/README.md) is a rule for w_hat and for the gradient the base
+// optimiser steps with. w itself is never perturbed: w_hat is a second buffer, so nothing has to be
+// restored.
 #pragma once
 
-#include <functional>
 #include <optional>
+#include <variant>
 #include <vector>
 
+#include "optim/awp.h"
+#include "optim/esam.h"
+#include "optim/metric_rule.h"
+#include "optim/objective.h"
 #include "optim/optimizer.h"
+#include "optim/sharpness.h"
+#include "optim/ssam.h"
+#include "optim/two_gradients.h"
 
 namespace saddle {
 
-// Which of a step's gradients is asked for; batch-norm may treat them differently.
-enum class GradientAt { weights, perturbed_weights };
-
-// Writes dL/dw at `w` into `g`. L is the loss of the current batch; plain or adversarial is its own
-// business.
-using GradientFunction =
-    std::function<void(const Parameters& w, const Tensor& g, GradientAt at)>;
-
 class Minimiser {
  public:
-  // `rho` nothing: the base optimiser alone. With rho = 0 every step equals the base's bit for bit.
-  // Throws Error where rho is negative or not finite.
+  // With radius 0 every step equals the base's bit for bit (but LookSAM's and GSAM's where alpha
+  // is not 0, and ESAM's where gamma drops examples). Throws Error for options out of range.
+  Minimiser(BaseOptimizer base, Device& device, const WeightLayout& layout,
+            const SharpnessOptions& options);
+  // SAM, or with `rho` nothing the base optimiser alone: they need not know what lies where in
+  // `size` elements.
   Minimiser(BaseOptimizer base, Device& device, std::int64_t size, std::optional<double> rho);
 
   // One step on the flat weights `w`: prepare, then apply.
-  void step(const Parameters& w, double lr, const GradientFunction& gradient_at);
+  void step(const Parameters& w, double lr, const Objective& objective);
   // Counts a step and puts its rates on the device.
   void prepare(double lr);
-  // The device's work of the step last prepared; may be captured and replayed.
-  void apply(const Parameters& w, const GradientFunction& gradient_at);
+  // The device's work of the step last prepared; may be captured and replayed, in each phase by
+  // itself.
+  void apply(const Parameters& w, const Objective& objective);
+  // Of the step last prepared: steps of one phase ask the same of the device.
+  int phase() const;
+  // How often the step last prepared runs a batch forward (any number of its examples).
+  int forwards() const;
+
+  // To be called before each epoch, from 0, of a training on `examples` examples: renews SSAM's
+  // mask.
+  void begin_epoch(std::int64_t epoch, std::int64_t examples, const ExampleGradient& of_example);
 
   // The state a checkpoint must hold for steps to go on with the same bits, and the steps done.
   std::vector<NamedState> state() const;
   std::int64_t& steps();
 
-  int gradients_per_step() const { return rho_ ? 2 : 1; }
+  Passes passes_per_step() const { return saddle::passes_per_step(options_); }
 
  private:
+  struct BaseAlone {
+    float prepare(std::int64_t, double) { return 0.f; }
+    void gradient(const RuleStep& step) const {
+      step.objective.gradient(step.w, step.g, {GradientAt::weights});
+    }
+    int forwards(std::int64_t) const { return 1; }
+  };
+  using Rule =
+      std::variant<BaseAlone, MetricRule, GsamRule, LookSamRule, EsamRule, SsamRule, AwpRule>;
+
+  static Rule make_rule(Device& device, std::int64_t size, const WeightLayout& layout,
+                        const SharpnessOptions& options);
+  Minimiser(BaseOptimizer base, Device& device, std::int64_t size, const WeightLayout& layout,
+            const SharpnessOptions& options);
+  std::int64_t steps_done() const;
+  void base_step(const Parameters& w);
+
+  SharpnessOptions options_;
   BaseOptimizer base_;
-  std::optional<float> rho_;
-  Tensor g_, rates_;
+  Rule rule_;
+  Tensor g_, rates_, rho_;  // rho_: the radius among the rates
   Parameters w_hat_;
 };
 

@@ -183,9 +183,10 @@ std::vector<Case> weight_cases(Device& device, bool copies) {
   cases.push_back(
       {"SamPerturb", 3 * whole + rounded, [=, &device] {
          return [=, &device, w = weights(), g = weights(), w_hat = weights(), c = copy(),
-                 norm = f32(device, 1)] {
+                 norm = f32(device, 1), rho = f32(device, 1)] {
            launch(device,
-                  SamPerturb{w.array(), g.array(), norm.array(), w_hat.array(), array(c), 0.1f},
+                  SamPerturb{w.array(), g.array(), rho.array(), norm.array(), w_hat.array(),
+                             array(c), {}},
                   kWeights);
          };
        }});

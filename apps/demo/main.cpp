@@ -60,7 +60,7 @@ std::vector<Contestant> contestants(const DemoOptions& demo) {
   std::vector<Contestant> list = {
       {"sgd", "SGD", base}, {"sam", "SAM", base}, {"at", "adversarial training", base}};
   list[1].options.optimizer = "sam";
-  list[1].options.rho = demo.rho;
+  list[1].options.sharpness.rho = demo.rho;
   list[2].options.adversarial = "pgd";
   list[2].options.at_eps = 8. / 255;
   list[2].options.at_steps = demo.at_steps;

@@ -14,12 +14,15 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_dataset_options(app, o.dataset, DatasetSplits::train_and_test);
   add_choice(app, "--model", o.model, model_names(), "the network");
   add_integer(app, "--width", o.width, 1, "channels of the first stage", "the model's own, 64");
-  add_choice(app, "--optimizer", o.optimizer, {"sgd", "adam", "adamw", "sam"}, "the optimiser");
-  add_choice(app, "--base-optimizer", o.base_optimizer, {"sgd", "adam", "adamw"}, "what sam wraps");
-  add_number(app, "--rho", o.rho,
-             "sam: radius of the weight perturbation, l2 norm over all weights");
-  add_choice(app, "--sam-bn", o.sam_statistics, {"both", "first", "none"},
-             "sam: in which pass batch-norm's running statistics move");
+  std::vector<std::string> optimizers = {"sgd", "adam", "adamw"};
+  optimizers.insert(optimizers.end(), sam_family().begin(), sam_family().end());
+  add_choice(app, "--optimizer", o.optimizer, optimizers, "the optimiser");
+  add_choice(app, "--base-optimizer", o.base_optimizer, {"sgd", "adam", "adamw"},
+             "what an optimiser of the SAM family wraps");
+  add_sharpness_flags(app, o.sharpness);
+  add_choice(app, "--sam-bn", o.sam_statistics, {"auto", "both", "first", "none"},
+             "SAM family: in which pass batch-norm's running statistics move; auto: first with "
+             "gsam, else both");
   add_choice(app, "--adversarial", o.adversarial, {"none", "pgd"}, "adversarial training");
   add_choice(app, "--at-norm", o.at_norm, {"linf", "l2"}, "its norm");
   add_number(app, "--at-eps", o.at_eps, "its radius, pixel range [0, 1]",

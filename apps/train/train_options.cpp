@@ -14,7 +14,7 @@ void usage(bool ok, const std::string& message) {
   if (!ok) throw UsageError(message);
 }
 
-bool uses_sam(const TrainOptions& options) { return options.optimizer == "sam"; }
+bool uses_sam(const TrainOptions& options) { return is_sam_family(options.optimizer); }
 
 std::string descent_of(const TrainOptions& options) {
   return uses_sam(options) ? options.base_optimizer : options.optimizer;
@@ -26,11 +26,16 @@ TrainOptions resolved(TrainOptions options) {
   usage(!options.output.empty(), "--output is required");
   usage(options.batch_size >= 1 && options.epochs >= 1,
         "--epochs and --batch-size must be at least 1");
-  usage(options.rho >= 0, text("--rho ", options.rho, " is negative"));
   usage(!(options.resume && options.overwrite), "--resume and --overwrite contradict each other");
   const bool adversarial = options.adversarial != "none";
   usage(adversarial || (!options.at_eps && !options.at_alpha),
         "--at-eps and --at-alpha need --adversarial pgd");
+  usage(adversarial || !options.sharpness.awp, "--awp needs --adversarial");
+  options.sharpness = resolved(options.sharpness, options.optimizer);
+  // GSAM's code keeps its second pass out of the running statistics.
+  if (options.sam_statistics == "auto") {
+    options.sam_statistics = options.optimizer == "gsam" ? "first" : "both";
+  }
   const std::string descent = descent_of(options);
   usage(!options.nesterov || descent == "sgd", "--nesterov needs SGD");
   if (!options.lr) options.lr = descent == "sgd" ? kSgdRate : kAdamRate;
@@ -83,9 +88,9 @@ nlohmann::json to_json(const TrainOptions& o) {
   if (o.dataset.pad_to) json["pad_to"] = *o.dataset.pad_to;
   if (uses_sam(o)) {
     json["base_optimizer"] = o.base_optimizer;
-    json["rho"] = o.rho;
     json["sam_statistics"] = o.sam_statistics;
   }
+  record(o.sharpness, json);
   if (o.adversarial != "none") {
     json["at_norm"] = o.at_norm;
     json["at_eps"] = *o.at_eps;
@@ -108,6 +113,7 @@ StepOptions step_options_of(const TrainOptions& options) {
   step.sam_statistics = options.sam_statistics == "both"    ? SamStatistics::both
                         : options.sam_statistics == "first" ? SamStatistics::first
                                                             : SamStatistics::none;
+  if (options.sharpness.awp) step.sam_statistics = SamStatistics::second;
   if (options.adversarial == "none") return step;
   step.adversarial = PgdOptions{
       options.at_norm == "linf" ? Norm::linf : Norm::l2, static_cast<float>(*options.at_eps),
@@ -117,17 +123,21 @@ StepOptions step_options_of(const TrainOptions& options) {
   return step;
 }
 
-Minimiser minimiser_of(const TrainOptions& options, Device& device, std::int64_t size) {
+Minimiser minimiser_of(const TrainOptions& options, Device& device, const WeightLayout& layout) {
   const std::string descent = descent_of(options);
-  const std::optional<double> rho = uses_sam(options) ? std::optional(options.rho) : std::nullopt;
+  const std::int64_t size = layout.size();
+  SharpnessOptions sharpness = sharpness_options(options.sharpness, options.optimizer);
+  sharpness.lr_max = *options.lr;
+  sharpness.ssam_epochs = options.epochs;
+  sharpness.seed = static_cast<std::uint64_t>(options.common.seed);
   if (descent == "sgd") {
     return {Sgd(device, size, {options.momentum, *options.weight_decay, options.nesterov}), device,
-            size, rho};
+            layout, sharpness};
   }
   AdamOptions adam;
   adam.weight_decay = *options.weight_decay;
   adam.decay = descent == "adam" ? WeightDecay::coupled : WeightDecay::decoupled;
-  return {Adam(device, size, adam), device, size, rho};
+  return {Adam(device, size, adam), device, layout, sharpness};
 }
 
 }  // namespace saddle

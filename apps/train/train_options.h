@@ -8,6 +8,7 @@
 
 #include "apps/common/command_line.h"
 #include "apps/common/device_dataset.h"
+#include "apps/train/sharpness_flags.h"
 #include "apps/train/training_step.h"
 #include "layers/network.h"
 #include "optim/schedule.h"
@@ -19,10 +20,10 @@ struct TrainOptions {
   DatasetOptions dataset;
   std::string model = "preact_resnet18";
   std::int64_t width = 0;              // 0: the model's own
-  std::string optimizer = "sgd";       // sgd, adam, adamw, sam
-  std::string base_optimizer = "sgd";  // what sam wraps
-  double rho = 0.05;
-  std::string sam_statistics = "both";  // both, first, none
+  std::string optimizer = "sgd";       // sgd, adam, adamw, or one of the SAM family
+  std::string base_optimizer = "sgd";  // what it wraps
+  SharpnessFlags sharpness;
+  std::string sam_statistics = "auto";  // auto, both, first, none
   std::string adversarial = "none";     // none, pgd
   std::string at_norm = "linf";
   std::optional<double> at_eps, at_alpha;   // pixel range [0, 1]
@@ -50,6 +51,6 @@ nlohmann::json to_json(const TrainOptions& options);
 // The parts the trainer works with, from resolved options.
 Augmentation augmentation_of(const TrainOptions& options);
 StepOptions step_options_of(const TrainOptions& options);
-Minimiser minimiser_of(const TrainOptions& options, Device& device, std::int64_t size);
+Minimiser minimiser_of(const TrainOptions& options, Device& device, const WeightLayout& layout);
 
 }  // namespace saddle

@@ -63,7 +63,7 @@ class Trainer {
       : options_(options),
         augmentation_(checked_augmentation(options, train)),
         model_(initial_model(options, device, train)),
-        minimiser_(minimiser_of(options, device, model_.network.layout.weights.size())),
+        minimiser_(minimiser_of(options, device, model_.network.layout.weights)),
         train_(device, train),
         test_(device, test),
         directory_(options.output, mode(), to_json(options), environment(device)) {
@@ -160,7 +160,7 @@ class Trainer {
   }
 
   std::string diverged_mend(std::int64_t epoch) const {
-    return text("Lower --lr", options_.optimizer == "sam" ? " or --rho" : "", "; ", options_.output,
+    return text("Lower --lr", options_.sharpness.rho ? " or --rho" : "", "; ", options_.output,
                 " keeps the ", epoch, " epochs before");
   }
 

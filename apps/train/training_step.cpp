@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "attacks/rows.h"
 #include "kernels/images.h"
 #include "kernels/reductions.h"
 
@@ -9,8 +10,10 @@ namespace saddle {
 namespace {
 
 BatchNormMode batch_norm_mode(SamStatistics statistics, GradientAt at) {
+  const bool at_weights = at == GradientAt::weights;
   const bool update = statistics == SamStatistics::both ||
-                      (statistics == SamStatistics::first && at == GradientAt::weights);
+                      (statistics == SamStatistics::first && at_weights) ||
+                      (statistics == SamStatistics::second && !at_weights);
   return update ? BatchNormMode::update : BatchNormMode::batch_only;
 }
 
@@ -34,20 +37,33 @@ void step_on_batch(const Classifier& model, Minimiser& minimiser, const Paramete
   const Tensor images = options.adversarial
                             ? adversarial_images(model, weights, batch, options, seed, number)
                             : batch.images;
-  minimiser.apply(weights, [&](const Parameters& w, const Tensor& g, GradientAt at) {
+  // The loss of all rows, or of some, at w, with the gradient where g is given.
+  const auto loss_at = [&](Tape& tape, const Parameters& w, const Tensor& g,
+                           const GradientRequest& request) {
+    const BatchNormMode mode = batch_norm_mode(options.sam_statistics, request.at);
+    const Pass pass{tape, w, g, model.statistics, mode, model.precision};
+    const Tensor& rows = request.rows;
+    const Var pixels = tape.input(rows ? select_rows(images, rows) : images, Gradient::none);
+    return cross_entropy(tape, model.logits(pass, pixels),
+                         rows ? select_rows(batch.labels, rows) : batch.labels,
+                         LossReduction::mean);
+  };
+  const auto gradient = [&](const Parameters& w, const Tensor& g, const GradientRequest& request) {
     Tape tape;
-    const Pass pass{
-        tape, w, g, model.statistics, batch_norm_mode(options.sam_statistics, at), model.precision};
-    const Var pixels = tape.input(images, Gradient::none);
-    const CrossEntropy loss =
-        cross_entropy(tape, model.logits(pass, pixels), batch.labels, LossReduction::mean);
-    if (at == GradientAt::weights) {
+    const CrossEntropy loss = loss_at(tape, w, g, request);
+    if (request.at == GradientAt::weights) {
       Device& device = model.device();
       launch(device, SumAll{loss.loss.value().array(), sums.slice(0, {1}).array(), 1, 0}, 1);
       launch(device, SumAll{loss.correct.array(), sums.slice(1, {1}).array(), 1, 0}, 1);
     }
+    if (request.losses) Tensor(request.losses).copy_from(loss.losses);
     tape.backward(loss.loss);
-  });
+  };
+  const auto losses = [&](const Parameters& w, const Tensor& to) {
+    Tape tape;
+    Tensor(to).copy_from(loss_at(tape, w, {}, {GradientAt::perturbed_weights}).losses);
+  };
+  minimiser.apply(weights, {gradient, losses, batch.labels.count()});
 }
 
 BatchSums PendingSums::wait() {
@@ -85,6 +101,26 @@ void TrainingStep::begin_epoch(const std::vector<std::int32_t>& order, std::uint
           order.size(), " examples for a data set of ", data_.size());
   order_.copy_from_host(order.data());
   epoch_ = epoch;
+  minimiser_.begin_epoch(epoch, data_.size(), [this](std::int64_t example, const Tensor& g) {
+    example_gradient(example, g);
+  });
+}
+
+void TrainingStep::example_gradient(std::int64_t example, const Tensor& g) {
+  const std::array<std::int32_t, 3> numbers = {static_cast<std::int32_t>(example),
+                                               static_cast<std::int32_t>(epoch_), 0};
+  numbers_.copy_from_host(numbers.data());
+  const Tensor index(model_.device(), {1}, DType::i32);
+  launch(model_.device(),
+         NextExamples{order_.array<std::int32_t>(), first_.array<std::int32_t>(),
+                      index.array<std::int32_t>()},
+         1);
+  const AttackBatch batch = data_.batch(index, augmentation_, seed_, epoch_number_);
+  Tape tape;
+  const Pass pass{tape, weights_, g, model_.statistics, BatchNormMode::frozen, model_.precision};
+  const Var pixels = tape.input(batch.images, Gradient::none);
+  tape.backward(
+      cross_entropy(tape, model_.logits(pass, pixels), batch.labels, LossReduction::mean).loss);
 }
 
 PendingSums TrainingStep::operator()(std::int64_t first, std::int64_t count, double lr,
@@ -92,7 +128,8 @@ PendingSums TrainingStep::operator()(std::int64_t first, std::int64_t count, dou
   require(first >= 0 && count > 0 && first + count <= data_.size(), "training: examples ", first,
           " to ", first + count, " leave the ", data_.size(), " there are");
   Device& device = model_.device();
-  std::shared_ptr<Captured>& at = captured_[count];
+  minimiser_.prepare(lr);
+  std::shared_ptr<Captured>& at = captured_[{count, minimiser_.phase()}];
   if (!at) {
     at = std::make_shared<Captured>(
         Captured{Tensor(device, {count}, DType::i32), Tensor(device, {2}), {}});
@@ -101,10 +138,9 @@ PendingSums TrainingStep::operator()(std::int64_t first, std::int64_t count, dou
                                                static_cast<std::int32_t>(epoch_),
                                                static_cast<std::int32_t>(number)};
   numbers_.copy_from_host(numbers.data());
-  minimiser_.prepare(lr);
   at->work(device, [&] { work(*at); });
 
-  model_.batches_tracked += minimiser_.gradients_per_step();
+  model_.batches_tracked += minimiser_.forwards();
   if (options_.adversarial && options_.attack_batch_norm != BatchNormMode::frozen) {
     model_.batches_tracked += options_.adversarial->steps;
   }

@@ -4,14 +4,15 @@
 // climbs in w where it is SAM, PGD climbs in x where training is adversarial, and both climb the
 // same loss.
 //
-// A whole step, from the bytes of the data set to the new weights, is work that a device may capture
-// once and replay: what changes from step to step (which rows, epoch, number, learning rate) is read
-// from a few numbers on the device, and the host waits for nothing.
+// A whole step, from the bytes of the data set to the new weights, is work that a device may
+// capture once and replay: what changes from step to step (which rows, epoch, number, learning
+// rate) is read from a few numbers on the device, and the host waits for nothing.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "apps/common/classifier.h"
@@ -22,8 +23,9 @@
 
 namespace saddle {
 
-// In which of SAM's two gradients the running statistics move. `both` is the paper's code.
-enum class SamStatistics { both, first, none };
+// In which of SAM's two gradients the running statistics move. `both` is the paper's code; `second`
+// is AWP's, which takes the first with a copy of the model.
+enum class SamStatistics { both, first, second, none };
 
 struct StepOptions {
   SamStatistics sam_statistics = SamStatistics::both;
@@ -38,9 +40,9 @@ struct BatchSums {
   double correct = 0;  // how many predictions were right
 };
 
-// The device's work of the step that `minimiser` has prepared, on the rows of `batch`, moved to where
-// the loss is highest if training is adversarial. `weights` are the model's; `number` (i32 [1]) keys
-// the attack's random start; `sums` [2] receives a BatchSums.
+// The device's work of the step that `minimiser` has prepared, on the rows of `batch`, moved to
+// where the loss is highest if training is adversarial. `weights` are the model's; `number` (i32
+// [1]) keys the attack's random start; `sums` [2] receives a BatchSums.
 void step_on_batch(const Classifier& model, Minimiser& minimiser, const Parameters& weights,
                    const AttackBatch& batch, const StepOptions& options, std::uint64_t seed,
                    const Tensor& number, const Tensor& sums);
@@ -74,6 +76,8 @@ class TrainingStep {
   struct Captured;  // what belongs to one batch size
 
   void work(const Captured& at);
+  // Of the example-th example of the order, augmented, with batch-norm's running statistics.
+  void example_gradient(std::int64_t example, const Tensor& g);
 
   Classifier& model_;
   Minimiser& minimiser_;
@@ -83,10 +87,11 @@ class TrainingStep {
   std::uint64_t seed_;
   Parameters weights_;
   std::uint32_t epoch_ = 0;
-  Tensor order_;                         // i32 [examples]
-  Tensor numbers_;                       // i32 [3]: the three below
+  Tensor order_;                          // i32 [examples]
+  Tensor numbers_;                        // i32 [3]: the three below
   Tensor first_, epoch_number_, number_;  // views of it
-  std::map<std::int64_t, std::shared_ptr<Captured>> captured_;  // by batch size
+  // By batch size and the minimiser's phase.
+  std::map<std::pair<std::int64_t, int>, std::shared_ptr<Captured>> captured_;
 };
 
 }  // namespace saddle

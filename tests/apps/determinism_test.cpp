@@ -186,9 +186,9 @@ TEST(threads, do_not_change_the_loss) {
 
 TEST(threads, do_not_change_the_optimisers) {
   const Tensor w = random({kCount}, 1), g = random({kCount}, 2);
-  const auto gradient = [&](const Parameters& at, const Tensor& to, GradientAt) {
+  const Objective gradient{[&](const Parameters& at, const Tensor& to, const GradientRequest&) {
     launch(device(), Add<float>{at.values.array(), g.array(), to.array()}, kCount);
-  };
+  }};
 
   expect_same_bits_for_any_thread_count([&] {
     const Tensor by_sgd = w.clone(), by_adam = w.clone();

@@ -40,7 +40,7 @@ void expect_no_new_memory(Pool& pool, bool asks, const std::function<void(std::u
 void expect_steady_training(Device& device, Classifier model, const std::string& name) {
   const TrainOptions options = resolved(small_run(name, "unused"));
   const DeviceDataset data(device, training_data());
-  Minimiser minimiser = minimiser_of(options, device, model.network.layout.weights.size());
+  Minimiser minimiser = minimiser_of(options, device, model.network.layout.weights);
 
   TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options), 1);
   step.begin_epoch(epoch_order(data.size(), 1, 0), 0);

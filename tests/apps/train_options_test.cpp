@@ -36,7 +36,6 @@ TEST(train_options, default_to_the_papers_recipe) {
   EXPECT_EQ(options.model, "preact_resnet18");
   EXPECT_EQ(options.optimizer, "sgd");
   EXPECT_EQ(options.base_optimizer, "sgd");
-  EXPECT_EQ(options.rho, 0.05);
   EXPECT_EQ(options.adversarial, "none");
   EXPECT_EQ(options.epochs, 100);
   EXPECT_EQ(options.batch_size, 128);
@@ -93,7 +92,10 @@ TEST(train_options, need_epochs_and_a_batch) {
 }
 
 TEST(train_options, refuse_negative_rates) {
-  expect_usage_error("--rho -0.1 is negative", [](TrainOptions& o) { o.rho = -0.1; });
+  expect_usage_error("--rho -0.1 is negative", [](TrainOptions& o) {
+    o.optimizer = "sam";
+    o.sharpness.rho = -0.1;
+  });
   expect_usage_error("--lr -1 is negative", [](TrainOptions& o) { o.lr = -1; });
   expect_usage_error("--weight-decay -1 is negative", [](TrainOptions& o) { o.weight_decay = -1; });
 }

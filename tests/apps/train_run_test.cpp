@@ -56,7 +56,7 @@ TEST(training, with_sam_of_radius_zero_is_its_base_optimiser) {
   train_small(small_run("sgd", directory.path() / "sgd"));
   TrainOptions options = small_run("sgd", directory.path() / "sam");
   options.optimizer = "sam";
-  options.rho = 0;
+  options.sharpness.rho = 0;
   options.sam_statistics = "first";
   train_small(options);
 

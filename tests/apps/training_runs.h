@@ -39,8 +39,8 @@ inline Dataset quadrants(std::int64_t size, std::uint64_t seed) {
 inline Dataset training_data() { return quadrants(60, 1); }
 inline Dataset test_data() { return quadrants(33, 2); }
 
-// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam" or "pgd"; augmented as
-// CIFAR-10 is.
+// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam", "pgd", "awp",
+// "ssam-dynamic" or one of the SAM family; augmented as CIFAR-10 is.
 inline TrainOptions small_run(const std::string& name, const std::filesystem::path& output) {
   TrainOptions options;
   options.common.quiet = true;
@@ -60,6 +60,18 @@ inline TrainOptions small_run(const std::string& name, const std::filesystem::pa
     options.at_steps = 2;
   } else if (name == "sgd-one-epoch") {
     options.epochs = 1;
+  } else if (name == "awp") {
+    options.adversarial = "pgd";
+    options.at_steps = 1;
+    options.sharpness.awp = 0.01;
+  } else if (name == "ssam-dynamic") {
+    options.optimizer = "ssam";
+    options.sharpness.ssam_mask = "dynamic";
+    options.sharpness.ssam_update_epochs = 3;
+  } else if (is_sam_family(name)) {
+    options.optimizer = name;
+    if (name == "ssam") options.sharpness.ssam_update_epochs = 2;
+    if (name == "ssam") options.sharpness.ssam_samples = 20;
   } else {
     require(name == "sgd", "tests: no run is named ", name);
   }

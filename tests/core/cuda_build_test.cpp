@@ -307,7 +307,7 @@ TEST_F(CudaDeviceTest, refuses_more_blocks_than_a_launch_can_have) {
            std::int64_t{std::numeric_limits<std::int32_t>::max()} + 1);
   });
 
-  EXPECT_CONTAINS(message, "kernel saddle::SumSquares would need 2147483648 blocks");
+  EXPECT_CONTAINS(message, "would need 2147483648 blocks");
 }
 
 }  // namespace

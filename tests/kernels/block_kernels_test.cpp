@@ -68,6 +68,67 @@ BlockCase sum_squares(std::int64_t n, std::int64_t offset = 0) {
           }};
 }
 
+// A sum over the terms of a metric: slots of 16 and more elements, every other one chosen.
+template <class Metric>
+BlockCase metric_sum(const std::string& name, std::int64_t n, std::int64_t offset,
+                     const std::function<Metric(SlotValues)>& metric) {
+  using Sum = LongSum<MetricSquare<Metric>>;
+  return {name + "_" + std::to_string(n) + offset_name(offset), typeid(Sum), [=](How how) {
+            const std::vector<float> w = random_values(offset + n, 11),
+                                     g = random_values(offset + n, 12), value = {1, 0, 1};
+            std::vector<std::int32_t> slot;
+            for (std::int64_t line = 0; line <= n / kLine; ++line) {
+              slot.push_back(static_cast<std::int32_t>(line % 3));
+            }
+            std::vector<float> partial = unwritten(Sum::blocks(n));
+            run(how,
+                Sum{{view_from(w, offset), view_from(g, offset), metric({view(slot), view(value)})},
+                    view(partial)},
+                Sum::blocks(n));
+            return partial;
+          }};
+}
+
+BlockCase asam_sum(std::int64_t n, std::int64_t offset) {
+  return metric_sum<AsamMetric>("Asam", n, offset, [](SlotValues slots) {
+    return AsamMetric{slots, 0.01f};
+  });
+}
+BlockCase elementwise_sum(std::int64_t n, std::int64_t offset) {
+  return metric_sum<ElementwiseMetric>("Elementwise", n, offset,
+                                       [](SlotValues) { return ElementwiseMetric{}; });
+}
+BlockCase fisher_sum(std::int64_t n, std::int64_t offset) {
+  return metric_sum<FisherMetric>("Fisher", n, offset,
+                                  [](SlotValues) { return FisherMetric{3.f}; });
+}
+BlockCase slot_sum(std::int64_t n, std::int64_t offset) {
+  return metric_sum<SlotMetric>("Slots", n, offset,
+                                [](SlotValues slots) { return SlotMetric{slots}; });
+}
+
+BlockCase sum_products(std::int64_t n, std::int64_t offset) {
+  return {"SumProducts_" + std::to_string(n) + offset_name(offset), typeid(SumProducts),
+          [=](How how) {
+            const std::vector<float> x = random_values(offset + n, 11),
+                                     y = random_values(offset + n, 12);
+            std::vector<float> partial = unwritten(SumProducts::blocks(n));
+            run(how, SumProducts{{view_from(x, offset), view_from(y, offset)}, view(partial)},
+                SumProducts::blocks(n));
+            return partial;
+          }};
+}
+
+BlockCase piece_squares() {
+  return {"PieceSquares", typeid(PieceSquares), [](How how) {
+            const std::vector<std::int32_t> begin = {0, 1, 3, 3, 40};
+            const std::vector<float> x = random_values(40 * kLine, 11);
+            std::vector<float> partial = unwritten(4);
+            run(how, PieceSquares{view(x), view(begin), view(partial)}, 4);
+            return partial;
+          }};
+}
+
 BlockCase sum_all(std::int64_t n, float keep) {
   const std::string suffix = keep != 0.f ? "_kept" : "";
   return {"SumAll_" + std::to_string(n) + suffix, typeid(SumAll), [=](How how) {
@@ -615,6 +676,17 @@ constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 std::vector<BlockCase> cases() {
   return {
+      asam_sum(5 * 1024 + 77, 0),
+      asam_sum(33, 1),
+      elementwise_sum(5 * 1024 + 77, 0),
+      elementwise_sum(33, 1),
+      fisher_sum(5 * 1024 + 77, 0),
+      fisher_sum(33, 1),
+      slot_sum(5 * 1024 + 77, 0),
+      slot_sum(33, 1),
+      sum_products(5 * 1024 + 77, 0),
+      sum_products(33, 1),
+      piece_squares(),
       sum_squares(0),
       sum_squares(1),
       sum_squares(31),

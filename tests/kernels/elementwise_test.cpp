@@ -129,9 +129,9 @@ TEST_P(Elementwise, fold_batch_norm_gives_the_bits_of_frozen_statistics) {
 }
 
 TEST_P(Elementwise, sam_perturb_keeps_a_rounded_copy_where_it_is_given_one) {
-  const std::vector<float> square_norm = {7.f};
+  const std::vector<float> square_norm = {7.f}, rho = {0.1f};
   std::vector<Bfloat16> copy(a.size(), Bfloat16(9.f));
-  for_all(SamPerturb{view(a), view(b), view(square_norm), view(y), view(copy), 0.1f}, n);
+  for_all(SamPerturb{view(a), view(b), view(rho), view(square_norm), view(y), view(copy), {}}, n);
 
   for (std::size_t i = 0; i < y.size(); ++i) {
     EXPECT_EQ(copy[i].bits, Bfloat16(y[i]).bits) << place(i);
@@ -223,8 +223,8 @@ TEST_P(Elementwise, adam_step_with_decoupled_decay_is_the_formula) {
 }
 
 TEST_P(Elementwise, sam_perturb_moves_along_g_by_rho_over_its_norm) {
-  const std::vector<float> square_norm = {7.f};
-  for_all(SamPerturb{view(a), view(b), view(square_norm), view(y), {}, 0.1f}, n);
+  const std::vector<float> square_norm = {7.f}, rho = {0.1f};
+  for_all(SamPerturb{view(a), view(b), view(rho), view(square_norm), view(y), {}, {}}, n);
 
   for (std::size_t i = 0; i < y.size(); ++i) {
     const double moved = double{0.1f} / (std::sqrt(7.) + 1e-12) * b[i];
@@ -233,8 +233,8 @@ TEST_P(Elementwise, sam_perturb_moves_along_g_by_rho_over_its_norm) {
 }
 
 TEST_P(Elementwise, sam_perturb_with_zero_gradient_leaves_w_hat_at_w) {
-  const std::vector<float> zero(a.size(), 0.f), square_norm = {0.f};
-  for_all(SamPerturb{view(a), view(zero), view(square_norm), view(y), {}, 0.1f}, n);
+  const std::vector<float> zero(a.size(), 0.f), square_norm = {0.f}, rho = {0.1f};
+  for_all(SamPerturb{view(a), view(zero), view(rho), view(square_norm), view(y), {}, {}}, n);
 
   EXPECT_EQ(bits_of(y), bits_of(a));
 }

@@ -142,8 +142,93 @@ std::vector<SpanCase> of_weights(std::int64_t n, bool rounded) {
        [=](How how) {
          std::vector<float> w_hat = unwritten<float>(n);
          std::vector<Bfloat16> copy = copy_of();
-         run(how, SamPerturb{view(w), view(g), view(scalars), view(w_hat), array(copy), 0.1f}, n);
+         run(how,
+             SamPerturb{
+                 view(w), view(g), view(scalars), view(scalars), view(w_hat), array(copy), {}},
+             n);
          return Outputs() << w_hat << copy;
+       }},
+  };
+}
+
+// An ascent in a metric, over slots of which every other one is chosen.
+template <class Metric>
+SpanCase ascent(const std::string& name, std::int64_t n,
+                const std::function<Metric(SlotValues, Array<const float>)>& metric) {
+  return {"Perturb" + name, typeid(Perturb<Metric>), [=](How how) {
+            const std::vector<float> w = values<float>(n, 3), g = values<float>(n, 4),
+                                     mask = values<float>(n, 5), scalar = {0.3f}, value = {1, 0};
+            const std::vector<std::int32_t> slot = {0, 1, 0};
+            std::vector<float> w_hat = unwritten<float>(n);
+            std::vector<Bfloat16> copy = unwritten<Bfloat16>(n);
+            run(how,
+                Perturb<Metric>{view(w), view(g), view(scalar), view(scalar), view(w_hat),
+                                view(copy), metric({view(slot), view(value)}, view(mask))},
+                n);
+            return Outputs() << w_hat << copy;
+          }};
+}
+
+std::vector<SpanCase> of_the_sam_family(std::int64_t n) {
+  using Mask = Array<const float>;
+  const std::vector<float> g = values<float>(n, 4), other = values<float>(n, 5), scalar = {0.3f},
+                           second = {0.7f}, value = {1, 0};
+  const std::vector<std::int32_t> slot = {0, 1, 0};
+  return {
+      ascent<AsamMetric>("Asam", n,
+                         [](SlotValues s, Mask) {
+                           return AsamMetric{s, 0.01f};
+                         }),
+      ascent<ElementwiseMetric>("Elementwise", n,
+                                [](SlotValues, Mask) { return ElementwiseMetric{}; }),
+      ascent<FisherMetric>("Fisher", n, [](SlotValues, Mask) { return FisherMetric{3.f}; }),
+      ascent<SlotMetric>("Slots", n, [](SlotValues s, Mask) { return SlotMetric{s}; }),
+      ascent<MaskMetric>("Mask", n, [](SlotValues, Mask mask) { return MaskMetric{mask}; }),
+      {"AddSquares", typeid(AddSquares),
+       [=](How how) {
+         std::vector<float> sum = other;
+         run(how, AddSquares{view(g), view(sum)}, n);
+         return Outputs() << sum;
+       }},
+      {"GsamDescent", typeid(GsamDescent),
+       [=](How how) {
+         std::vector<float> g_hat = other;
+         run(how, GsamDescent{view(g), view(g_hat), view(scalar), view(second), 0.4f}, n);
+         return Outputs() << g_hat;
+       }},
+      {"LookSamKeep", typeid(LookSamKeep),
+       [=](How how) {
+         std::vector<float> g_v = unwritten<float>(n);
+         run(how, LookSamKeep{view(g), view(other), view(g_v), view(scalar), view(second)}, n);
+         return Outputs() << g_v;
+       }},
+      {"LookSamReuse", typeid(LookSamReuse),
+       [=](How how) {
+         std::vector<float> moved = g;
+         run(how, LookSamReuse{view(moved), view(other), view(scalar), view(second), 0.7f}, n);
+         return Outputs() << moved;
+       }},
+      {"AwpPerturb", typeid(AwpPerturb),
+       [=](How how) {
+         std::vector<float> v = unwritten<float>(n), w_hat = unwritten<float>(n);
+         std::vector<Bfloat16> copy = unwritten<Bfloat16>(n);
+         run(how,
+             AwpPerturb{view(other),
+                        view(g),
+                        {view(slot), view(value)},
+                        view(v),
+                        view(w_hat),
+                        view(copy),
+                        view(scalar)},
+             n);
+         return Outputs() << v << w_hat << copy;
+       }},
+      {"AwpReturn", typeid(AwpReturn),
+       [=](How how) {
+         std::vector<float> w = unwritten<float>(n);
+         std::vector<Bfloat16> copy = unwritten<Bfloat16>(n);
+         run(how, AwpReturn{view(g), view(other), view(w), view(copy)}, n);
+         return Outputs() << w << copy;
        }},
   };
 }
@@ -275,6 +360,7 @@ std::vector<SpanCase> cases() {
     append(all, of_activations<Bfloat16>(n), size);
     append(all, of_weights(n, false), size);
     append(all, of_weights(n, true), size);
+    append(all, of_the_sam_family(n), size);
     append(all, of_floats(n), size);
   }
   append(all, on_channels<float>(), "");

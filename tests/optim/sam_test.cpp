@@ -44,13 +44,13 @@ struct Quadratic {
   const Tensor* watched = nullptr;  // the weights
   std::vector<std::vector<float>> weights_meanwhile;
 
-  GradientFunction function() {
-    return [this](const Parameters& w, const Tensor& g, GradientAt where) {
-      asked.push_back(where);
+  Objective function() {
+    return {[this](const Parameters& w, const Tensor& g, const GradientRequest& request) {
+      asked.push_back(request.at);
       at.push_back(w.values.to_host<float>());
       if (watched) weights_meanwhile.push_back(watched->to_host<float>());
       Tensor(g).copy_from_host(times_a(at.back()).data());
-    };
+    }};
   }
 };
 
@@ -123,10 +123,10 @@ TEST_P(Sam, never_touches_w_before_the_second_gradient_is_there) {
 TEST_P(Sam, with_a_zero_gradient_asks_at_w_itself) {
   const Tensor w = start(device());
   std::vector<std::vector<float>> at;
-  const auto zero = [&](const Parameters& here, const Tensor& g, GradientAt) {
+  const Objective zero{[&](const Parameters& here, const Tensor& g, const GradientRequest&) {
     at.push_back(here.values.to_host<float>());
     Tensor(g).copy_from_host(std::vector<float>(kSize, 0.f).data());
-  };
+  }};
   sam(kRho, kPlain, device()).step({w, {}}, kLr, zero);
 
   ASSERT_EQ(at.size(), 2u);
@@ -171,8 +171,7 @@ TEST(minimiser, without_rho_asks_for_one_gradient) {
   minimiser.step({start(), {}}, kLr, loss.function());
 
   EXPECT_EQ(loss.asked, std::vector<GradientAt>{GradientAt::weights});
-  EXPECT_EQ(minimiser.gradients_per_step(), 1);
-  EXPECT_EQ(sam(kRho).gradients_per_step(), 2);
+  EXPECT_EQ(minimiser.forwards(), 1);
   EXPECT_EQ(minimiser.steps(), 1);
 }
 
