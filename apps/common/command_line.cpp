@@ -316,11 +316,25 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
   }
   add_integer(app, "--test-limit", options.test_limit, 1, "Only the first N test examples", "all");
   add_integer(app, "--pad-to", options.pad_to, 1, "Pad images with zeros to NxN pixels", "as they are");
+  add_integer(app, "--image-size", options.image_size, 1,
+              "Sets of image files: resize the shorter side to N, crop the centre NxN",
+              "as they are");
+  add_choice(app, "--broken-images", options.broken_images, {"error", "skip"},
+             "Sets of image files: what becomes of an image that cannot be decoded");
 }
 
 Dataset load_dataset(const DatasetOptions& options, Split split) {
-  const Dataset data = load_dataset(options.name, options.directory, split,
-                                    split == Split::train ? options.train_limit : options.test_limit);
+  DatasetRequest request;
+  request.name = options.name;
+  request.directory = options.directory;
+  request.split = split;
+  request.limit = split == Split::train ? options.train_limit : options.test_limit;
+  request.images.side = options.image_size;
+  request.images.broken =
+      options.broken_images == "skip" ? BrokenImages::skip : BrokenImages::error;
+  const Dataset data = load_dataset(request);
+  for (const std::string& warning : data.warnings)
+    print_warning(program_invocation_short_name, warning);
   return options.pad_to ? padded(data, *options.pad_to) : data;
 }
 
