@@ -247,8 +247,11 @@ void keep_first(Dataset& data, const DatasetRequest& request) {
 
 Dataset load_image_files(const DatasetRequest& request) {
   std::vector<std::string> places;
-  for (const Path& place : places_to_search(request.name, "", "", request.directory))
+  const std::string archive_folder = request.name == "tiny-imagenet" ? "tiny-imagenet-200" : "";
+  for (const Path& place :
+       places_to_search(request.name, archive_folder, "", request.directory)) {
     places.push_back(place.string());
+  }
   return load_image_set(request, places);
 }
 

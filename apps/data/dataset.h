@@ -50,16 +50,18 @@ struct DatasetRequest {
   ImageOptions images = {};
 };
 
-// The names load_dataset reads: fashion-mnist, mnist, cifar10, cifar100, image-folder.
+// The names load_dataset reads: fashion-mnist, mnist, cifar10, cifar100, tiny-imagenet,
+// image-folder.
 std::vector<std::string> dataset_names();
 
-// The split of the set, its first `limit` examples in the set's order: that of the files, or an image
-// of each class in turn for sets of image files. The mean and deviation of an image-folder are
+// The split of the set, its first `limit` examples in the set's order: that of the files, but an image
+// of each class in turn for an image-folder and for tiny-imagenet's training split. The mean and deviation of an image-folder are
 // measured over the training images that are loaded; its test split has none.
 //
 // Where `directory` is empty, the files are looked for in $SADDLE_DATA/NAME, ./data/NAME and, for
 // fashion-mnist, /usr/share/datasets/fashion-mnist; the first place that has any of them is taken.
-// In each place the folder that the published archive unpacks to (cifar-10-batches-bin) is tried
+// In each place the folder that the published archive unpacks to (cifar-10-batches-bin,
+// tiny-imagenet-200) is tried
 // too.
 //
 // Throws UsageError for an unknown name, for a limit that is neither kAllExamples nor from 1 to

@@ -6,6 +6,7 @@
 
 #include <zlib.h>
 
+#include "apps/data/tiny_imagenet.h"
 #include "core/error.h"
 
 namespace saddle {
@@ -13,9 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFolderLayout =
-    "Expected DIR/train/<class>/ and DIR/test/<class>/ (or val), or DIR/<class>/, with PNG or JPEG "
-    "files; --data-dir names DIR.";
+constexpr const char* kTiny = "tiny-imagenet";
+constexpr std::size_t kTinyClasses = 200, kTinyTrain = 500, kTinyTest = 50;  // images a class
+constexpr std::int64_t kMaxTextBytes = std::int64_t{16} << 20;  // words.txt has 2.5 MiB
+
+[[noreturn]] void fail_system(const char* dataset, const fs::filesystem_error& error) {
+  fail(dataset, ": ", error.path1().string(), ": ", error.code().message(),
+       ". Check the permissions.");
+}
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
@@ -116,7 +122,67 @@ std::vector<std::string> class_names_of(const fs::path& root, const fs::path& fo
   return names;
 }
 
+struct TextFile {
+  std::string name;  // "tiny-imagenet: DIR/wnids.txt"
+  std::vector<std::byte> bytes;
+};
+
+TextFile read_text(const fs::path& path) {
+  require(fs::exists(path), kTiny, ": ", path.string(), " is missing. ", kTinyHowToGet);
+  return {text(kTiny, ": ", path.string()), read_file(path, kMaxTextBytes)};
+}
+
+FilesOfClasses tiny_training_files(const fs::path& root, const std::vector<std::string>& wnids) {
+  FilesOfClasses files;
+  for (const std::string& id : wnids) {
+    const fs::path folder = root / "train" / id / "images";
+    require(fs::is_directory(folder), kTiny, ": ", folder.string(), " is missing. ", kTinyHowToGet);
+    files.push_back(images_below(folder));
+    require(!files.back().empty(), kTiny, ": ", folder.string(), " has no images. ", kTinyHowToGet);
+  }
+  return files;
+}
+
+void check_tiny_counts(const ImageList& list, const std::vector<std::string>& wnids, Split split) {
+  require(wnids.size() == kTinyClasses, kTiny, ": wnids.txt has ", wnids.size(),
+          " classes, expected ", kTinyClasses, ". ", kTinyHowToGet);
+  std::vector<std::size_t> images(wnids.size());
+  for (const std::int32_t label : list.labels) ++images[static_cast<std::size_t>(label)];
+  const std::size_t expected = split == Split::train ? kTinyTrain : kTinyTest;
+  for (std::size_t label = 0; label < wnids.size(); ++label) {
+    require(images[label] == expected, kTiny, ": the ", split == Split::train ? "train" : "val",
+            " split has ", images[label], " images of ", wnids[label], ", expected ", expected,
+            ". ", kTinyHowToGet);
+  }
+}
+
 }  // namespace
+
+ImageList list_tiny_imagenet(const fs::path& root, Split split, Records records) try {
+  const TextFile wnids_file = read_text(root / "wnids.txt");
+  const std::vector<std::string> wnids = parse_wnids(wnids_file.bytes, wnids_file.name);
+  const fs::path words = root / "words.txt";
+  std::vector<std::string> names =
+      fs::exists(words) ? parse_words(read_text(words).bytes, wnids) : wnids;
+
+  ImageList list;
+  if (split == Split::train) {
+    list = in_turn(std::move(names), tiny_training_files(root, wnids));
+  } else {
+    const TextFile file = read_text(root / "val" / "val_annotations.txt");
+    list.class_names = std::move(names);
+    for (const Annotation& image : parse_annotations(file.bytes, wnids, file.name)) {
+      list.files.push_back(root / "val" / "images" / image.file);
+      list.labels.push_back(image.label);
+      require(fs::exists(list.files.back()), kTiny, ": ", list.files.back().string(),
+              " is missing, but val_annotations.txt names it. ", kTinyHowToGet);
+    }
+  }
+  if (records == Records::standard) check_tiny_counts(list, wnids, split);
+  return list;
+} catch (const fs::filesystem_error& error) {
+  fail_system(kTiny, error);
+}
 
 ImageList list_image_folder(const fs::path& root, Split split) try {
   require(fs::is_directory(root), "image-folder: ", root.string(), " is not a directory. ",
@@ -142,8 +208,7 @@ ImageList list_image_folder(const fs::path& root, Split split) try {
           split == Split::train ? "training" : "test", " split. ", kFolderLayout);
   return list;
 } catch (const fs::filesystem_error& error) {
-  fail("image-folder: ", error.path1().string(), ": ", error.code().message(),
-       ". Check the permissions.");
+  fail_system("image-folder", error);
 }
 
 }  // namespace saddle

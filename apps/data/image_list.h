@@ -13,6 +13,13 @@
 
 namespace saddle {
 
+// What a message about a missing part ends with.
+inline constexpr const char* kFolderLayout =
+    "Expected DIR/train/<class>/ and DIR/test/<class>/ (or val), or DIR/<class>/, with PNG or JPEG "
+    "files; --data-dir names DIR.";
+inline constexpr const char* kTinyHowToGet =
+    "Unpack http://cs231n.stanford.edu/tiny-imagenet-200.zip there.";
+
 struct ImageList {
   std::vector<std::string> class_names;
   std::vector<std::filesystem::path> files;  // [N]
@@ -27,5 +34,11 @@ struct ImageList {
 // The classes of the test split are those of ROOT/train where there is one. Throws Error where that
 // is not what ROOT holds.
 ImageList list_image_folder(const std::filesystem::path& root, Split split);
+
+// tiny-imagenet: what wnids.txt and, for the test split, val/val_annotations.txt name; the set's
+// own test folder has no labels. Classes are the sorted ids, shown under their names in words.txt.
+// Throws Error where a file is missing or wrong, and, for standard records, where there are not 200
+// classes of 500 images (50 in the test split) each.
+ImageList list_tiny_imagenet(const std::filesystem::path& root, Split split, Records records);
 
 }  // namespace saddle

@@ -17,6 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFolder = "image-folder";
+constexpr const char* kTiny = "tiny-imagenet";
+constexpr std::int64_t kTinySide = 64;
+// In common use; the paper gives none.
+const std::vector<float> kTinyMean{0.4802f, 0.4481f, 0.3975f}, kTinyStd{0.2770f, 0.2691f, 0.2821f};
 
 // All images of a list, equally large; the pixels of those that cannot be decoded are left out.
 struct Decoded {
@@ -159,12 +163,19 @@ void measure(Dataset& data) {
   }
 }
 
-fs::path first_directory(const std::vector<std::string>& places) {
-  std::error_code ignored;
+ImageList list_images(const DatasetRequest& request, const std::vector<std::string>& places) {
+  const bool tiny = request.name == kTiny;
+  std::error_code ignored;  // a place that cannot be looked into has no files for us
+  std::string searched;
   for (const std::string& place : places) {
-    if (fs::is_directory(place, ignored)) return place;
+    searched += (searched.empty() ? "" : ", ") + place;
+    if (tiny && fs::exists(fs::path(place) / "wnids.txt", ignored))
+      return list_tiny_imagenet(place, request.split, request.records);
+    if (!tiny && fs::is_directory(place, ignored)) return list_image_folder(place, request.split);
   }
-  return places.front();  // list_image_folder says what is wrong with it
+  fail(request.name, ": found no ", tiny ? "wnids.txt" : "folder", " in ", searched, ". ",
+       tiny ? kTinyHowToGet : kFolderLayout,
+       request.directory.empty() ? " --data-dir names another place." : "");
 }
 
 void keep_first(ImageList& list, const DatasetRequest& request) {
@@ -187,16 +198,20 @@ void leave_out_broken(Dataset& data, const ImageList& list,
 }  // namespace
 
 const std::vector<std::string>& image_set_names() {
-  static const std::vector<std::string> names{kFolder};
+  static const std::vector<std::string> names{kTiny, kFolder};
   return names;
 }
 
 Dataset load_image_set(const DatasetRequest& request, const std::vector<std::string>& places) {
-  ImageList list = list_image_folder(first_directory(places), request.split);
+  ImageList list = list_images(request, places);
   keep_first(list, request);
   if (request.images.side.value_or(1) > kMaxImageSide)
     throw UsageError(text("--image-size ", *request.images.side, " is over ", kMaxImageSide));
   Decoded decoded = decode(request, list);
+  require(request.name != kTiny || request.images.side ||
+              (decoded.height == kTinySide && decoded.width == kTinySide),
+          kTiny, ": ", list.files[0].string(), " has ", decoded.width, " x ", decoded.height,
+          " pixels, expected 64 x 64. ", kTinyHowToGet);
 
   Dataset data;
   data.name = request.name;
@@ -208,7 +223,12 @@ Dataset load_image_set(const DatasetRequest& request, const std::vector<std::str
   data.pixels = std::move(decoded.pixels);
   data.labels = list.labels;
   leave_out_broken(data, list, decoded.broken);
-  if (request.split == Split::train) measure(data);
+  if (request.name == kTiny) {
+    data.mean = kTinyMean;
+    data.std = kTinyStd;
+  } else if (request.split == Split::train) {
+    measure(data);
+  }
   return data;
 }
 

@@ -160,7 +160,7 @@ TEST(Dataset, limit_out_of_range_names_both_numbers) {
 TEST(Dataset, unknown_name_lists_the_names_that_are_read) {
   const auto load = [](const std::string& name) { load_dataset({name, "", Split::train}); };
 
-  expect_error("It reads fashion-mnist, mnist, cifar10, cifar100, image-folder.", [&] { load("imagenet"); });
+  expect_error("It reads fashion-mnist, mnist, cifar10, cifar100, tiny-imagenet, image-folder.", [&] { load("imagenet"); });
   EXPECT_THROW(load(""), UsageError);
 }
 

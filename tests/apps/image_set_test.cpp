@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/data/tiny_imagenet.h"
 #include "tests/apps/image_files.h"
 
 namespace saddle {
@@ -218,7 +219,7 @@ TEST(ImageFolder, wrong_trees_are_told_with_a_mend) {
 
   expect_part("has no folders, expected one for each class. Expected DIR/train/<class>/",
               error(Split::train));
-  expect_part("is not a directory. Expected DIR/train/<class>/", error_of([&] {
+  expect_part("none. Expected DIR/train/<class>/", error_of([&] {
                 load_dataset({"image-folder", (directory.path() / "none").string()});
               }));
   directory.write("train/cat/1.png", plain_png(1));
@@ -229,6 +230,131 @@ TEST(ImageFolder, wrong_trees_are_told_with_a_mend) {
   expect_part("test lacks the class cat of ", error(Split::test));
   std::filesystem::create_directories(directory.path() / "train/dog");
   expect_part("train/dog has no .png, .jpg or .jpeg files", error(Split::train));
+}
+
+// ---- tiny-imagenet ----
+
+// Two classes, "n00000002" before "n00000001" in the file; a grey image among the training ones.
+void write_tiny(const TemporaryDirectory& directory, const std::string& folder) {
+  const auto image = [](std::uint8_t value) { return jpeg_of(64, 64, plain(64, 64, value, 0, 0)); };
+  directory.write(folder + "wnids.txt", bytes_of("n00000002\nn00000001\n"));
+  directory.write(folder + "words.txt",
+                  bytes_of("n00000001\ttench, Tinca tinca\nn00000009\tother\n"));
+  for (const char* id : {"n00000001", "n00000002"}) {
+    const std::string images = folder + "train/" + id + "/images/" + id;
+    directory.write(images + "_0.JPEG", image(id[8] == '1' ? 10 : 100));
+    directory.write(images + "_1.JPEG", image(id[8] == '1' ? 20 : 200));
+    directory.write(folder + "train/" + id + "/" + id + "_boxes.txt", bytes_of("unused"));
+  }
+  directory.write(folder + "train/n00000001/images/n00000001_1.JPEG",
+                  png_of(64, 64, 1, std::vector<std::uint8_t>(64 * 64, 33)));
+  directory.write(folder + "val/images/val_0.JPEG", image(50));
+  directory.write(folder + "val/images/val_1.JPEG", image(150));
+  directory.write(
+      folder + "val/val_annotations.txt",
+      bytes_of("val_1.JPEG\tn00000002\t0\t0\t9\t9\r\nval_0.JPEG\tn00000001\t0\t0\t9\t9\n"));
+}
+
+Dataset load_tiny(const TemporaryDirectory& directory, Split split) {
+  return load_dataset(
+      {"tiny-imagenet", directory.path().string(), split, kAllExamples, Records::any, {}});
+}
+
+TEST(TinyImagenet, labels_are_the_places_of_the_sorted_ids) {
+  const TemporaryDirectory directory;
+  write_tiny(directory, "tiny-imagenet-200/");
+
+  const Dataset train = load_tiny(directory, Split::train);
+
+  EXPECT_EQ(train.labels, (std::vector<std::int32_t>{0, 1, 0, 1}));
+  EXPECT_EQ(train.class_names, (std::vector<std::string>{"tench", "n00000002"}));
+  EXPECT_EQ(train.height, 64);
+  EXPECT_EQ(train.width, 64);
+  EXPECT_EQ(train.mean, (std::vector<float>{0.4802f, 0.4481f, 0.3975f}));
+  const std::vector<int> reds = first_bytes(train);
+  EXPECT_NEAR(reds[0], 10, 3);
+  EXPECT_NEAR(reds[1], 100, 3);
+  EXPECT_EQ(reds[2], 33);
+  EXPECT_EQ(train.pixels[2 * 64 * 64 * 3 + 1], 33);  // grey is replicated
+}
+
+TEST(TinyImagenet, test_split_is_val_in_the_order_of_the_annotations) {
+  const TemporaryDirectory directory;
+  write_tiny(directory, "");
+
+  const Dataset test = load_tiny(directory, Split::test);
+
+  EXPECT_EQ(test.labels, (std::vector<std::int32_t>{1, 0}));
+  EXPECT_NEAR(first_bytes(test)[0], 150, 3);
+  EXPECT_NEAR(first_bytes(test)[1], 50, 3);
+  EXPECT_EQ(test.std, (std::vector<float>{0.2770f, 0.2691f, 0.2821f}));
+}
+
+TEST(TinyImagenet, image_size_halves_the_images) {
+  const TemporaryDirectory directory;
+  write_tiny(directory, "");
+  DatasetRequest request{
+      "tiny-imagenet", directory.path().string(), Split::test, 1, Records::any, {}};
+  request.images.side = 32;
+
+  EXPECT_EQ(load_dataset(request).pixels.size(), 32u * 32 * 3);
+}
+
+TEST(TinyImagenet, counts_are_the_published_ones_unless_any_will_do) {
+  const TemporaryDirectory directory;
+  write_tiny(directory, "");
+
+  expect_error("wnids.txt has 2 classes, expected 200", [&] {
+    load_dataset({"tiny-imagenet", directory.path().string(), Split::train});
+  });
+}
+
+TEST(TinyImagenet, what_is_missing_is_named_with_a_mend) {
+  const TemporaryDirectory directory;
+  const auto error = [&](Split split) { return error_of([&] { load_tiny(directory, split); }); };
+
+  expect_part("tiny-imagenet: found no wnids.txt in " + directory.path().string() + ", ",
+              error(Split::train));
+  expect_part("Unpack http://cs231n.stanford.edu/tiny-imagenet-200.zip there.",
+              error(Split::train));
+  write_tiny(directory, "");
+  std::filesystem::remove(directory.path() / "val/images/val_0.JPEG");
+  expect_part("val_0.JPEG is missing, but val_annotations.txt names it", error(Split::test));
+  std::filesystem::remove(directory.path() / "val/val_annotations.txt");
+  expect_part("val_annotations.txt is missing", error(Split::test));
+  std::filesystem::remove_all(directory.path() / "train/n00000002");
+  expect_part("train/n00000002/images is missing", error(Split::train));
+}
+
+TEST(TinyImagenet, images_of_another_size_are_an_error) {
+  const TemporaryDirectory directory;
+  write_tiny(directory, "");
+  directory.write("val/images/val_1.JPEG", grey_jpeg());
+  DatasetRequest request{
+      "tiny-imagenet", directory.path().string(), Split::test, 1, Records::any, {}};
+
+  expect_error("has 8 x 8 pixels, expected 64 x 64", [&] { load_dataset(request); });
+}
+
+TEST(TinyImagenet, wrong_label_files_name_the_line) {
+  const std::vector<std::string> ids{"n00000001", "n00000002"};
+  const auto annotations = [&](const std::string& letters) {
+    return error_of([&] { parse_annotations(bytes_of(letters), ids, "set: val"); });
+  };
+  const auto wnids = [&](const std::string& letters) {
+    return error_of([&] { parse_wnids(bytes_of(letters), "set: wnids"); });
+  };
+
+  expect_part("set: val: line 2: the class of b.JPEG is not one of wnids.txt",
+              annotations("a.JPEG\tn00000001\nb.JPEG\tn00000003\t1\n"));
+  expect_part("line 2 has a.JPEG a second time",
+              annotations("a.JPEG\tn00000001\na.JPEG\tn00000002"));
+  expect_part("line 1 does not begin with a file's name", annotations("../a.JPEG\tn00000001"));
+  expect_part("line 1 does not begin with a file's name", annotations("a.JPEG n00000001"));
+  expect_part("set: val is empty", annotations("\n\n"));
+  expect_part("set: wnids: line 2 is not a WordNet id", wnids("n00000001\nn0000000x"));
+  expect_part("set: wnids has n00000001 twice", wnids("n00000001\nn00000002\nn00000001\n"));
+  expect_part("set: wnids is empty", wnids(""));
 }
 
 TEST(ImageFolder, image_size_is_refused_for_a_set_without_image_files) {
