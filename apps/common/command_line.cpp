@@ -7,6 +7,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <iostream>
 #include <memory>
@@ -139,6 +140,15 @@ bool is_device_name(const std::string& name) {
   if (name == "auto" || name == "cpu" || name == "emulated" || name == "cuda") return true;
   return name.starts_with("cuda:") && name.size() > 5 && name.size() <= 8 &&
          name.find_first_not_of("0123456789", 5) == std::string::npos;
+}
+
+// Empty where there is no place for a cache.
+std::string cache_directory(const DatasetOptions& options) {
+  if (!options.cache_directory.empty()) return options.cache_directory;
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache && *cache) return text(cache, "/saddle");
+  const char* home = std::getenv("HOME");
+  return home && *home ? text(home, "/.cache/saddle") : "";
 }
 
 }  // namespace
@@ -321,6 +331,11 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
               "as they are");
   add_choice(app, "--broken-images", options.broken_images, {"error", "skip"},
              "Sets of image files: what becomes of an image that cannot be decoded");
+  app.add_option("--cache-dir", options.cache_directory,
+                 "Sets of image files: where decoded images are kept for the next run")
+      ->type_name("DIR")
+      ->default_str("$XDG_CACHE_HOME/saddle, ~/.cache/saddle");
+  app.add_flag("--no-cache", options.no_cache, "Decode the images anew, and keep nothing");
 }
 
 Dataset load_dataset(const DatasetOptions& options, Split split) {
@@ -332,6 +347,7 @@ Dataset load_dataset(const DatasetOptions& options, Split split) {
   request.images.side = options.image_size;
   request.images.broken =
       options.broken_images == "skip" ? BrokenImages::skip : BrokenImages::error;
+  if (!options.no_cache) request.images.cache = cache_directory(options);
   const Dataset data = load_dataset(request);
   for (const std::string& warning : data.warnings)
     print_warning(program_invocation_short_name, warning);

@@ -96,6 +96,8 @@ struct DatasetOptions {
   std::optional<std::int64_t> pad_to;  // pixels a side
   std::optional<std::int64_t> image_size;  // pixels a side, for sets of image files
   std::string broken_images = "error";     // error, skip
+  std::string cache_directory;             // empty: $XDG_CACHE_HOME/saddle or ~/.cache/saddle
+  bool no_cache = false;
 };
 
 enum class DatasetSplits { train_and_test, test_only };  // test_only: no --train-limit

@@ -39,6 +39,7 @@ enum class BrokenImages { error, skip };
 struct ImageOptions {
   std::optional<std::int64_t> side;  // pixels: the shorter side is resized, the centre cropped
   BrokenImages broken = BrokenImages::error;
+  std::string cache;  // directory that keeps decoded images for the next run; empty: none
 };
 
 struct DatasetRequest {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 
+#include "apps/data/image_cache.h"
 #include "apps/data/image_file.h"
 #include "core/error.h"
 
@@ -21,13 +22,6 @@ constexpr const char* kTiny = "tiny-imagenet";
 constexpr std::int64_t kTinySide = 64;
 // In common use; the paper gives none.
 const std::vector<float> kTinyMean{0.4802f, 0.4481f, 0.3975f}, kTinyStd{0.2770f, 0.2691f, 0.2821f};
-
-// All images of a list, equally large; the pixels of those that cannot be decoded are left out.
-struct Decoded {
-  std::int64_t height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;  // [N - broken, height, width, 3]
-  std::vector<std::size_t> broken;   // their places in the list, ascending
-};
 
 // How the images of a set are read, and what is wrong with one that is not as the others.
 class Reader {
@@ -46,7 +40,7 @@ class Reader {
     }
   }
 
-  void check_size(std::size_t i, const Image& image, const Decoded& all) const {
+  void check_size(std::size_t i, const Image& image, const DecodedImages& all) const {
     if (image.height == all.height && image.width == all.width) return;
     throw UsageError(text(request_.name, ": ", list_.files[i].string(), " has ", image.width, " x ",
                           image.height, " pixels, others have ", all.width, " x ", all.height,
@@ -81,7 +75,7 @@ class FirstFailure {
 };
 
 // Closes the gaps that broken images left.
-void remove_broken(Decoded& all, std::size_t image_bytes, std::size_t images) {
+void remove_broken(DecodedImages& all, std::size_t image_bytes, std::size_t images) {
   std::size_t kept = 0, next_broken = 0;
   for (std::size_t i = 0; i < images; ++i) {
     if (next_broken < all.broken.size() && all.broken[next_broken] == i) {
@@ -98,7 +92,7 @@ void remove_broken(Decoded& all, std::size_t image_bytes, std::size_t images) {
 }
 
 // The size that all images must have: that of the first that can be decoded.
-void find_size(Decoded& all, const std::string& dataset, const Reader& reader,
+void find_size(DecodedImages& all, const std::string& dataset, const Reader& reader,
                const ImageList& list) {
   for (std::size_t i = 0; i < list.files.size(); ++i) {
     if (const std::optional<Image> image = reader.read(i)) {
@@ -111,10 +105,10 @@ void find_size(Decoded& all, const std::string& dataset, const Reader& reader,
        list.files.front().string(), ". Are they PNG or JPEG files?");
 }
 
-Decoded decode(const DatasetRequest& request, const ImageList& list) {
+DecodedImages decode(const DatasetRequest& request, const ImageList& list) {
   const std::size_t images = list.files.size();
   const Reader reader(request, list);
-  Decoded all;
+  DecodedImages all;
   find_size(all, request.name, reader, list);
   const auto image_bytes = static_cast<std::size_t>(3 * all.height * all.width);
   all.pixels.resize(images * image_bytes);
@@ -163,6 +157,26 @@ void measure(Dataset& data) {
   }
 }
 
+// From the cache where it has them, and into it where it had not.
+DecodedImages decode_once(const DatasetRequest& request, const ImageList& list,
+                          std::vector<std::string>& warnings) {
+  if (request.images.cache.empty()) return decode(request, list);
+  const std::uint64_t key = cache_key(list, request.images);
+  const fs::path file = cache_file(request.images.cache, request.name, key);
+  CacheAnswer cached = read_image_cache(file, key, list.files.size());
+  if (cached.images) return std::move(*cached.images);
+  if (cached.damaged)
+    warnings.push_back(text(file.string(), " is damaged and is made anew from the images"));
+  DecodedImages images = decode(request, list);
+  try {
+    write_image_cache(file, key, images);
+  } catch (const Error& error) {
+    warnings.push_back(text("the decoded images cannot be kept for the next run: ", error.what(),
+                            " --cache-dir names another place, --no-cache does without"));
+  }
+  return images;
+}
+
 ImageList list_images(const DatasetRequest& request, const std::vector<std::string>& places) {
   const bool tiny = request.name == kTiny;
   std::error_code ignored;  // a place that cannot be looked into has no files for us
@@ -186,7 +200,7 @@ void keep_first(ImageList& list, const DatasetRequest& request) {
 }
 
 void leave_out_broken(Dataset& data, const ImageList& list,
-                      const std::vector<std::size_t>& broken) {
+                      const std::vector<std::uint64_t>& broken) {
   if (broken.empty()) return;
   for (std::size_t i = broken.size(); i-- > 0;)
     data.labels.erase(data.labels.begin() + static_cast<std::ptrdiff_t>(broken[i]));
@@ -207,13 +221,13 @@ Dataset load_image_set(const DatasetRequest& request, const std::vector<std::str
   keep_first(list, request);
   if (request.images.side.value_or(1) > kMaxImageSide)
     throw UsageError(text("--image-size ", *request.images.side, " is over ", kMaxImageSide));
-  Decoded decoded = decode(request, list);
+  Dataset data;
+  DecodedImages decoded = decode_once(request, list, data.warnings);
   require(request.name != kTiny || request.images.side ||
               (decoded.height == kTinySide && decoded.width == kTinySide),
           kTiny, ": ", list.files[0].string(), " has ", decoded.width, " x ", decoded.height,
           " pixels, expected 64 x 64. ", kTinyHowToGet);
 
-  Dataset data;
   data.name = request.name;
   data.height = decoded.height;
   data.width = decoded.width;

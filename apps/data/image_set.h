@@ -1,7 +1,8 @@
 // ImageSet: a data set of image files, decoded into memory by all threads.
 //
 // The result depends on the files alone, not on the number of threads. Besides the pixels of the
-// result, each thread holds one image at a time.
+// result, each thread holds one image at a time. Images once decoded are kept in a file
+// (ImageCache) where the request names a directory for it.
 #pragma once
 
 #include "apps/data/dataset.h"
