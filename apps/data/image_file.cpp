@@ -77,14 +77,77 @@ void check_png_chunks(Bytes bytes, const std::string& name) {
   }
 }
 
+// A Huffman table is 16 counts, then that many codes; stb_image writes over the end of its arrays
+// where they are more than 256.
+void check_huffman_tables(Bytes tables, const std::string& name) {
+  while (!tables.empty()) {
+    std::size_t codes = 0;
+    for (std::size_t i = 1; i < std::min<std::size_t>(17, tables.size()); ++i)
+      codes += std::to_integer<std::size_t>(tables[i]);
+    require(codes <= 256 && tables.size() >= 17 + codes, name,
+            " is a damaged JPEG: a Huffman table has ", codes, " codes in ", tables.size(),
+            " bytes");
+    tables = tables.subspan(17 + codes);
+  }
+}
+
+// The JPEG without what is not needed to decode it (comments, camera data, stray bytes), so that
+// stb_image sees only segments that were looked at. Each scan of a progressive JPEG goes over the
+// whole image, so that a few bytes could cost minutes: their number is limited.
+std::vector<std::byte> checked_jpeg(Bytes bytes, const std::string& name) {
+  constexpr int kMostScans = 100;  // encoders write about 10
+  constexpr unsigned kStart = 0xd8, kEnd = 0xd9, kScan = 0xda, kHuffman = 0xc4, kComment = 0xfe;
+  std::vector<std::byte> kept(bytes.begin(), bytes.begin() + 2);
+  const auto byte_at = [&](std::size_t i) {
+    require(i < bytes.size(), name, " is a damaged JPEG: cut short at byte ", bytes.size());
+    return std::to_integer<unsigned>(bytes[i]);
+  };
+  int scans = 0;
+  for (std::size_t at = 2;;) {
+    while (byte_at(at) != 0xff || byte_at(at + 1) == 0xff) ++at;
+    const unsigned marker = byte_at(at + 1);
+    const std::size_t begin = at;
+    at += 2;
+    if (marker == kEnd) {
+      kept.insert(kept.end(), {std::byte{0xff}, std::byte{0xd9}});
+      return kept;
+    }
+    if (marker < 0xc0 || marker == kStart || (marker >= 0xd0 && marker < kStart)) continue;
+    const std::size_t length = byte_at(at) << 8 | byte_at(at + 1);
+    require(length >= 2 && length <= bytes.size() - at, name, " is a damaged JPEG: a segment of ",
+            length, " bytes at byte ", at);
+    if (marker == kHuffman) check_huffman_tables(bytes.subspan(at + 2, length - 2), name);
+    at += length;
+    if (marker == kScan) {
+      require(++scans <= kMostScans, name, " is a JPEG of more than ", kMostScans, " scans");
+      // Its data: 0xff stands before 0 (a 0xff of the data) and before restart marks only.
+      const auto is_data = [&] {
+        return byte_at(at) != 0xff || byte_at(at + 1) == 0 ||
+               (byte_at(at + 1) >= 0xd0 && byte_at(at + 1) < kStart);
+      };
+      while (is_data()) ++at;
+    }
+    // Of the application's segments JFIF's and Adobe's tell the colours.
+    const bool application = marker >= 0xe0 && marker <= 0xef;
+    if (marker == kComment || (application && marker != 0xe0 && marker != 0xee)) continue;
+    kept.insert(kept.end(), bytes.begin() + static_cast<std::ptrdiff_t>(begin),
+                bytes.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+}
+
 }  // namespace
 
-Image decode_image(Bytes bytes, const std::string& name) {
+Image decode_image(Bytes bytes, const std::string& name, std::int64_t max_pixels) {
   const bool png = begins_with(bytes, "\x89PNG\r\n\x1a\n");
   require(png || begins_with(bytes, "\xff\xd8\xff"), name, " is neither PNG nor JPEG");
   require(bytes.size() <= static_cast<std::size_t>(kMaxImageBytes), name, " is ", bytes.size(),
           " bytes, more than the ", kMaxImageBytes, " of an image");
   if (png) check_png_chunks(bytes, name);
+  std::vector<std::byte> jpeg;
+  if (!png) {
+    jpeg = checked_jpeg(bytes, name);
+    bytes = jpeg;
+  }
 
   const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
   const int size = static_cast<int>(bytes.size());
@@ -94,7 +157,7 @@ Image decode_image(Bytes bytes, const std::string& name) {
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_memory(data, size, &width, &height, &channels) == 0) damaged();
   require(width > 0 && height > 0 && width <= kMaxImageSide && height <= kMaxImageSide &&
-              std::int64_t{width} * height <= kMaxImagePixels,
+              std::int64_t{width} * height <= max_pixels,
           name, " has ", width, " x ", height, " pixels, more than ", kMaxImageSide, " a side or ",
           kMaxImagePixels, " in all");
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(

@@ -24,8 +24,8 @@ struct Image {
 
 // Grey becomes three equal channels, transparency is dropped, 16 bits become 8. `name` begins every
 // message. Throws Error where the bytes are no PNG or JPEG, are cut short or damaged, or hold more
-// than the limits above.
-Image decode_image(Bytes bytes, const std::string& name);
+// than the limits above and max_pixels.
+Image decode_image(Bytes bytes, const std::string& name, std::int64_t max_pixels = kMaxImagePixels);
 
 // The centred square of the image, as large as the shorter side allows, resized to side x side: by
 // the mean over the area that a pixel covers where it shrinks, bilinearly where it grows. The

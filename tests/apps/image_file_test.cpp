@@ -12,6 +12,11 @@ using Pixels = std::vector<std::uint8_t>;
 
 Image decode(const Blob& blob) { return decode_image(blob, "set: file"); }
 
+Blob::const_iterator find(const Blob& jpeg, const std::string& marker) {
+  const Blob bytes = bytes_of(marker);
+  return std::search(jpeg.begin(), jpeg.end(), bytes.begin(), bytes.end());
+}
+
 TEST(ImageFile, png_keeps_every_byte) {
   Pixels pixels;
   for (int i = 0; i < 3 * 5 * 3; ++i) pixels.push_back(static_cast<std::uint8_t>(i * 17 % 251));
@@ -92,6 +97,33 @@ TEST(ImageFile, huge_sizes_are_refused_before_decoding) {
 
   expect_error("set: file has 16191 x 16191 pixels, more than 16384 a side or 67108864 in all",
                [&] { decode(jpeg); });
+}
+
+TEST(ImageFile, jpeg_of_countless_scans_is_refused_before_decoding) {
+  const Blob jpeg = grey_jpeg();
+  const auto scan = find(jpeg, "\xff\xda");
+  Blob many(jpeg.begin(), jpeg.end() - 2);
+  for (int i = 0; i < 100; ++i) many.insert(many.end(), scan, jpeg.end() - 2);
+
+  expect_error("set: file is a JPEG of more than 100 scans",
+               [&] { decode(many + bytes_of("\xff\xd9")); });
+}
+
+TEST(ImageFile, huffman_table_of_too_many_codes_is_refused) {
+  Blob jpeg = grey_jpeg();
+  const auto table = jpeg.begin() + (find(jpeg, "\xff\xc4") - jpeg.begin());
+  table[5] = table[6] = std::byte{0xff};
+
+  expect_error("set: file is a damaged JPEG: a Huffman table has 51", [&] { decode(jpeg); });
+}
+
+TEST(ImageFile, what_a_camera_adds_to_a_jpeg_changes_nothing) {
+  const Blob jpeg = grey_jpeg();
+  Blob with(jpeg.begin(), jpeg.begin() + 2);
+  with = with + bytes_of(std::string("\xff\xe1\x00\x06\xff\xc4\x00\x01", 8)) +
+         Blob(jpeg.begin() + 2, jpeg.end()) + bytes_of("more");
+
+  EXPECT_EQ(decode(with).pixels, decode(jpeg).pixels);
 }
 
 Image image_of(std::int64_t height, std::int64_t width, const Pixels& grey) {
