@@ -86,6 +86,8 @@ nlohmann::json to_json(const TrainOptions& o) {
                          {"precision", o.common.precision},
                          {"seed", o.common.seed}};
   if (o.dataset.pad_to) json["pad_to"] = *o.dataset.pad_to;
+  if (o.dataset.image_size) json["image_size"] = *o.dataset.image_size;
+  if (o.dataset.broken_images != "error") json["broken_images"] = o.dataset.broken_images;
   if (uses_sam(o)) {
     json["base_optimizer"] = o.base_optimizer;
     json["sam_statistics"] = o.sam_statistics;

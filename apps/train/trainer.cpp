@@ -209,6 +209,8 @@ TrainResult train(const TrainOptions& options) {
   Device& device = open_device(options.common);
   const Dataset train_data = load_dataset(options.dataset, Split::train);
   const Dataset test_data = load_dataset(options.dataset, Split::test);
+  require(train_data.height == test_data.height && train_data.width == test_data.width,
+          train_data.name, ": the splits differ in their images' size. --image-size N makes all NxN");
   return Trainer(options, device, train_data, test_data).run();
 }
 
