@@ -94,8 +94,8 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings
             ": --resume with other settings than the run began with: ", changed);
     const std::string moved = differences(config.value("environment", Json::object()), environment);
     if (!moved.empty()) {
-      print_warning("saddle-train", text(path_.string(), " goes on where other bits may come out: ",
-                                         moved));
+      print_warning("saddle-train",
+                    text(path_.string(), " goes on where other bits may come out: ", moved));
     }
   }
   if (mode == Open::overwrite) {
