@@ -17,8 +17,9 @@ namespace {
 // it a small PNG could inflate to gigabytes before stb_image counts its rows.
 constexpr std::size_t kMostBytesAtOnce = std::size_t{8} * kMaxImagePixels + (1 << 20);
 
+// Zeros: stb_image 2.27 does not clear its tables, and a JPEG may use one that it never defined.
 void* limited_malloc(std::size_t size) {
-  return size > kMostBytesAtOnce ? nullptr : std::malloc(size);
+  return size > kMostBytesAtOnce ? nullptr : std::calloc(1, size);
 }
 
 void* limited_realloc(void* old, std::size_t size) {

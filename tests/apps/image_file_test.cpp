@@ -117,6 +117,22 @@ TEST(ImageFile, huffman_table_of_too_many_codes_is_refused) {
   expect_error("set: file is a damaged JPEG: a Huffman table has 51", [&] { decode(jpeg); });
 }
 
+// stb_image does not notice; what it then reads must at least be the same bytes each time.
+TEST(ImageFile, jpeg_that_uses_an_undefined_huffman_table_decodes_the_same_each_time) {
+  Blob jpeg = grey_jpeg();
+  const auto first = find(jpeg, "\xff\xc4"), scan = find(jpeg, "\xff\xda");
+  const Blob rest(first + 2, jpeg.cend());
+  const auto second = find(rest, "\xff\xc4") - rest.begin();
+  ASSERT_LT(second, scan - first - 2) << "two tables were expected in two segments";
+  const auto begin = jpeg.begin() + (first - jpeg.cbegin()) + 2 + second;
+  jpeg.erase(begin, jpeg.begin() + (scan - jpeg.cbegin()));
+
+  std::vector<std::uint8_t> disturbed(1 << 16, 0xa5);  // what free memory may hold
+  const auto once = decode(jpeg).pixels;
+  disturbed.assign(1 << 16, 0x5a);
+  EXPECT_EQ(decode(jpeg).pixels, once);
+}
+
 TEST(ImageFile, what_a_camera_adds_to_a_jpeg_changes_nothing) {
   const Blob jpeg = grey_jpeg();
   Blob with(jpeg.begin(), jpeg.begin() + 2);

@@ -3,6 +3,7 @@
 #
 # One line a target. Exit 1 if a parser crashed, hung, took too much memory or broke a promise;
 # the offending input is kept and named. What the fuzzer learns stays in build-fuzz/corpus.
+# A fresh corpus meets the same inputs in the same order each time; FUZZ_SEED=N takes others.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -123,7 +124,7 @@ for source in tests/fuzz/*_fuzz.cpp; do
   target=$(basename "$source" .cpp)
   corpus=$build/corpus/$target
   log=$build/$target.log
-  options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024
+  options=(-seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024
     -max_len=8192 -print_final_stats=1 -artifact_prefix="$build/findings/$target-")
   rm -rf "$build/seeds/$target"
   mkdir -p "$corpus" "$build/seeds/$target"
