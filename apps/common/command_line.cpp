@@ -168,8 +168,9 @@ int run_program(const std::string& name, const std::string& description, int arg
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, not a death in mid-work
   try {
     CLI::App app(description, name);
-    app.set_version_flag("--version", [&name] { return version_line(name); },
-                         "Print the version and the compiled backends");
+    app.set_version_flag(
+        "--version", [&name] { return version_line(name); },
+        "Print the version and the compiled backends");
     const auto formatter = std::make_shared<HelpFormatter>();
     formatter->column_width(28);
     app.formatter(formatter);
@@ -260,12 +261,13 @@ CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::optional<s
 
 CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::string& value,
                         const std::vector<std::string>& choices, const std::string& help) {
-  return add_parsed(app, flag, help, "NAME", value, [&value, choices](const std::string& given) {
-    if (std::find(choices.begin(), choices.end(), given) == choices.end()) {
-      throw UsageError(text("'", given, "' is not one of ", joined(choices)));
-    }
-    value = given;
-  });
+  return add_parsed(app, flag, text(help, " (", joined(choices), ")"), "NAME", value,
+                    [&value, choices](const std::string& given) {
+                      if (std::find(choices.begin(), choices.end(), given) == choices.end()) {
+                        throw UsageError(text("'", given, "' is not one of ", joined(choices)));
+                      }
+                      value = given;
+                    });
 }
 
 void add_common_options(CLI::App& app, CommonOptions& options) {
@@ -278,7 +280,7 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
         options.device = given;
       });
   add_choice(app, "--precision", options.precision, {"fp32", "tf32", "bf16"},
-             "Arithmetic: fp32, tf32, bf16 (CPU: fp32 only)");
+             "Arithmetic (CPU: fp32 only)");
   add_integer(app, "--seed", options.seed, 0, "Fixes every random number");
   add_integer(app, "--threads", options.threads, 0,
               "CPU threads; 0 is OMP_NUM_THREADS or all cores");
@@ -300,7 +302,8 @@ Device& open_device(const CommonOptions& options) {
   if (!device.supports(precision_of(options))) {
     std::string supported;
     for (const char* name : {"fp32", "tf32", "bf16"}) {
-      if (device.supports(precision_named(name))) supported += text(supported.empty() ? "" : ", ", name);
+      if (device.supports(precision_named(name)))
+        supported += text(supported.empty() ? "" : ", ", name);
     }
     throw UsageError(text("--precision ", options.precision, ": the device ", device.name(),
                           " computes in ", supported, " only"));
@@ -316,8 +319,7 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
   app.add_option("--dataset", options.name, "Data set: " + joined(dataset_names()))
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--data-dir", options.directory,
-                 "Folder of its files")
+  app.add_option("--data-dir", options.directory, "Folder of its files")
       ->type_name("DIR")
       ->default_str("$SADDLE_DATA/NAME, data/NAME, the system's");
   if (splits == DatasetSplits::train_and_test) {
@@ -325,7 +327,8 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
                 "all");
   }
   add_integer(app, "--test-limit", options.test_limit, 1, "Only the first N test examples", "all");
-  add_integer(app, "--pad-to", options.pad_to, 1, "Pad images with zeros to NxN pixels", "as they are");
+  add_integer(app, "--pad-to", options.pad_to, 1, "Pad images with zeros to NxN pixels",
+              "as they are");
   add_integer(app, "--image-size", options.image_size, 1,
               "Sets of image files: resize the shorter side to N, crop the centre NxN",
               "as they are");

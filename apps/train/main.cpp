@@ -13,7 +13,8 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_common_options(app, o.common);
   add_dataset_options(app, o.dataset, DatasetSplits::train_and_test);
   add_choice(app, "--model", o.model, model_names(), "the network");
-  add_integer(app, "--width", o.width, 1, "channels of the first stage", "the model's own, 64");
+  add_integer(app, "--width", o.width, 1, "channels of the first stage",
+              "the model's own: 64, 160 (wrn_28_10)");
   std::vector<std::string> optimizers = {"sgd", "adam", "adamw"};
   optimizers.insert(optimizers.end(), sam_family().begin(), sam_family().end());
   add_choice(app, "--optimizer", o.optimizer, optimizers, "the optimiser");
