@@ -103,7 +103,8 @@ void CarliniWagner::search(const State& all, Replay& whole, PassCounts* counts) 
          all.x0.count());
   Tensor(all.iteration).copy_from_host(std::vector<std::int32_t>{0}.data());
 
-  const int check_every = std::max(options_.iterations / 10, 1);
+  const int check_every =
+      options_.abort_early ? std::max(options_.iterations / 10, 1) : options_.iterations;
   Tensor places;  // of the rows of `now` in `all`; empty: all of them
   State now = all;
   Replay* replay = &whole;  // of all rows, which serves every search

@@ -2,12 +2,13 @@
 //
 //   r <- 0;  while the prediction at x' = clamp(x + (1 + overshoot) r, 0, 1) is the label, at most
 //   `steps` times:  of the other classes s the nearest in |f_s| / ||w_s||_q, f_s = z_s - z_label;
-//                   r <- r + |f_s| w_s / ||w_s||_2^2 (l2)   or   r + |f_s| sign(w_s) / ||w_s||_1 (linf)
+//                   d = |f_s| / ||w_s||_q + 1e-4;  r <- r + d w_s / ||w_s||_2 (l2), r + d sign(w_s) (linf)
 // Source: Moosavi-Dezfooli, Fawzi and Frossard 2016, "DeepFool: a simple and accurate method to fool
 // deep neural networks". As in the authors' code the model is seen at the overshot point, which is
-// the point returned: at x + r itself the two logits are equal but for rounding. Unlike there, all
-// classes compete, not the ten strongest, the label is the true one, x' is clamped to the pixel
-// range, and nothing is added to |f|.
+// the point returned: at x + r itself the two logits are equal but for rounding; and 1e-4 is added to
+// the distance, without which a walk along the border of the pixel range creeps up to the boundary and
+// ends on it. Unlike there, all classes compete, not the ten strongest, the label is the true one,
+// and x' is clamped to the pixel range.
 #pragma once
 
 #include <limits>

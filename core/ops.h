@@ -41,6 +41,17 @@ struct BatchNormState {
 // x and the result are f32 or bf16; everything per channel is f32.
 Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state);
 
+// The affine map that a batch-norm with running statistics is, per channel, all f32 [C]: scale =
+// gamma / sqrt(var + eps), shift = beta - mean scale. `scale` may be gamma, `shift` beta.
+struct FrozenBatchNorm {
+  Tensor gamma, beta, running_mean, running_var;
+  float eps = kBatchNormEps;
+};
+void fold(const FrozenBatchNorm& norm, const Tensor& scale, const Tensor& shift);
+// w[o, ...] <- scale[o] w[o, ...], in place: a convolution's weights [O, K, K, C] take up the scale of
+// the batch-norm behind it.
+void scale_rows(const Tensor& w, const Tensor& scale);
+
 // max(x scale + shift, 0) per channel of the last axis; scale and shift are f32 [C], constants: a
 // batch-norm with running statistics, folded.
 Var affine_relu(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift);

@@ -6,8 +6,12 @@
 
 namespace saddle {
 
-// r <- r + |f| w / (||w||_2^2 + 1e-12) (l2) or r + |f| sign(w) / (||w||_1 + 1e-12) (linf), then
-// x1 <- clamp(x0 + (1 + overshoot) r, 0, 1). Rows with best <= stop are done and keep both.
+// What every step goes beyond the linearised boundary, in units of the norm, as in the authors' code.
+inline constexpr float kDeepFoolMargin = 1e-4f;
+
+// r <- r + (d + margin) w / (||w||_2 + 1e-12) (l2) or r + (d + margin) sign(w) (linf), where
+// d = |f| / ||w||_q is the distance to the boundary, then x1 <- clamp(x0 + (1 + overshoot) r, 0, 1).
+// A gradient of zero moves nothing. Rows with best <= stop are done and keep both.
 template <DistanceNorm P>
 struct DeepFoolStep {
   static constexpr int kThreads = 256;
@@ -29,8 +33,9 @@ struct DeepFoolStep {
     const Array<const float> image = row_of(x0, row, columns), normal = row_of(w, row, columns);
     const Array<float> total = row_of(r, row, columns), point = row_of(x1, row, columns);
     const float norm = norm_of<dual_of(P)>(team, [&](int64_t i) { return normal[i]; });
-    const float length = P == DistanceNorm::l2 ? norm * norm : norm;
-    const float scale = best[row] <= stop ? 0.f : fabsf(f[row]) / (length + 1e-12f);
+    const float distance = fabsf(f[row]) / (norm + 1e-12f) + kDeepFoolMargin;
+    const float unit = P == DistanceNorm::l2 ? norm + 1e-12f : 1.f;
+    const float scale = best[row] <= stop || norm == 0.f ? 0.f : distance / unit;
     team.each([&](int64_t i) {
       const float direction = P == DistanceNorm::l2 ? normal[i] : sign(normal[i]);
       const float moved = total[i] + scale * direction;

@@ -10,7 +10,7 @@
 #include "kernels/array.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
-#include "kernels/crew.h"
+#include "kernels/teams.h"
 
 namespace saddle {
 
@@ -160,36 +160,36 @@ struct PixleJudge {
   int64_t classes, columns;
   int32_t clean;  // 1: the proposal is the image itself, whose odds are to be noted and no more
 
-  template <class Crew>
-  SADDLE_DEVICE void work(const Crew& crew, int64_t row) const {
+  template <class Team>
+  SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     const float odds_before = odds[row];
     if (done[row] != 0) return;  // the whole block returns, before any barrier
     const float* z = &logits[row * classes];
     const int64_t y = label[row];
     const ValueAt other =
-        crew.argmax(classes, [&](int64_t k) { return k == y ? -INFINITY : z[k]; });
-    const float sum = crew.sum(classes, [&](int64_t k) {
+        team.argmax(classes, [&](int64_t k) { return k == y ? -INFINITY : z[k]; });
+    const float sum = team.sum(classes, [&](int64_t k) {
       return k == y || classes == 1 ? 0.f : exponential(z[k] - other.value);
     });
     const float new_odds = logarithm(sum) + (other.value - z[y]);
     const bool wrong = other.value > z[y] || (other.value == z[y] && other.index < y);
     const bool better = clean == 0 && new_odds > odds_before;
     const bool broken = clean == 0 && wrong && new_odds == new_odds;
-    crew.once([&] {
+    team.once([&] {
       if (clean == 0) proposals[row] += 1;
       if (better || clean != 0) odds[row] = new_odds;
       if (better || broken) improved[row] = 1;
       if (broken) done[row] = 1;
     });
     if (better || broken) {
-      crew.each(columns, [&](int64_t i) { best[row * columns + i] = proposal[row * columns + i]; });
+      team.each([&](int64_t i) { best[row * columns + i] = proposal[row * columns + i]; });
     }
   }
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    work(BlockCrew<Block, kThreads>{b}, b.block());
+    work(BlockTeam<Block>{b, columns}, b.block());
   }
-  void reference(int64_t row) const { work(host_crew<kThreads>(), row); }
+  void reference(int64_t row) const { work(HostTeam<kThreads>{columns}, row); }
 };
 
 // base <- best where there is one; else, where `take_last`, the last proposal. One call a (row,

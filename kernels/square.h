@@ -9,7 +9,7 @@
 #include "kernels/array.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
-#include "kernels/crew.h"
+#include "kernels/teams.h"
 
 namespace saddle {
 
@@ -100,8 +100,8 @@ struct SquareProposeLinf {
   SquareImages image;
   float eps;
 
-  template <class Crew>
-  SADDLE_DEVICE void work(const Crew& crew, int64_t row) const {
+  template <class Team>
+  SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     if (!(margin[row] > 0.f)) return;  // the whole block returns, and no barrier is ahead
     const int64_t query = windows.proposal(row);
     const SquareWindow window =
@@ -111,7 +111,7 @@ struct SquareProposeLinf {
       // best is within eps of x, so adding 2 eps s and projecting on the ball ends at eps s.
       const float step =
           eps * draws.sign(Purpose::square_sign, row, query * image.channels + channel);
-      crew.each(image.pixels(), [&](int64_t pixel) {
+      team.each(image.pixels(), [&](int64_t pixel) {
         const int64_t y = pixel / image.width, i = first + pixel * image.channels;
         proposal[i] =
             window.contains(y, pixel - y * image.width) ? clip(x[i] + step, 0.f, 1.f) : best[i];
@@ -120,9 +120,9 @@ struct SquareProposeLinf {
   }
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    work(BlockCrew<Block, kThreads>{b}, b.block());
+    work(BlockTeam<Block>{b, image.columns()}, b.block());
   }
-  void reference(int64_t row) const { work(host_crew<kThreads>(), row); }
+  void reference(int64_t row) const { work(HostTeam<kThreads>{image.columns()}, row); }
 };
 
 // The ball that the mass of a perturbation lives on: l2 or l1.
@@ -140,14 +140,15 @@ struct SquareBall {
 //   l2: eps delta / (||delta|| + 1e-12), always out to the sphere;
 //   l1: the projection on ||delta||_1 <= eps (1 - 1e-6) and x + delta in [0, 1],
 //       P(v) = sign(v) clip(|v| - theta, 0, room), room = 1 - x where v > 0, else x.
-template <class Crew>
-SADDLE_DEVICE void square_project(const Crew& crew, const SquareBall& ball, Array<const float> x,
-                                  Array<float> proposal, int64_t first, int64_t columns) {
+template <class Team>
+SADDLE_DEVICE void square_project(const Team& team, const SquareBall& ball, Array<const float> x,
+                                  Array<float> proposal, int64_t first) {
+  const int64_t columns = team.columns;
   if (ball.power == 2) {
     const float squares =
-        crew.sum(columns, [&](int64_t i) { return proposal[first + i] * proposal[first + i]; });
+        team.sum([&](int64_t i) { return proposal[first + i] * proposal[first + i]; });
     const float scale = ball.eps / (square_root(squares) + 1e-12f);
-    crew.each(columns, [&](int64_t i) {
+    team.each([&](int64_t i) {
       proposal[first + i] = clip(x[first + i] + scale * proposal[first + i], 0.f, 1.f);
     });
     return;
@@ -159,13 +160,13 @@ SADDLE_DEVICE void square_project(const Crew& crew, const SquareBall& ball, Arra
     return clip(fabsf(value) - theta, 0.f, room);
   };
   const auto norm_at = [&](float theta) {
-    return crew.sum(columns, [&](int64_t i) { return shrunk(i, theta); });
+    return team.sum([&](int64_t i) { return shrunk(i, theta); });
   };
   float theta = 0.f;
   if (norm_at(0.f) > radius) {
     // The norm falls with theta; halving the bracket 32 times reaches a float's resolution.
     float low = 0.f;
-    theta = crew.argmax(columns, [&](int64_t i) { return fabsf(proposal[first + i]); }).value;
+    theta = team.argmax(columns, [&](int64_t i) { return fabsf(proposal[first + i]); }).value;
     for (int halving = 0; halving < 32; ++halving) {
       const float middle = 0.5f * (low + theta);
       if (norm_at(middle) > radius) {
@@ -175,7 +176,7 @@ SADDLE_DEVICE void square_project(const Crew& crew, const SquareBall& ball, Arra
       }
     }
   }
-  crew.each(columns, [&](int64_t i) {
+  team.each([&](int64_t i) {
     const float moved = sign(proposal[first + i]) * shrunk(i, theta);
     proposal[first + i] = clip(x[first + i] + moved, 0.f, 1.f);
   });
@@ -193,11 +194,11 @@ struct SquareStartTiles {
   SquareImages image;
   SquareBall ball;
 
-  template <class Crew>
-  SADDLE_DEVICE void work(const Crew& crew, int64_t row) const {
+  template <class Team>
+  SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     const int64_t first = row * image.columns();
-    crew.each(image.columns(), [&](int64_t i) { proposal[first + i] = pattern(row, i); });
-    square_project(crew, ball, x, proposal, first, image.columns());
+    team.each([&](int64_t i) { proposal[first + i] = pattern(row, i); });
+    square_project(team, ball, x, proposal, first);
   }
   SADDLE_DEVICE float pattern(int64_t row, int64_t i) const {
     const int64_t pixel = i / image.channels, channel = i - pixel * image.channels;
@@ -216,9 +217,9 @@ struct SquareStartTiles {
   }
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    work(BlockCrew<Block, kThreads>{b}, b.block());
+    work(BlockTeam<Block>{b, image.columns()}, b.block());
   }
-  void reference(int64_t row) const { work(host_crew<kThreads>(), row); }
+  void reference(int64_t row) const { work(HostTeam<kThreads>{image.columns()}, row); }
 };
 
 // For the l2 and l1 balls: the mass of window 2, and what is left of eps, goes to window 1 in the
@@ -239,8 +240,8 @@ struct SquareMoveMass {
   SquareImages image;
   SquareBall ball;
 
-  template <class Crew>
-  SADDLE_DEVICE void work(const Crew& crew, int64_t row) const {
+  template <class Team>
+  SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     if (!(margin[row] > 0.f)) return;  // the whole block returns, before any barrier
     const int64_t query = windows.proposal(row), begin = row * image.columns();
     const Random4 corners = draws.bits(Purpose::square_window, row, query);
@@ -249,8 +250,8 @@ struct SquareMoveMass {
     const bool turned =
         (draws.bits(Purpose::square_sign, row, query * image.channels).v[1] & 1u) != 0;
     const auto channels = static_cast<float>(image.channels);
-    const float left = spare(crew.sum(
-        image.columns(), [&](int64_t i) { return ball.measure(best[begin + i] - x[begin + i]); }));
+    const float left =
+        spare(team.sum([&](int64_t i) { return ball.measure(best[begin + i] - x[begin + i]); }));
 
     for (int64_t channel = 0; channel < image.channels; ++channel) {
       const int64_t first = begin + channel;
@@ -261,7 +262,7 @@ struct SquareMoveMass {
         return best[i] - x[i];
       };
       const auto over = [&](const SquareWindow& window, const auto& value) {
-        return crew.sum(window.side * window.side, [&](int64_t place) {
+        return team.sum(window.side * window.side, [&](int64_t place) {
           const int64_t y = place / window.side, column = place - y * window.side;
           return value((window.top + y) * image.width + window.left + column);
         });
@@ -282,15 +283,15 @@ struct SquareMoveMass {
       const float wanted = ball.power == 2 ? square_root(left / channels + mass_of_both)
                                            : (left / channels + mass_of_both) * channels;
       const float scale = wanted / (1e-12f + norm_u);
-      crew.each(image.pixels(), [&](int64_t pixel) {
+      team.each(image.pixels(), [&](int64_t pixel) {
         const int64_t y = pixel / image.width, column = pixel - y * image.width;
         proposal[first + pixel * image.channels] = to.contains(y, column)     ? scale * u(pixel)
                                                    : from.contains(y, column) ? 0.f
                                                                               : delta(pixel);
       });
     }
-    crew.meet();  // elements change threads here, from pixels of a channel to all columns
-    square_project(crew, ball, x, proposal, begin, image.columns());
+    team.meet();  // elements change threads here, from pixels of a channel to all columns
+    square_project(team, ball, x, proposal, begin);
   }
   // What of eps (l1) or eps^2 (l2) the perturbation leaves unused.
   SADDLE_DEVICE float spare(float mass) const {
@@ -304,9 +305,9 @@ struct SquareMoveMass {
   }
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    work(BlockCrew<Block, kThreads>{b}, b.block());
+    work(BlockTeam<Block>{b, image.columns()}, b.block());
   }
-  void reference(int64_t row) const { work(host_crew<kThreads>(), row); }
+  void reference(int64_t row) const { work(HostTeam<kThreads>{image.columns()}, row); }
 };
 
 // What the model said to the proposal: margin = z_y - max over j != y of z_j, and a loss that is
@@ -323,35 +324,35 @@ struct SquareJudge {
   int64_t classes, columns;
   int32_t cross_entropy;  // 1: the loss is the negated cross-entropy
 
-  template <class Crew>
-  SADDLE_DEVICE void work(const Crew& crew, int64_t row) const {
+  template <class Team>
+  SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     const float margin_before = margin[row], loss_before = loss[row];
     if (!(margin_before > 0.f)) return;  // the whole block returns, before any barrier
     const float* z = &logits[row * classes];
     const int64_t y = label[row];
     const float other =
-        crew.argmax(classes, [&](int64_t k) { return k == y ? -INFINITY : z[k]; }).value;
+        team.argmax(classes, [&](int64_t k) { return k == y ? -INFINITY : z[k]; }).value;
     const float largest = larger(other, z[y]);
-    const float sum = cross_entropy == 0 ? 1.f : crew.sum(classes, [&](int64_t k) {
+    const float sum = cross_entropy == 0 ? 1.f : team.sum(classes, [&](int64_t k) {
       return exponential(z[k] - largest);
     });
     const float new_margin = z[y] - other;
     const float new_loss = cross_entropy == 0 ? new_margin : (z[y] - largest) - logarithm(sum);
     const bool improved = new_loss < loss_before, broken = new_margin <= 0.f;
-    crew.once([&] {
+    team.once([&] {
       queries[row] += 1;
       if (improved) loss[row] = new_loss;
       if (improved || broken) margin[row] = new_margin;
     });
     if (improved || broken) {
-      crew.each(columns, [&](int64_t i) { best[row * columns + i] = proposal[row * columns + i]; });
+      team.each([&](int64_t i) { best[row * columns + i] = proposal[row * columns + i]; });
     }
   }
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    work(BlockCrew<Block, kThreads>{b}, b.block());
+    work(BlockTeam<Block>{b, columns}, b.block());
   }
-  void reference(int64_t row) const { work(host_crew<kThreads>(), row); }
+  void reference(int64_t row) const { work(HostTeam<kThreads>{columns}, row); }
 };
 
 }  // namespace saddle

@@ -11,7 +11,7 @@
 #include "kernels/array.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
-#include "kernels/crew.h"
+#include "kernels/teams.h"
 
 namespace saddle {
 
@@ -172,38 +172,37 @@ struct FlowRoughness {
   Array<float> norms;  // [rows, 2]: horizontal and vertical norm, for the global form's gradient
   float weight;
 
-  template <class Crew>
-  SADDLE_DEVICE void work(const Crew& crew, int64_t row) const {
-    const int64_t pixels = field.pixels();
+  template <class Team>
+  SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     if (field.smoothness == Smoothness::global) {
-      const float horizontal = square_root(
-          crew.sum(pixels, [&](int64_t p) { return field.guarded_squares(row, p, 0); }));
-      const float vertical = square_root(
-          crew.sum(pixels, [&](int64_t p) { return field.guarded_squares(row, p, 1); }));
-      crew.once([&] {
+      const float horizontal =
+          square_root(team.sum([&](int64_t p) { return field.guarded_squares(row, p, 0); }));
+      const float vertical =
+          square_root(team.sum([&](int64_t p) { return field.guarded_squares(row, p, 1); }));
+      team.once([&] {
         loss[row] = weight * (horizontal + vertical);
         norms[row * 2] = horizontal;
         norms[row * 2 + 1] = vertical;
       });
       return;
     }
-    const float sum = crew.sum(pixels, [&](int64_t p) {
+    const float sum = team.sum([&](int64_t p) {
       float edges = 0.f;
       for (int which = 0; which < 4; ++which) {
         edges += field.edge(row, p, field.neighbour(p, which));
       }
       return edges;
     });
-    crew.once([&] {
+    team.once([&] {
       loss[row] = weight * sum;
       norms[row * 2] = norms[row * 2 + 1] = 0.f;
     });
   }
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    work(BlockCrew<Block, kThreads>{b}, b.block());
+    work(BlockTeam<Block>{b, field.pixels()}, b.block());
   }
-  void reference(int64_t row) const { work(host_crew<kThreads>(), row); }
+  void reference(int64_t row) const { work(HostTeam<kThreads>{field.pixels()}, row); }
 };
 
 // dflow <- dloss[0] weight droughness/dflow. One call a (row, element of the flow).
@@ -281,28 +280,28 @@ struct StadvRecord {
   int64_t classes, columns;
   StadvKeep keep;
 
-  template <class Crew>
-  SADDLE_DEVICE void work(const Crew& crew, int64_t row) const {
+  template <class Team>
+  SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     const bool was_done = done[row] != 0;
     const float loss = margin[row] + roughness[row], loss_before = kept_loss[row];
     const ValueAt predicted =
-        crew.argmax(classes, [&](int64_t k) { return logits[row * classes + k]; });
+        team.argmax(classes, [&](int64_t k) { return logits[row * classes + k]; });
     const bool broken = predicted.value == predicted.value && predicted.index != label[row];
     const bool better = broken && !was_done && keep != StadvKeep::last && loss < loss_before;
-    crew.once([&] {
+    team.once([&] {
       if (!was_done) iterations[row] += 1;
       if (better) kept_loss[row] = loss;
       if (better && keep == StadvKeep::first_success) done[row] = 1;
     });
     if (better) {
-      crew.each(columns, [&](int64_t i) { kept[row * columns + i] = warped[row * columns + i]; });
+      team.each([&](int64_t i) { kept[row * columns + i] = warped[row * columns + i]; });
     }
   }
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    work(BlockCrew<Block, kThreads>{b}, b.block());
+    work(BlockTeam<Block>{b, columns}, b.block());
   }
-  void reference(int64_t row) const { work(host_crew<kThreads>(), row); }
+  void reference(int64_t row) const { work(HostTeam<kThreads>{columns}, row); }
 };
 
 // Adam on the flow, then each component back to [-bound, bound]; rows that are done stay. One call

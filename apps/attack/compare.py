@@ -1,13 +1,15 @@
 """Saddle's attacks beside the reference implementations, on the same images and the same network.
 
-By hand, in an environment with torch, numpy, safetensors, torchattacks and, where obtainable, the
-authors' AutoAttack (a folder that holds the package `autoattack`, named with --autoattack):
+By hand, in an environment with torch, numpy, safetensors and torchattacks; and, where obtainable, the
+authors' AutoAttack (--autoattack: a folder that holds the package `autoattack`) and StAdv in the code
+of Laidlaw and Feizi (--recoloradv: a folder that holds the package `recoloradv`):
 
-    python apps/attack/compare.py --checkpoint runs/sgd/last.safetensors --examples 200
+    python apps/attack/compare.py --checkpoint runs/sam/last.safetensors --examples 1000
 
 Prints one Markdown table: robust accuracy of both in percent of all examples (clean errors count as
-broken), their difference, what PyTorch says of the images Saddle returned, seconds of both, and
-how many times faster Saddle was. Both use --threads threads and float32.
+broken), their difference, the examples on which the two disagree, what PyTorch says of the images
+Saddle returned, seconds of both, and how many times faster Saddle was. Both use --threads threads
+and float32. Attacks without a radius are judged at the l2 radius: what is farther is not broken.
 """
 
 import argparse
@@ -56,19 +58,36 @@ def load_model(path):
     return model
 
 
-def torchattacks_rows(model, eps, eps_l2):
-    import torchattacks
-    return [
-        (f"fgsm:eps={eps}", "torchattacks", torchattacks.FGSM(model, eps)),
-        (f"pgd:norm=linf,eps={eps},alpha={eps / 4},steps=10", "torchattacks",
-         torchattacks.PGD(model, eps, eps / 4, 10)),
-        (f"pgd:norm=l2,eps={eps_l2},alpha={eps_l2 / 8},steps=10", "torchattacks",
-         torchattacks.PGDL2(model, eps_l2, eps_l2 / 8, 10)),
-        (f"mifgsm:eps={eps},alpha={eps / 4},steps=10", "torchattacks",
-         torchattacks.MIFGSM(model, eps, eps / 4, 10)),
-        (f"autoattack:norm=linf,eps={eps},preset=torchattacks", "torchattacks",
-         torchattacks.AutoAttack(model, "Linf", eps, n_classes=10, seed=0)),
+def within(attack, radius):
+    """`attack`, with every image that is farther than `radius` in l2 put back."""
+    def judged(x, y):
+        found = attack(x, y).detach()
+        far = (found - x).flatten(1).norm(dim=1) > radius * (1 + 1e-5)
+        return torch.where(far[:, None, None, None], x, found)
+    return judged
+
+
+def batched(attack, size):
+    return lambda x, y: torch.cat([attack(x[i:i + size], y[i:i + size]).detach()
+                                   for i in range(0, len(x), size)])
+
+
+def torchattacks_rows(model, eps, eps_l2, batch):
+    import torchattacks as ta
+    linf, l2 = f"norm=linf,eps={eps}", f"norm=l2,eps={eps_l2}"
+    rows = [
+        (f"fgsm:eps={eps}", ta.FGSM(model, eps)),
+        (f"pgd:{linf},alpha={eps / 4},steps=10", ta.PGD(model, eps, eps / 4, 10)),
+        (f"pgd:{l2},alpha={eps_l2 / 8},steps=10", ta.PGDL2(model, eps_l2, eps_l2 / 8, 10)),
+        (f"mifgsm:eps={eps},alpha={eps / 4},steps=10", ta.MIFGSM(model, eps, eps / 4, 10)),
+        (f"fab:{l2},steps=10", ta.FAB(model, "L2", eps_l2, 10, n_classes=10)),
+        (f"deepfool:eps={eps_l2}", within(ta.DeepFool(model), eps_l2)),
+        (f"cw:eps={eps_l2},searches=1,c=1,iterations=50", within(ta.CW(model, c=1), eps_l2)),
+        (f"pixle:restarts=20,iterations=5", ta.Pixle(model, restarts=20, max_iterations=5)),
+        (f"autoattack:{linf},preset=torchattacks",
+         ta.AutoAttack(model, "Linf", eps, n_classes=10, seed=0)),
     ]
+    return [(spec, "torchattacks", batched(attack, batch)) for spec, attack in rows]
 
 
 def autoattack_rows(model, eps, eps_l2, batch, queries):
@@ -92,6 +111,27 @@ def autoattack_rows(model, eps, eps_l2, batch, queries):
     return rows
 
 
+def stadv_row(model, bound, iterations, batch):
+    """StAdv as Laidlaw et al. 2021 set it up: Adam, lr 0.01, margin without a floor, lambda 0.0025/bound."""
+    from recoloradv.mister_ed import adversarial_attacks, adversarial_perturbations, loss_functions
+    from recoloradv.mister_ed import spatial_transformers
+    margin = loss_functions.CWLossF6(model, torch.nn.Identity(), kappa=float("inf"))
+    loss = loss_functions.RegularizedLoss(
+        {"cw": margin, "pert": loss_functions.PerturbationNormLoss(lp=2)},
+        {"cw": 1.0, "pert": 0.0025 / bound}, negate=True)
+    threat = adversarial_perturbations.ThreatModel(
+        adversarial_perturbations.ParameterizedXformAdv,
+        {"lp_style": "inf", "lp_bound": bound, "xform_class": spatial_transformers.FullSpatial,
+         "use_stadv": True})
+    pgd = adversarial_attacks.PGD(model, torch.nn.Identity(), threat, loss)
+
+    def attack(x, y):
+        return pgd.attack(x, y, num_iterations=iterations, random_init=False, signed=False,
+                          optimizer=torch.optim.Adam, optimizer_kwargs={"lr": 0.01},
+                          verbose=False).adversarial_tensors()
+    return (f"stadv:bound={bound},iterations={iterations}", "recoloradv", batched(attack, batch))
+
+
 def run_saddle(arguments, specs, directory):
     report, images = directory / "report.json", directory / "images.safetensors"
     command = [str(arguments.saddle), "--checkpoint", arguments.checkpoint, "--dataset",
@@ -105,10 +145,13 @@ def run_saddle(arguments, specs, directory):
     return json.loads(report.read_text())["attacks"], safetensors.torch.load_file(images)
 
 
-def accuracy(model, images, labels, mask):
+def right(model, images, labels, mask):
     with torch.no_grad():
-        right = (model(images).argmax(1) == labels) & mask
-    return 100 * right.double().mean().item()
+        return (model(images).argmax(1) == labels) & mask
+
+
+def percent(flags):
+    return 100 * flags.double().mean().item()
 
 
 def main():
@@ -117,12 +160,14 @@ def main():
     parser.add_argument("--data-dir", default="/usr/share/datasets/fashion-mnist")
     parser.add_argument("--saddle", default=ROOT / "build" / "bin" / "saddle-attack")
     parser.add_argument("--autoattack", help="folder that holds the package autoattack")
+    parser.add_argument("--recoloradv", help="folder that holds the package recoloradv")
     parser.add_argument("--only", default="", help="only specs that begin with one of these, a,b,c")
     parser.add_argument("--examples", type=int, default=200)
     parser.add_argument("--batch", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--eps", type=float, default=8 / 255, help="l-inf radius")
     parser.add_argument("--eps-l2", type=float, default=0.5)
+    parser.add_argument("--stadv-bound", type=float, default=0.05, help="of StAdv's flow")
     parser.add_argument("--queries", type=int, default=5000, help="of Square")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -134,32 +179,36 @@ def main():
     with torch.no_grad():
         clean = model(images).argmax(1) == labels
 
-    rows = torchattacks_rows(model, arguments.eps, arguments.eps_l2)
+    rows = torchattacks_rows(model, arguments.eps, arguments.eps_l2, arguments.batch)
     if arguments.autoattack:
         sys.path.insert(0, arguments.autoattack)
         rows += autoattack_rows(model, arguments.eps, arguments.eps_l2, arguments.batch,
                                 arguments.queries)
+    if arguments.recoloradv:
+        sys.path.insert(0, arguments.recoloradv)
+        rows.append(stadv_row(model, arguments.stadv_bound, 20, arguments.batch))
     wanted = tuple(filter(None, arguments.only.split(",")))
     rows = [row for row in rows if not wanted or row[0].startswith(wanted)]
     with tempfile.TemporaryDirectory() as directory:
         ours, adversarial = run_saddle(arguments, [row[0] for row in rows],
                                        pathlib.Path(directory))
 
-    print(f"{arguments.examples} images, clean accuracy {100 * clean.double().mean():.2f} %, "
+    print(f"{arguments.examples} images, clean accuracy {percent(clean):.2f} %, "
           f"{arguments.threads} threads, batches of {arguments.batch}\n")
     print("| attack | reference | robust (reference) | robust (Saddle) | difference | "
-          "Saddle's images in PyTorch | s (reference) | s (Saddle) | times faster |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+          "they disagree on | Saddle's images in PyTorch | s (reference) | s (Saddle) | times faster |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     for i, (spec, reference, attack) in enumerate(rows):
         start = time.perf_counter()
         theirs = attack(images, labels).detach()
         seconds = time.perf_counter() - start
-        of_theirs = accuracy(model, theirs, labels, clean)
+        withstood = right(model, theirs, labels, clean)
         of_ours = ours[i]["robust_accuracy"]
-        scored = accuracy(model, adversarial[f"adversarial.{i}-{ours[i]['name']}"], labels, clean)
-        print(f"| {spec} | {reference} | {of_theirs:.2f} | {of_ours:.2f} | "
-              f"{of_ours - of_theirs:+.2f} | {scored:.2f} | {seconds:.2f} | "
-              f"{ours[i]['seconds']:.2f} | {seconds / ours[i]['seconds']:.2f} |", flush=True)
+        scored = right(model, adversarial[f"adversarial.{i}-{ours[i]['name']}"], labels, clean)
+        print(f"| {spec} | {reference} | {percent(withstood):.2f} | {of_ours:.2f} | "
+              f"{of_ours - percent(withstood):+.2f} | {(withstood != scored).sum().item()} | "
+              f"{percent(scored):.2f} | {seconds:.2f} | {ours[i]['seconds']:.2f} | "
+              f"{seconds / ours[i]['seconds']:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

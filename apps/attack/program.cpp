@@ -258,6 +258,10 @@ Classifier load_model(const std::string& checkpoint, const CheckpointOverrides& 
   require(expected == given, checkpoint, ": the model sees images of ", expected,
           " (channels x height x width), ", data.name, " has ", given,
           ". Name the data set it was trained on with --dataset");
+  // Its classes are the folders that are there: with one missing, the labels would be others'.
+  require(data.name != "image-folder" || data.classes == model.classes(), checkpoint,
+          ": the model has ", model.classes(), " classes, ", data.name, " has ", data.classes,
+          " folders. Put back what --data-dir had in training");
   const std::int32_t largest = *std::max_element(data.labels.begin(), data.labels.end());
   require(largest < model.classes(), checkpoint, ": the model has ", model.classes(),
           " classes, ", data.name, " has labels up to ", largest,

@@ -289,6 +289,7 @@ Attack make_carlini_wagner(const SpecValues& values) {
   options.c = number_value(values, "c", 1e-3);
   options.lr = number_value(values, "lr", 0.01);
   options.kappa = number_value(values, "kappa", 0);
+  options.abort_early = values.choice("abort_early", {"off", "on"}) == "on";
   const std::optional<Ball> ball = set_acceptance(values, Norm::l2, options);
   AttackMember member = member_of<CarliniWagner>("cw", options, values.seed());
   member.passes = 2 * options.searches * options.iterations + 2;
@@ -428,6 +429,7 @@ const std::vector<AttackRow>& attack_table() {
         {"c", "1e-3", "first weight of the margin"},
         {"lr", "0.01", "of Adam"},
         {"kappa", "0", "margin of the misclassification, logits"},
+        {"abort_early", "off", "on: stop an example whose objective has ceased to fall"},
         {"seed", kSeedKey.shown_default, "accepted, but nothing is random"}},
        make_carlini_wagner},
       {"deepfool", "Moosavi-Dezfooli et al. 2016, the nearest linearised boundary",

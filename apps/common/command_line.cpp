@@ -7,6 +7,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <iostream>
 #include <memory>
@@ -139,6 +140,15 @@ bool is_device_name(const std::string& name) {
   if (name == "auto" || name == "cpu" || name == "emulated" || name == "cuda") return true;
   return name.starts_with("cuda:") && name.size() > 5 && name.size() <= 8 &&
          name.find_first_not_of("0123456789", 5) == std::string::npos;
+}
+
+// Empty where there is no place for a cache.
+std::string cache_directory(const DatasetOptions& options) {
+  if (!options.cache_directory.empty()) return options.cache_directory;
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache && *cache) return text(cache, "/saddle");
+  const char* home = std::getenv("HOME");
+  return home && *home ? text(home, "/.cache/saddle") : "";
 }
 
 }  // namespace
@@ -316,11 +326,31 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
   }
   add_integer(app, "--test-limit", options.test_limit, 1, "Only the first N test examples", "all");
   add_integer(app, "--pad-to", options.pad_to, 1, "Pad images with zeros to NxN pixels", "as they are");
+  add_integer(app, "--image-size", options.image_size, 1,
+              "Sets of image files: resize the shorter side to N, crop the centre NxN",
+              "as they are");
+  add_choice(app, "--broken-images", options.broken_images, {"error", "skip"},
+             "Sets of image files: what becomes of an image that cannot be decoded");
+  app.add_option("--cache-dir", options.cache_directory,
+                 "Sets of image files: where decoded images are kept for the next run")
+      ->type_name("DIR")
+      ->default_str("$XDG_CACHE_HOME/saddle, ~/.cache/saddle");
+  app.add_flag("--no-cache", options.no_cache, "Decode the images anew, and keep nothing");
 }
 
 Dataset load_dataset(const DatasetOptions& options, Split split) {
-  const Dataset data = load_dataset(options.name, options.directory, split,
-                                    split == Split::train ? options.train_limit : options.test_limit);
+  DatasetRequest request;
+  request.name = options.name;
+  request.directory = options.directory;
+  request.split = split;
+  request.limit = split == Split::train ? options.train_limit : options.test_limit;
+  request.images.side = options.image_size;
+  request.images.broken =
+      options.broken_images == "skip" ? BrokenImages::skip : BrokenImages::error;
+  if (!options.no_cache) request.images.cache = cache_directory(options);
+  const Dataset data = load_dataset(request);
+  for (const std::string& warning : data.warnings)
+    print_warning(program_invocation_short_name, warning);
   return options.pad_to ? padded(data, *options.pad_to) : data;
 }
 

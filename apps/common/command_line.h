@@ -94,14 +94,18 @@ struct DatasetOptions {
   std::string directory;  // empty: the places load_dataset names
   std::int64_t train_limit = kAllExamples, test_limit = kAllExamples;
   std::optional<std::int64_t> pad_to;  // pixels a side
+  std::optional<std::int64_t> image_size;  // pixels a side, for sets of image files
+  std::string broken_images = "error";     // error, skip
+  std::string cache_directory;             // empty: $XDG_CACHE_HOME/saddle or ~/.cache/saddle
+  bool no_cache = false;
 };
 
 enum class DatasetSplits { train_and_test, test_only };  // test_only: no --train-limit
 
 void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits splits);
 
-// The split of the data set, its first train_limit or test_limit examples, padded where asked. Throws
-// as load_dataset and padded.
+// The split of the data set, its first train_limit or test_limit examples, padded where asked. Its
+// warnings are printed. Throws as load_dataset and padded.
 Dataset load_dataset(const DatasetOptions& options, Split split);
 
 // ---- what the user says of a checkpoint ----

@@ -14,6 +14,9 @@
 namespace saddle {
 namespace {
 
+// Two logits that are closer may change places with the order in which sums are rounded.
+constexpr double kRoundingOfLogits = 1e-5;
+
 double percent(std::int64_t part, std::int64_t whole) {
   return whole > 0 ? 100. * static_cast<double>(part) / static_cast<double>(whole) : 0.;
 }
@@ -446,12 +449,18 @@ double AttackRun::robust_accuracy() const {
 AttackResult AttackRun::result() const {
   AttackResult result = state_.result;
   result.robust_accuracy = robust_accuracy();
-  std::int64_t unmoved = 0;
+  std::int64_t unmoved = 0, undecided = 0;
   for (const ExampleRecord& record : result.examples) {
     result.max_linf = std::max(result.max_linf, record.linf);
     result.max_l2 = std::max(result.max_l2, record.l2);
     result.max_l1 = std::max(result.max_l1, record.l1);
     unmoved += record.attacked != 0 && record.linf == 0 ? 1 : 0;
+    undecided += record.broken() && record.margin > -kRoundingOfLogits ? 1 : 0;
+  }
+  if (finished() && undecided > 0) {
+    result.warnings.push_back(
+        text(undecided, " adversarial examples lie on the decision boundary to within rounding ",
+             "(margin above -", kRoundingOfLogits, "): another implementation may call them right"));
   }
   const bool moves = std::ranges::any_of(attack_.members, [](const AttackMember& member) {
     return member.on_failure == OnFailure::last_iterate;

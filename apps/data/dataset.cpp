@@ -9,6 +9,7 @@
 
 #include "apps/data/cifar.h"
 #include "apps/data/idx.h"
+#include "apps/data/image_set.h"
 #include "core/error.h"
 #include "core/file.h"
 
@@ -126,20 +127,23 @@ std::optional<Path> find_file(const Publication& set, const Path& directory,
   return std::nullopt;
 }
 
-std::vector<Path> places_to_search(const Publication& set, const std::string& directory) {
+// `archive_folder` and `system_directory` as in a Publication.
+std::vector<Path> places_to_search(const std::string& name, const std::string& archive_folder,
+                                   const std::string& system_directory,
+                                   const std::string& directory) {
   std::vector<Path> roots;
   if (!directory.empty()) {
     roots.emplace_back(directory);
   } else {
     const char* data = std::getenv("SADDLE_DATA");
-    if (data && *data) roots.push_back(Path(data) / set.name);
-    roots.push_back(Path("data") / set.name);
-    if (!set.system_directory.empty()) roots.emplace_back(set.system_directory);
+    if (data && *data) roots.push_back(Path(data) / name);
+    roots.push_back(Path("data") / name);
+    if (!system_directory.empty()) roots.emplace_back(system_directory);
   }
   std::vector<Path> places;
   for (const Path& root : roots) {
     places.push_back(root);
-    if (!set.archive_folder.empty()) places.push_back(root / set.archive_folder);
+    if (!archive_folder.empty()) places.push_back(root / archive_folder);
   }
   return places;
 }
@@ -152,7 +156,8 @@ std::string expected_files(const Publication& set, Split split) {
 // The files of the split, in order, all from the first place that has any of them. A half-filled
 // place is an error rather than a reason to look on: two downloads are never mixed.
 std::vector<Path> find_files(const Publication& set, const std::string& directory, Split split) {
-  const std::vector<Path> places = places_to_search(set, directory);
+  const std::vector<Path> places =
+      places_to_search(set.name, set.archive_folder, set.system_directory, directory);
   for (const Path& place : places) {
     std::vector<Path> found;
     std::vector<std::string> missing;
@@ -232,15 +237,22 @@ std::vector<std::string> read_class_names(const Publication& set, const Path& di
                            place_of(set, file));
 }
 
-void keep_first(Dataset& data, std::int64_t limit, Split split) {
-  if (limit == kAllExamples) return;
-  if (limit > data.size()) {
-    throw UsageError(text(data.name, ": a limit of ", limit, " examples is over the ", data.size(),
-                          " of the ", split == Split::train ? "training" : "test", " split"));
-  }
-  const auto examples = static_cast<std::size_t>(limit);
+void keep_first(Dataset& data, const DatasetRequest& request) {
+  check_limit(request, data.size());
+  if (request.limit == kAllExamples) return;
+  const auto examples = static_cast<std::size_t>(request.limit);
   data.pixels.resize(examples * (data.pixels.size() / data.labels.size()));
   data.labels.resize(examples);
+}
+
+Dataset load_image_files(const DatasetRequest& request) {
+  std::vector<std::string> places;
+  const std::string archive_folder = request.name == "tiny-imagenet" ? "tiny-imagenet-200" : "";
+  for (const Path& place :
+       places_to_search(request.name, archive_folder, "", request.directory)) {
+    places.push_back(place.string());
+  }
+  return load_image_set(request, places);
 }
 
 }  // namespace
@@ -248,17 +260,33 @@ void keep_first(Dataset& data, std::int64_t limit, Split split) {
 std::vector<std::string> dataset_names() {
   std::vector<std::string> names;
   for (const Publication& set : publications()) names.push_back(set.name);
+  for (const std::string& name : image_set_names()) names.push_back(name);
   return names;
 }
 
-Dataset load_dataset(const std::string& name, const std::string& directory, Split split,
-                     std::int64_t limit, Records records) {
-  const Publication& set = find_publication(name);
-  if (limit != kAllExamples && limit < 1) {
-    throw UsageError(text(name, ": a limit of ", limit, " examples, expected at least 1, or ",
-                          kAllExamples, " for all"));
+void check_limit(const DatasetRequest& request, std::int64_t size) {
+  if (request.limit == kAllExamples) return;
+  if (request.limit < 1) {
+    throw UsageError(text(request.name, ": a limit of ", request.limit,
+                          " examples, expected at least 1, or ", kAllExamples, " for all"));
   }
-  const std::vector<Path> files = find_files(set, directory, split);
+  if (request.limit > size) {
+    throw UsageError(text(request.name, ": a limit of ", request.limit, " examples is over the ",
+                          size, " of the ", request.split == Split::train ? "training" : "test",
+                          " split"));
+  }
+}
+
+Dataset load_dataset(const DatasetRequest& request) {
+  const std::string& name = request.name;
+  const Split split = request.split;
+  if (std::ranges::count(image_set_names(), name) > 0) return load_image_files(request);
+  const Publication& set = find_publication(name);
+  if (request.images.side) {
+    throw UsageError(text("--image-size: ", name, " has no image files. It belongs to ",
+                          joined(image_set_names()), "; --pad-to enlarges others"));
+  }
+  const std::vector<Path> files = find_files(set, request.directory, split);
   const std::int64_t expected = set.count(split);
 
   Dataset data;
@@ -270,15 +298,15 @@ Dataset load_dataset(const std::string& name, const std::string& directory, Spli
   if (set.format == Publication::Format::idx) {
     read_idx(data, set, files);
   } else {
-    read_cifar(data, set, files, expected, records);
+    read_cifar(data, set, files, expected, request.records);
   }
-  require(records == Records::any || data.size() == expected, name, ": ", files[0].string(),
+  require(request.records == Records::any || data.size() == expected, name, ": ", files[0].string(),
           " has ", data.size(), " examples, expected ", expected, ". Download it again.");
   if (data.size() == expected && set.balance == Publication::Balance::equal_classes) {
     check_balance(data, files);
   }
   data.class_names = read_class_names(set, files[0].parent_path());
-  keep_first(data, limit, split);
+  keep_first(data, request);
   return data;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,10 @@ struct Dataset {
   std::int64_t height = 0, width = 0, channels = 0, classes = 0;
   std::vector<std::uint8_t> pixels;      // [N, height, width, channels]
   std::vector<std::int32_t> labels;      // [N], each in [0, classes)
-  std::vector<float> mean, std;          // [channels], of pixels / 255 over the training split
-  std::vector<std::string> class_names;  // [classes]
+  // [channels], of pixels / 255 over the training split; empty where only that would tell
+  std::vector<float> mean, std;
+  std::vector<std::string> class_names;      // [classes]
+  std::vector<std::string> warnings = {};  // what the user should be told, one line each
 
   std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
 };
@@ -29,21 +32,47 @@ enum class Records { standard, any };
 
 inline constexpr std::int64_t kAllExamples = -1;
 
-// The names load_dataset reads: fashion-mnist, mnist, cifar10, cifar100.
+// What becomes of an image that cannot be decoded.
+enum class BrokenImages { error, skip };
+
+// For the sets of image files alone.
+struct ImageOptions {
+  std::optional<std::int64_t> side;  // pixels: the shorter side is resized, the centre cropped
+  BrokenImages broken = BrokenImages::error;
+  std::string cache;  // directory that keeps decoded images for the next run; empty: none
+};
+
+struct DatasetRequest {
+  std::string name;            // one of dataset_names()
+  std::string directory = "";  // empty: the places that load_dataset names
+  Split split = Split::train;
+  std::int64_t limit = kAllExamples;
+  Records records = Records::standard;
+  ImageOptions images = {};
+};
+
+// The names load_dataset reads: fashion-mnist, mnist, cifar10, cifar100, tiny-imagenet,
+// image-folder.
 std::vector<std::string> dataset_names();
 
-// The split of the set `name`, its first `limit` examples in file order.
+// The split of the set, its first `limit` examples in the set's order: that of the files, but an image
+// of each class in turn for an image-folder and for tiny-imagenet's training split. The mean and deviation of an image-folder are
+// measured over the training images that are loaded; its test split has none.
 //
 // Where `directory` is empty, the files are looked for in $SADDLE_DATA/NAME, ./data/NAME and, for
 // fashion-mnist, /usr/share/datasets/fashion-mnist; the first place that has any of them is taken.
-// In each place the folder that the published archive unpacks to (cifar-10-batches-bin) is tried
+// In each place the folder that the published archive unpacks to (cifar-10-batches-bin,
+// tiny-imagenet-200) is tried
 // too.
 //
-// Throws UsageError for an unknown name and for a limit that is neither kAllExamples nor from 1 to
-// the size of the split; Error where files are missing (names them, the places searched and how to
-// get them), have the wrong size, or hold what the format or the set does not.
-Dataset load_dataset(const std::string& name, const std::string& directory, Split split,
-                     std::int64_t limit = kAllExamples, Records records = Records::standard);
+// Throws UsageError for an unknown name, for a limit that is neither kAllExamples nor from 1 to
+// the size of the split, for image options where the set has no image files, and for images of
+// different sizes without images.side; Error where files are missing (names them, the places searched
+// and how to get them), have the wrong size, or hold what the format or the set does not.
+Dataset load_dataset(const DatasetRequest& request);
+
+// Throws the UsageError for a limit that a split of `size` examples does not allow.
+void check_limit(const DatasetRequest& request, std::int64_t size);
 
 // The same with a border of zeros that makes every image side x side, equally wide on both sides (to
 // the right and below one pixel more where the difference is odd): 28x28 images for networks made for

@@ -250,7 +250,8 @@ double training_seconds(const std::string& run) {
 
 void demo(const DemoOptions& options) {
   const Dataset test = load_dataset(options.dataset, Split::test);
-  const Dataset all = load_dataset(options.dataset.name, options.dataset.directory, Split::test);
+  const Dataset all =
+      load_dataset({options.dataset.name, options.dataset.directory, Split::test});
   std::vector<Measured> rows;
   for (const Contestant& contestant : contestants(options)) {
     std::cerr << "\n" << contestant.title << ": training" << std::endl;

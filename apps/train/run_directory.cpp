@@ -6,6 +6,7 @@
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
+#include "apps/train/tensorboard.h"
 #include "core/file.h"
 
 namespace saddle {
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "config.json";
 constexpr const char* kMetrics = "metrics.jsonl";
+constexpr const char* kEvents = "events.out.tfevents.0.saddle";
 constexpr const char* kState = "state.safetensors";
 constexpr const char* kLast = "last.safetensors";
 constexpr const char* kBest = "best.safetensors";
@@ -46,7 +48,7 @@ std::string differences(const Json& was, const Json& now) {
 }
 
 // In the order of removal: a kill in between must never leave a state whose settings are gone.
-constexpr std::array kFiles = {kState, kLast, kBest, kMetrics, kConfig};
+constexpr std::array kFiles = {kState, kLast, kBest, kMetrics, kEvents, kConfig};
 
 bool holds_run(const fs::path& directory) {
   return std::any_of(kFiles.begin(), kFiles.end(),
@@ -92,8 +94,8 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings
             ": --resume with other settings than the run began with: ", changed);
     const std::string moved = differences(config.value("environment", Json::object()), environment);
     if (!moved.empty()) {
-      print_warning("saddle-train", text(path_.string(), " goes on where other bits may come out: ",
-                                         moved));
+      print_warning("saddle-train",
+                    text(path_.string(), " goes on where other bits may come out: ", moved));
     }
   }
   if (mode == Open::overwrite) {
@@ -134,6 +136,7 @@ void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const Run
   std::string lines;
   for (const Json& epoch : position.metrics) lines += epoch.dump() + "\n";
   write_file_atomically(path_ / kMetrics, std::string_view(lines));
+  update_event_file(path_ / kEvents, position.metrics);
 
   std::deque<std::vector<float>> values;
   std::vector<NamedTensor> entries;

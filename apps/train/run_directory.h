@@ -3,13 +3,15 @@
 //
 //   config.json          every resolved flag, version, device
 //   metrics.jsonl        one object an epoch
+//   events.out.tfevents.0.saddle   the same for TensorBoard
 //   last.safetensors     the model after the newest epoch; best.safetensors the one with the best
-//   test accuracy state.safetensors    what resuming needs: weights, statistics, optimiser,
-//   position, metrics so far
+//                        test accuracy
+//   state.safetensors    what resuming needs: weights, statistics, optimiser, position, metrics so
+//   far
 //
-// Each file is replaced whole. state.safetensors is written last in an epoch and alone decides
-// where a resumed run goes on; what the other files hold beyond it is written again, with the same
-// bytes.
+// Each file is replaced whole; only the events grow in place, record by record. state.safetensors
+// is written last in an epoch and alone decides where a resumed run goes on; what the other files
+// hold beyond it is written again, with the same bytes.
 #pragma once
 
 #include <filesystem>

@@ -6,6 +6,8 @@ namespace saddle {
 namespace {
 
 constexpr double kSgdRate = 0.1, kAdamRate = 1e-3, kWeightDecay = 5e-4;
+constexpr std::int64_t kPgdSteps = 10;
+constexpr double kOneStep = 1.25;  // times eps: FGSM from a random start, Wong et al. 2020
 // l-inf as the paper's tables (8/255, alpha 2/255); l2 128/255 with the usual 15/255 (Rice et al.
 // 2020), for the paper names no alpha there.
 constexpr double kLinfEps = 8.0 / 255, kL2Eps = 128.0 / 255, kL2Alpha = 15.0 / 255;
@@ -28,8 +30,8 @@ TrainOptions resolved(TrainOptions options) {
         "--epochs and --batch-size must be at least 1");
   usage(!(options.resume && options.overwrite), "--resume and --overwrite contradict each other");
   const bool adversarial = options.adversarial != "none";
-  usage(adversarial || (!options.at_eps && !options.at_alpha),
-        "--at-eps and --at-alpha need --adversarial pgd");
+  usage(adversarial || (!options.at_eps && !options.at_alpha && !options.at_steps),
+        "--at-eps, --at-alpha and --at-steps need --adversarial pgd or fgsm_rs");
   usage(adversarial || !options.sharpness.awp, "--awp needs --adversarial");
   options.sharpness = resolved(options.sharpness, options.optimizer);
   // GSAM's code keeps its second pass out of the running statistics.
@@ -44,16 +46,21 @@ TrainOptions resolved(TrainOptions options) {
   usage(*options.weight_decay >= 0, text("--weight-decay ", *options.weight_decay, " is negative"));
   usage(options.momentum >= 0 && options.momentum < 1, "--momentum must lie in [0, 1)");
   if (adversarial) {
-    const bool linf = options.at_norm == "linf";
+    const bool linf = options.at_norm == "linf", one_step = options.adversarial == "fgsm_rs";
     if (!options.at_eps) options.at_eps = linf ? kLinfEps : kL2Eps;
     if (!options.at_alpha) {
       // eps / 4 and eps / 8 are the paper's code; its l2 128/255 needs the larger step to be
       // reached.
-      options.at_alpha = linf                        ? *options.at_eps / 4
+      options.at_alpha = one_step                    ? kOneStep * *options.at_eps
+                         : linf                      ? *options.at_eps / 4
                          : *options.at_eps >= kL2Eps ? kL2Alpha
                                                      : *options.at_eps / 8;
     }
-    usage(options.at_steps >= 1, "--at-steps must be at least 1");
+    if (!options.at_steps) options.at_steps = one_step ? 1 : kPgdSteps;
+    usage(*options.at_steps >= 1, "--at-steps must be at least 1");
+    usage(
+        !one_step || *options.at_steps == 1,
+        text("--at-steps ", *options.at_steps, ": fgsm_rs takes one step. Use --adversarial pgd"));
     try {
       check(*step_options_of(options).adversarial);
     } catch (const Error& error) {
@@ -86,6 +93,8 @@ nlohmann::json to_json(const TrainOptions& o) {
                          {"precision", o.common.precision},
                          {"seed", o.common.seed}};
   if (o.dataset.pad_to) json["pad_to"] = *o.dataset.pad_to;
+  if (o.dataset.image_size) json["image_size"] = *o.dataset.image_size;
+  if (o.dataset.broken_images != "error") json["broken_images"] = o.dataset.broken_images;
   if (uses_sam(o)) {
     json["base_optimizer"] = o.base_optimizer;
     json["sam_statistics"] = o.sam_statistics;
@@ -95,7 +104,7 @@ nlohmann::json to_json(const TrainOptions& o) {
     json["at_norm"] = o.at_norm;
     json["at_eps"] = *o.at_eps;
     json["at_alpha"] = *o.at_alpha;
-    json["at_steps"] = o.at_steps;
+    json["at_steps"] = *o.at_steps;
     json["at_batch_norm"] = o.attack_batch_norm;
   }
   return json;
@@ -117,7 +126,7 @@ StepOptions step_options_of(const TrainOptions& options) {
   if (options.adversarial == "none") return step;
   step.adversarial = PgdOptions{
       options.at_norm == "linf" ? Norm::linf : Norm::l2, static_cast<float>(*options.at_eps),
-      static_cast<float>(*options.at_alpha), static_cast<int>(options.at_steps), Start::random};
+      static_cast<float>(*options.at_alpha), static_cast<int>(*options.at_steps), Start::random};
   step.attack_batch_norm =
       options.attack_batch_norm == "train" ? BatchNormMode::update : BatchNormMode::frozen;
   return step;

@@ -24,10 +24,10 @@ struct TrainOptions {
   std::string base_optimizer = "sgd";  // what it wraps
   SharpnessFlags sharpness;
   std::string sam_statistics = "auto";  // auto, both, first, none
-  std::string adversarial = "none";     // none, pgd
+  std::string adversarial = "none";     // none, pgd, fgsm_rs
   std::string at_norm = "linf";
-  std::optional<double> at_eps, at_alpha;   // pixel range [0, 1]
-  std::int64_t at_steps = 10;               // the paper's text; its code defaults to 5
+  std::optional<double> at_eps, at_alpha;  // pixel range [0, 1]
+  std::optional<std::int64_t> at_steps;    // pgd: 10 as in the paper's text; its code defaults to 5
   std::string attack_batch_norm = "train";  // train, eval
   std::int64_t epochs = 100, batch_size = 128;
   std::optional<double> lr, weight_decay;

@@ -49,8 +49,8 @@ Augmentation checked_augmentation(const TrainOptions& options, const Dataset& da
 
 // Drawn from the seed, or taken from --init-from. What a run goes on with is not looked at yet.
 Classifier initial_model(const TrainOptions& options, Device& device, const Dataset& data) {
-  Classifier model(device, describe(options, data),
-                   static_cast<std::uint64_t>(options.common.seed), precision_of(options.common));
+  Classifier model(device, describe(options, data), static_cast<std::uint64_t>(options.common.seed),
+                   precision_of(options.common));
   const bool goes_on = options.resume && RunDirectory::holds_state(options.output);
   if (!options.init_from.empty() && !goes_on)
     load_values(model, SafetensorsFile::load(options.init_from));
@@ -209,6 +209,9 @@ TrainResult train(const TrainOptions& options) {
   Device& device = open_device(options.common);
   const Dataset train_data = load_dataset(options.dataset, Split::train);
   const Dataset test_data = load_dataset(options.dataset, Split::test);
+  require(train_data.height == test_data.height && train_data.width == test_data.width,
+          train_data.name,
+          ": the splits differ in their images' size. --image-size N makes all NxN");
   return Trainer(options, device, train_data, test_data).run();
 }
 

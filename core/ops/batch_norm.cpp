@@ -3,6 +3,7 @@
 #include "core/element_type.h"
 #include "core/ops.h"
 #include "kernels/batch_norm.h"
+#include "kernels/elementwise.h"
 
 namespace saddle {
 namespace {
@@ -134,6 +135,20 @@ Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
     });
     x.add_gradient(dx);
   });
+}
+
+void fold(const FrozenBatchNorm& norm, const Tensor& scale, const Tensor& shift) {
+  launch(scale.device(),
+         FoldBatchNorm{norm.gamma.array(), norm.beta.array(), norm.running_mean.array(),
+                       norm.running_var.array(), scale.array(), shift.array(), norm.eps},
+         scale.count());
+}
+
+void scale_rows(const Tensor& w, const Tensor& scale) {
+  const std::int64_t rows = scale.count();
+  require(rows > 0 && w.count() % rows == 0, "scale_rows: ", w.shape(), " has not ", rows, " rows");
+  const std::int64_t columns = w.count() / rows;
+  launch(w.device(), ScaleRows{scale.array(), w.array(), columns}, rows, columns);
 }
 
 Var affine_relu(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift) {

@@ -309,6 +309,18 @@ TEST(EvaluateAttack, warns_of_attempts_that_began_with_a_zero_gradient) {
   expect_part("fake: 3 attempts began with a gradient of exactly zero", result.warnings[0]);
 }
 
+TEST(EvaluateAttack, warns_of_examples_that_lie_on_the_decision_boundary) {
+  const Victim victim;
+
+  // Equal logits are class 0: a success on the example of label 1 that was right, by no margin.
+  const AttackResult tied = victim.attack(always(.5f, .5f));
+  const AttackResult clear = victim.attack(always(.5f, .25f));
+
+  ASSERT_EQ(tied.warnings.size(), 1u);
+  expect_part("1 adversarial examples lie on the decision boundary", tied.warnings[0]);
+  EXPECT_TRUE(clear.warnings.empty());
+}
+
 TEST(EvaluateAttack, refuses_a_model_of_too_few_classes) {
   const Victim victim;
   AttackMember member = member_of({});

@@ -94,7 +94,7 @@ const std::vector<std::string>& full_specs() {
       "restarts=2,seed=3",
       "stadv:bound=0.1,iterations=3,lr=0.02,lambda=0.1,kappa=1,start=random,restarts=2,seed=3",
       "pixle:reading=five-proposals,restarts=2,iterations=3,seed=3",
-      "cw:eps=2,searches=2,iterations=3,c=0.1,lr=0.02,kappa=1,seed=3",
+      "cw:eps=2,searches=2,iterations=3,c=0.1,lr=0.02,kappa=1,abort_early=on,seed=3",
       "deepfool:norm=linf,eps=0.1,steps=3,overshoot=0.1,seed=3",
       "autoattack:norm=l2,eps=2,version=plus,preset=torchattacks,mode=individual,steps=3,queries=7,"
       "classes=2,seed=3"};

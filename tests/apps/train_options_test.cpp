@@ -77,6 +77,19 @@ TEST(train_options, choose_radius_and_step_of_the_attack_by_norm) {
   EXPECT_DOUBLE_EQ(*resolved(small).at_alpha, 4. / 255);
 }
 
+TEST(train_options, take_one_long_step_from_a_random_start_in_fgsm_rs) {
+  TrainOptions options = adversarial();
+  options.adversarial = "fgsm_rs";
+  const StepOptions step = step_options_of(resolved(options));
+
+  EXPECT_EQ(step.adversarial->steps, 1);
+  EXPECT_EQ(step.adversarial->start, Start::random);
+  EXPECT_FLOAT_EQ(step.adversarial->eps, 8.f / 255);
+  EXPECT_FLOAT_EQ(step.adversarial->alpha, 10.f / 255);
+  expect_usage_error(
+      "--at-steps 3: fgsm_rs takes one step", [](TrainOptions& o) { o.at_steps = 3; }, options);
+}
+
 TEST(train_options, resolved_twice_are_the_same) {
   const TrainOptions once = resolved(adversarial());
   EXPECT_EQ(to_json(resolved(once)), to_json(once));
@@ -113,6 +126,7 @@ TEST(train_options, cannot_both_resume_and_overwrite) {
 TEST(train_options, take_the_attacks_settings_only_with_the_attack) {
   expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_eps = 0.1; });
   expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_alpha = 0.1; });
+  expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_steps = 3; });
 }
 
 TEST(train_options, refuse_an_attack_that_cannot_be) {

@@ -122,8 +122,8 @@ void expect_resumed_equals_uninterrupted(const std::string& name, const Names& k
   ASSERT_EQ(ChildTraining(name, killed, "resume").wait(), 0);
 
   expect_equal_runs(killed, whole);
-  EXPECT_EQ(names_in(killed), (Names{"best.safetensors", "config.json", "last.safetensors",
-                                     "metrics.jsonl", "state.safetensors"}));
+  EXPECT_EQ(names_in(killed), (Names{"best.safetensors", "config.json", "events.out.tfevents.0.saddle",
+                                     "last.safetensors", "metrics.jsonl", "state.safetensors"}));
   EXPECT_EQ(timeless_metrics(killed).size(), 6u);
 }
 

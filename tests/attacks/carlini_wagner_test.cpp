@@ -98,7 +98,9 @@ TEST_P(CarliniWagnerAttack, does_not_depend_on_who_else_is_in_the_batch) {
   AttackBatch together =
       random_examples(device(), {4, 0, 9, 2, 7, 1}, kExamples, 3, 5, kChannels);
   together.labels = predict(logits_of(model, together.images));
-  CarliniWagner attack(model, searching(3, 30));
+  CarliniWagnerOptions options = searching(3, 30);
+  options.abort_early = true;  // rows leave at different times
+  CarliniWagner attack(model, options);
 
   const Floats images = attack(together, 1).to_host<float>();
   for (std::int32_t row = 0; row < 6; ++row) {
@@ -129,10 +131,20 @@ TEST(carlini_wagner, stops_an_example_whose_objective_has_ceased_to_fall) {
   Device& device = cpu_device();
   PassCounts counts;
   // Nothing moves: the check after 10 of 100 iterations finds the objective where it was.
-  CarliniWagner(constant_model(device), searching(1, 100))(single_image(device, grey()), 1, &counts);
+  CarliniWagnerOptions options = searching(1, 100);
+  options.abort_early = true;
+  CarliniWagner(constant_model(device), options)(single_image(device, grey()), 1, &counts);
 
   EXPECT_EQ(counts.forward, 1 + 11);
   EXPECT_EQ(counts.backward, 11);
+}
+
+TEST(carlini_wagner, goes_on_to_the_last_iteration_unless_told_to_stop) {
+  Device& device = cpu_device();
+  PassCounts counts;
+  CarliniWagner(constant_model(device), searching(1, 100))(single_image(device, grey()), 1, &counts);
+
+  EXPECT_EQ(counts.backward, 100);
 }
 
 TEST(carlini_wagner, refuses_options_that_make_no_sense) {

@@ -44,11 +44,13 @@ TEST_P(DeepFoolAttack, passes_lin2s_boundary_by_its_overshoot_in_one_step) {
   const MinimalNorm l2 = DeepFool(lin2(device()), in(Norm::l2)).nearest(batch, &counts);
   const MinimalNorm linf = DeepFool(lin2(device()), in(Norm::linf)).nearest(batch);
 
-  expect_near(l2.distances.item(), .0545213, kRounding, "l2");
-  expect_near(linf.distances.item(), 1.02 / 30, kRounding, "linf");
+  const double distance = .2 / std::sqrt(14.) + 1e-4;
+  expect_near(l2.distances.item(), 1.02 * distance, kRounding, "l2");
+  expect_near(linf.distances.item(), 1.02 * (1. / 30 + 1e-4), kRounding, "linf");
   const Floats got = l2.images.to_host<float>();
   for (std::size_t i = 0; i < 4; ++i) {
-    expect_near(got[i] - .5, -1.02 * .2 / 14 * lin_weights()[i], kRounding, std::to_string(i));
+    expect_near(got[i] - .5, -1.02 * distance / std::sqrt(14.) * lin_weights()[i], kRounding,
+                std::to_string(i));
   }
   EXPECT_LT(lin_margin(got), 0);
   EXPECT_EQ(counts.forward, 2);
@@ -57,16 +59,28 @@ TEST_P(DeepFoolAttack, passes_lin2s_boundary_by_its_overshoot_in_one_step) {
 TEST_P(DeepFoolAttack, of_four_classes_goes_to_the_nearest) {
   const AttackBatch batch = single_image(device(), grey());
 
-  expect_near(DeepFool(lin4(device()), in(Norm::l2)).nearest(batch).distances.item(), .0545213,
-              kRounding, "l2");
+  expect_near(DeepFool(lin4(device()), in(Norm::l2)).nearest(batch).distances.item(),
+              1.02 * (.2 / std::sqrt(14.) + 1e-4), kRounding, "l2");
+}
+
+// Where pixels cannot follow, each step covers only a share of the way that is left. The steps must
+// not shrink with it until rounding decides.
+TEST_P(DeepFoolAttack, crosses_the_boundary_also_where_the_pixel_range_holds_it_back) {
+  const AttackBatch batch = single_image(device(), {.01f, .01f, .95f, .5f});
+  ASSERT_GT(lin_margin(batch.images.to_host<float>()), 0);
+
+  for (Norm norm : {Norm::l2, Norm::linf}) {
+    const MinimalNorm found = DeepFool(lin2(device()), in(norm)).nearest(batch);
+    EXPECT_LT(lin_margin(found.images.to_host<float>()), -1e-5);
+  }
 }
 
 TEST_P(DeepFoolAttack, discards_what_is_farther_than_eps) {
   DeepFoolOptions options = in(Norm::l2);
   const AttackBatch batch = single_image(device(), grey());
-  options.eps = .0545f;
-  EXPECT_EQ(DeepFool(lin2(device()), options)(batch, 1).to_host<float>(), grey());
   options.eps = .0546f;
+  EXPECT_EQ(DeepFool(lin2(device()), options)(batch, 1).to_host<float>(), grey());
+  options.eps = .0547f;
   EXPECT_NE(DeepFool(lin2(device()), options)(batch, 1).to_host<float>(), grey());
 }
 

@@ -3,6 +3,7 @@
 #
 # One line a target. Exit 1 if a parser crashed, hung, took too much memory or broke a promise;
 # the offending input is kept and named. What the fuzzer learns stays in build-fuzz/corpus.
+# A fresh corpus meets the same inputs in the same order each time; FUZZ_SEED=N takes others.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -80,6 +81,35 @@ seeds_cifar_fuzz() {
   printf 'cat\ndog\r\nfrog\n\n' > "$1/names"
 }
 
+# hex DIGITS: the bytes.
+hex() {
+  local i
+  for ((i = 0; i < ${#1}; i += 2)); do printf "\\x${1:i:2}"; done
+}
+
+# A JPEG of one channel, 8 x 8, and a PNG with a palette, 9 x 5.
+seeds_image_fuzz() {
+  hex "ffd8ffe000104a46494600010100000100010000ffdb0043000201010101010201010102020202020403\
+020202020504040304060506060605060606070908060709070606080b08090a0a0a0a0a06080b0c0b0a\
+0c090a0a0affc0000b080008000801011100ffc40014000100000000000000000000000000000007ffc4\
+00181000020300000000000000000000000000000a4583c1ffda0008010100003f00235dc82af0ffd9" > "$1/jpeg"
+  hex "89504e470d0a1a0a0000000d4948445200000009000000050203000000ea3d2ef80000000c504c544596\
+9680269680961980261980f050282d0000001849444154789c63fcbffa1a130303034328030313030403\
+00313002ddddbd28d50000000049454e44ae426082" > "$1/png"
+}
+
+words_image_fuzz() {
+  local word
+  for word in IHDR PLTE tRNS IDAT IEND CgBI; do printf '"%s"\n' "$word"; done
+  for word in d8 c0 c2 c4 da db dd e0 ee d9; do printf '"\\xff\\x%s"\n' "$word"; done  # markers
+}
+
+seeds_tiny_imagenet_fuzz() {
+  printf 'n00000002\nn00000001\r\n\n' > "$1/wnids"
+  printf 'val_1.JPEG\tn00000002\t0\t0\t9\t9\nval_0.JPEG\tn00000001\n' > "$1/annotations"
+  printf 'n00000001\ttench, Tinca tinca\nn00000009\tother\n' > "$1/words"
+}
+
 # ---- Build and run ----
 
 if ! { cmake --preset fuzz && cmake --build --preset fuzz -j 2; } > "$build/build.log" 2>&1; then
@@ -94,7 +124,7 @@ for source in tests/fuzz/*_fuzz.cpp; do
   target=$(basename "$source" .cpp)
   corpus=$build/corpus/$target
   log=$build/$target.log
-  options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024
+  options=(-seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024
     -max_len=8192 -print_final_stats=1 -artifact_prefix="$build/findings/$target-")
   rm -rf "$build/seeds/$target"
   mkdir -p "$corpus" "$build/seeds/$target"

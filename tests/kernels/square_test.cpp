@@ -115,8 +115,7 @@ TEST(square_move_mass, exchanges_mass_so_that_the_perturbation_fills_the_ball) {
 TEST(square_project, on_the_l1_ball_is_idempotent_and_shrinks_all_free_elements_alike) {
   const std::vector<float> x = random_values(33, 3, 0.f, 1.f), v = random_values(33, 4);
   std::vector<float> once = v;
-  square_project(host_crew<256>(), SquareBall{2.f, 1}, Array<const float>(view(x)), view(once), 0,
-                 33);
+  square_project(HostTeam<256>{33}, SquareBall{2.f, 1}, Array<const float>(view(x)), view(once), 0);
 
   double l1 = 0, theta = -1;
   std::vector<float> twice;
@@ -133,8 +132,8 @@ TEST(square_project, on_the_l1_ball_is_idempotent_and_shrinks_all_free_elements_
   }
   EXPECT_GT(theta, 0);
   expect_near(l1, 2, 2e-5, "l1 norm");
-  square_project(host_crew<256>(), SquareBall{2.f, 1}, Array<const float>(view(x)), view(twice), 0,
-                 33);
+  square_project(HostTeam<256>{33}, SquareBall{2.f, 1}, Array<const float>(view(x)), view(twice),
+                 0);
   for (std::size_t i = 0; i < 33; ++i) expect_near(twice[i], once[i], 1e-5, "projected twice");
 }
 

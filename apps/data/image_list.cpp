@@ -1,0 +1,214 @@
+#include "apps/data/image_list.h"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+
+#include <zlib.h>
+
+#include "apps/data/tiny_imagenet.h"
+#include "core/error.h"
+
+namespace saddle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTiny = "tiny-imagenet";
+constexpr std::size_t kTinyClasses = 200, kTinyTrain = 500, kTinyTest = 50;  // images a class
+constexpr std::int64_t kMaxTextBytes = std::int64_t{16} << 20;  // words.txt has 2.5 MiB
+
+[[noreturn]] void fail_system(const char* dataset, const fs::filesystem_error& error) {
+  fail(dataset, ": ", error.path1().string(), ": ", error.code().message(),
+       ". Check the permissions.");
+}
+
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+bool is_image(const fs::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
+}
+
+// Sorted by their bytes.
+std::vector<std::string> folders_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.is_directory() && !is_hidden(entry.path()))
+      names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  for (const std::string& name : names) {
+    // Names are printed: an escape sequence must not reach the terminal.
+    const bool printable = std::ranges::none_of(
+        name, [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; });
+    require(printable, "image-folder: ", directory.string(),
+            " has a folder with a control character in its name. Rename it.");
+  }
+  return names;
+}
+
+// Sorted by their paths' bytes.
+std::vector<fs::path> images_below(const fs::path& directory) {
+  std::vector<fs::path> found;
+  for (auto at = fs::recursive_directory_iterator(directory); at != fs::end(at); ++at) {
+    if (is_hidden(at->path())) {
+      at.disable_recursion_pending();
+    } else if (is_image(at->path()) && at->is_regular_file()) {
+      found.push_back(at->path());
+    }
+  }
+  std::ranges::sort(found, {}, [](const fs::path& path) { return path.generic_string(); });
+  return found;
+}
+
+using FilesOfClasses = std::vector<std::vector<fs::path>>;
+
+// The first of each class, then the second of each, and so on.
+ImageList in_turn(std::vector<std::string> class_names, const FilesOfClasses& files) {
+  ImageList list{std::move(class_names), {}, {}};
+  std::size_t longest = 0;
+  for (const auto& of_class : files) longest = std::max(longest, of_class.size());
+  for (std::size_t turn = 0; turn < longest; ++turn) {
+    for (std::size_t label = 0; label < files.size(); ++label) {
+      if (turn >= files[label].size()) continue;
+      list.files.push_back(files[label][turn]);
+      list.labels.push_back(static_cast<std::int32_t>(label));
+    }
+  }
+  return list;
+}
+
+bool is_test_of_one_tree(const fs::path& root, const fs::path& file) {
+  const std::string path = file.lexically_relative(root).generic_string();
+  return ::crc32(0, reinterpret_cast<const Bytef*>(path.data()), static_cast<uInt>(path.size())) %
+             10 ==
+         0;
+}
+
+// The folder of the split; nothing where ROOT is one tree for both.
+std::optional<fs::path> split_folder(const fs::path& root, Split split) {
+  const bool train = fs::is_directory(root / "train");
+  const bool test = fs::is_directory(root / "test"), val = fs::is_directory(root / "val");
+  if (!train && !test && !val) return std::nullopt;
+  if (split == Split::train) {
+    require(train, "image-folder: ", root.string(), " has ", test ? "test" : "val",
+            " but no train. ", kFolderLayout);
+    return root / "train";
+  }
+  require(test || val, "image-folder: ", root.string(), " has train but neither test nor val. ",
+          kFolderLayout);
+  return root / (test ? "test" : "val");
+}
+
+std::vector<std::string> class_names_of(const fs::path& root, const fs::path& folder) {
+  const bool trained = fs::is_directory(root / "train");
+  const std::vector<std::string> names = folders_in(trained ? root / "train" : folder);
+  require(!names.empty(), "image-folder: ", (trained ? root / "train" : folder).string(),
+          " has no folders, expected one for each class. ", kFolderLayout);
+  // A class left out would give those behind it the labels of others.
+  const std::vector<std::string> here = folders_in(folder);
+  for (const std::string& name : here) {
+    require(std::ranges::binary_search(names, name), "image-folder: ", (folder / name).string(),
+            " is no class of ", (root / "train").string(), ". Rename or remove it.");
+  }
+  for (const std::string& name : names) {
+    require(std::ranges::binary_search(here, name), "image-folder: ", folder.string(),
+            " lacks the class ", name, " of ", (root / "train").string(),
+            ". Make the folder, empty if it has no images.");
+  }
+  return names;
+}
+
+struct TextFile {
+  std::string name;  // "tiny-imagenet: DIR/wnids.txt"
+  std::vector<std::byte> bytes;
+};
+
+TextFile read_text(const fs::path& path) {
+  require(fs::exists(path), kTiny, ": ", path.string(), " is missing. ", kTinyHowToGet);
+  return {text(kTiny, ": ", path.string()), read_file(path, kMaxTextBytes)};
+}
+
+FilesOfClasses tiny_training_files(const fs::path& root, const std::vector<std::string>& wnids) {
+  FilesOfClasses files;
+  for (const std::string& id : wnids) {
+    const fs::path folder = root / "train" / id / "images";
+    require(fs::is_directory(folder), kTiny, ": ", folder.string(), " is missing. ", kTinyHowToGet);
+    files.push_back(images_below(folder));
+    require(!files.back().empty(), kTiny, ": ", folder.string(), " has no images. ", kTinyHowToGet);
+  }
+  return files;
+}
+
+void check_tiny_counts(const ImageList& list, const std::vector<std::string>& wnids, Split split) {
+  require(wnids.size() == kTinyClasses, kTiny, ": wnids.txt has ", wnids.size(),
+          " classes, expected ", kTinyClasses, ". ", kTinyHowToGet);
+  std::vector<std::size_t> images(wnids.size());
+  for (const std::int32_t label : list.labels) ++images[static_cast<std::size_t>(label)];
+  const std::size_t expected = split == Split::train ? kTinyTrain : kTinyTest;
+  for (std::size_t label = 0; label < wnids.size(); ++label) {
+    require(images[label] == expected, kTiny, ": the ", split == Split::train ? "train" : "val",
+            " split has ", images[label], " images of ", wnids[label], ", expected ", expected,
+            ". ", kTinyHowToGet);
+  }
+}
+
+}  // namespace
+
+ImageList list_tiny_imagenet(const fs::path& root, Split split, Records records) try {
+  const TextFile wnids_file = read_text(root / "wnids.txt");
+  const std::vector<std::string> wnids = parse_wnids(wnids_file.bytes, wnids_file.name);
+  const fs::path words = root / "words.txt";
+  std::vector<std::string> names =
+      fs::exists(words) ? parse_words(read_text(words).bytes, wnids) : wnids;
+
+  ImageList list;
+  if (split == Split::train) {
+    list = in_turn(std::move(names), tiny_training_files(root, wnids));
+  } else {
+    const TextFile file = read_text(root / "val" / "val_annotations.txt");
+    list.class_names = std::move(names);
+    for (const Annotation& image : parse_annotations(file.bytes, wnids, file.name)) {
+      list.files.push_back(root / "val" / "images" / image.file);
+      list.labels.push_back(image.label);
+      require(fs::exists(list.files.back()), kTiny, ": ", list.files.back().string(),
+              " is missing, but val_annotations.txt names it. ", kTinyHowToGet);
+    }
+  }
+  if (records == Records::standard) check_tiny_counts(list, wnids, split);
+  return list;
+} catch (const fs::filesystem_error& error) {
+  fail_system(kTiny, error);
+}
+
+ImageList list_image_folder(const fs::path& root, Split split) try {
+  require(fs::is_directory(root), "image-folder: ", root.string(), " is not a directory. ",
+          kFolderLayout);
+  const std::optional<fs::path> own = split_folder(root, split);
+  const fs::path folder = own.value_or(root);
+  const std::vector<std::string> names = class_names_of(root, folder);
+  FilesOfClasses files;
+  for (const std::string& name : names) {
+    files.push_back(images_below(folder / name));
+    std::vector<fs::path>& of_class = files.back();
+    const bool may_be_empty = own && split == Split::test;
+    require(may_be_empty || !of_class.empty(), "image-folder: ", (folder / name).string(),
+            " has no .png, .jpg or .jpeg files. Add some, or remove the folder.");
+    if (!own) {
+      std::erase_if(of_class, [&](const fs::path& file) {
+        return is_test_of_one_tree(root, file) != (split == Split::test);
+      });
+    }
+  }
+  ImageList list = in_turn(names, files);
+  require(!list.files.empty(), "image-folder: ", folder.string(), " has no images for the ",
+          split == Split::train ? "training" : "test", " split. ", kFolderLayout);
+  return list;
+} catch (const fs::filesystem_error& error) {
+  fail_system("image-folder", error);
+}
+
+}  // namespace saddle
