@@ -62,7 +62,9 @@ Tensor WeightLayout::initial(Device& device, std::uint64_t seed) const {
       } else {
         const Random4 bits =
             stream.bits(static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(file_index));
-        to[index] = slot.init.value * (2.f * uniform(bits.v[0]) - 1.f);
+        const float draw = slot.init.kind == Init::Kind::uniform ? 2.f * uniform(bits.v[0]) - 1.f
+                                                                 : normal(bits.v[0], bits.v[1]);
+        to[index] = slot.init.value * draw;
       }
     });
   }

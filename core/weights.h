@@ -17,8 +17,8 @@ namespace saddle {
 
 // How a tensor begins.
 struct Init {
-  enum class Kind { constant, uniform } kind = Kind::constant;
-  float value = 0.f;  // the constant, or the bound of U(-bound, bound)
+  enum class Kind { constant, uniform, normal } kind = Kind::constant;
+  float value = 0.f;  // the constant, the bound of U(-bound, bound), or sigma of N(0, sigma^2)
 };
 
 // What a tensor is for, as the layer that adds it knows: some optimisers treat kinds apart.

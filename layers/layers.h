@@ -26,8 +26,8 @@ struct NetworkLayout {
   std::vector<NormSlots> norms;
 };
 
-// The weights for passes that only evaluate (Pass::folded). Running statistics make a batch-norm the
-// affine map z = x scale + shift: its slots receive scale and shift; where a convolution stands
+// The weights for passes that only evaluate (Pass::folded). Running statistics make a batch-norm
+// the affine map z = x scale + shift: its slots receive scale and shift; where a convolution stands
 // before it, that convolution's weights are multiplied by scale, so that only shift is left to add.
 Tensor fold_batch_norm(const NetworkLayout& layout, const Tensor& weights,
                        const Tensor& statistics);
@@ -38,6 +38,17 @@ inline Init default_uniform(std::int64_t fan_in) {
   return {Init::Kind::uniform, 1.f / std::sqrt(static_cast<float>(fan_in))};
 }
 
+// How the weights of a square convolution begin.
+using ConvolutionInit = Init (*)(std::int64_t in, std::int64_t out, std::int64_t kernel);
+
+inline Init default_convolution_init(std::int64_t in, std::int64_t, std::int64_t kernel) {
+  return default_uniform(in * kernel * kernel);
+}
+// N(0, 2 / fan_out): He et al. 2015, "Delving deep into rectifiers", for the backward pass.
+inline Init kaiming_normal_fan_out(std::int64_t, std::int64_t out, std::int64_t kernel) {
+  return {Init::Kind::normal, std::sqrt(2.f / static_cast<float>(kernel * kernel * out))};
+}
+
 // A square convolution without bias.
 struct Conv2d {
   Slot weight;
@@ -45,9 +56,10 @@ struct Conv2d {
 
   Conv2d() = default;
   Conv2d(NetworkLayout& layout, const std::string& name, std::int64_t in, std::int64_t out,
-         std::int64_t kernel, std::int64_t stride_, std::int64_t padding_)
-      : weight(layout.weights.add(name + ".weight", {out, kernel, kernel, in},
-                                  default_uniform(in * kernel * kernel))),
+         std::int64_t kernel, std::int64_t stride_, std::int64_t padding_,
+         ConvolutionInit init = default_convolution_init)
+      : weight(
+            layout.weights.add(name + ".weight", {out, kernel, kernel, in}, init(in, out, kernel))),
         stride(stride_),
         padding(padding_) {}
 
@@ -74,8 +86,8 @@ struct BatchNormRelu {
                                 SlotKind::norm_shift)),
         running_mean(
             layout.statistics.add(name + ".running_mean", {channels}, {Init::Kind::constant, 0.f})),
-        running_var(layout.statistics.add(name + ".running_var", {channels},
-                                          {Init::Kind::constant, 1.f})) {
+        running_var(
+            layout.statistics.add(name + ".running_var", {channels}, {Init::Kind::constant, 1.f})) {
     layout.norms.push_back({weight, bias, running_mean, running_var, {}});
   }
   // Behind a convolution whose output nobody else reads.
@@ -112,8 +124,11 @@ struct Linear {
 
   Linear() = default;
   Linear(NetworkLayout& layout, const std::string& name, std::int64_t in, std::int64_t out)
+      : Linear(layout, name, in, out, default_uniform(in)) {}
+  Linear(NetworkLayout& layout, const std::string& name, std::int64_t in, std::int64_t out,
+         Init bias_init)
       : weight(layout.weights.add(name + ".weight", {out, in}, default_uniform(in))),
-        bias(layout.weights.add(name + ".bias", {out}, default_uniform(in), SlotKind::bias)) {}
+        bias(layout.weights.add(name + ".bias", {out}, bias_init, SlotKind::bias)) {}
 
   Var operator()(const Pass& pass, const Var& x) const {
     return linear(pass.tape, x, pass.parameter(weight), pass.parameter(bias),

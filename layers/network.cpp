@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "layers/models/preact_resnet.h"
+#include "layers/models/wide_resnet.h"
 
 namespace saddle {
 namespace {
@@ -20,9 +21,23 @@ Network preact_resnet(NetworkOptions options, std::int64_t blocks_per_stage) {
           [model](const Pass& pass, const Var& images) { return (*model)(pass, images); }};
 }
 
+Network wide_resnet(NetworkOptions options, std::int64_t depth, std::int64_t widen_factor) {
+  const std::int64_t stem = WideResNetShape{}.stem;
+  if (options.width == 0) options.width = stem * widen_factor;
+  require(options.width >= stem && options.width <= kLargestWidth && options.width % stem == 0,
+          options.model, ": width ", options.width, " is not a multiple of ", stem, " in ", stem,
+          " to ", kLargestWidth);
+  auto model = std::make_shared<const WideResNet>(
+      WideResNetShape{depth, options.width / stem, stem}, options.in_channels, options.classes);
+  return {options, model->layout,
+          [model](const Pass& pass, const Var& images) { return (*model)(pass, images); }};
+}
+
 }  // namespace
 
-std::vector<std::string> model_names() { return {"preact_resnet10", "preact_resnet18"}; }
+std::vector<std::string> model_names() {
+  return {"preact_resnet10", "preact_resnet18", "wrn_28_10"};
+}
 
 Network make_network(const NetworkOptions& options) {
   require(options.classes >= 1 && options.in_channels >= 1 && options.height >= 1 &&
@@ -30,6 +45,7 @@ Network make_network(const NetworkOptions& options) {
           options.model, ": needs at least one class, channel and pixel");
   if (options.model == "preact_resnet10") return preact_resnet(options, 1);
   if (options.model == "preact_resnet18") return preact_resnet(options, 2);
+  if (options.model == "wrn_28_10") return wide_resnet(options, 28, 10);
   std::string names;
   for (const std::string& name : model_names()) names += (names.empty() ? "" : ", ") + name;
   fail("model '", options.model, "' is unknown. There are ", names);

@@ -3,13 +3,16 @@
 namespace saddle {
 
 PreActBlock::PreActBlock(NetworkLayout& layout, const std::string& name, std::int64_t in,
-                         std::int64_t out, std::int64_t stride)
+                         std::int64_t out, std::int64_t stride, const std::string& shortcut_name,
+                         ConvolutionInit init)
     : bn1(layout, name + ".bn1", in), has_shortcut(stride != 1 || in != out) {
   // In the order of the reference's state_dict.
-  conv1 = Conv2d(layout, name + ".conv1", in, out, 3, stride, 1);
+  conv1 = Conv2d(layout, name + ".conv1", in, out, 3, stride, 1, init);
   bn2 = BatchNormRelu(layout, name + ".bn2", out, conv1);
-  conv2 = Conv2d(layout, name + ".conv2", out, out, 3, 1, 1);
-  if (has_shortcut) shortcut = Conv2d(layout, name + ".shortcut.0", in, out, 1, stride, 0);
+  conv2 = Conv2d(layout, name + ".conv2", out, out, 3, 1, 1, init);
+  if (has_shortcut) {
+    shortcut = Conv2d(layout, name + "." + shortcut_name, in, out, 1, stride, 0, init);
+  }
 }
 
 Var PreActBlock::operator()(const Pass& pass, const Var& x) const {

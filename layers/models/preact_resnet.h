@@ -21,7 +21,8 @@ struct PreActBlock {
   bool has_shortcut;
 
   PreActBlock(NetworkLayout& layout, const std::string& name, std::int64_t in, std::int64_t out,
-              std::int64_t stride);
+              std::int64_t stride, const std::string& shortcut_name = "shortcut.0",
+              ConvolutionInit init = default_convolution_init);
   Var operator()(const Pass& pass, const Var& x) const;
 };
 

@@ -1,0 +1,155 @@
+// WideResNet against the same network in PyTorch: tests/vectors holds what make_wrn_vectors.py
+// computed there in double precision for the same weights and the same batch.
+#include "layers/models/wide_resnet.h"
+
+#include "layers/network.h"
+#include "tests/layers/stored_vectors.h"
+#include "tests/support/devices.h"
+#include "tests/support/expect_near.h"
+
+namespace saddle {
+namespace {
+
+using namespace testing_support;
+
+constexpr double kBound = 1e-4;  // float32 against float64, as for PreActResNet
+
+class WideResNetVectors : public testing::TestWithParam<std::string> {
+ protected:
+  Device& device() const { return device_named(GetParam()); }
+
+  // The file's `prefix` + name in a buffer of `layout`.
+  Tensor stored(const WeightLayout& layout, const std::string& prefix) const {
+    std::vector<float> buffer(static_cast<std::size_t>(layout.size()), 0.f);
+    for (const Slot& slot : layout.slots())
+      WeightLayout::from_file_order(slot, file.read_f32(prefix + slot.name), buffer);
+    return Tensor::from_host(device(), {layout.size()}, buffer);
+  }
+  void expect_slots(const WeightLayout& layout, const Tensor& buffer,
+                    const std::string& prefix) const {
+    const std::vector<float> host = buffer.to_host<float>();
+    for (const Slot& slot : layout.slots()) {
+      EXPECT_LT(relative_error(WeightLayout::to_file_order(slot, host),
+                               file.read_f32(prefix + slot.name)),
+                kBound)
+          << prefix << slot.name;
+    }
+  }
+  Tensor labels() const {
+    const std::vector<std::int64_t> wide = file.read_i64("labels");
+    return Tensor::from_host(device(), {static_cast<std::int64_t>(wide.size())},
+                             std::vector<std::int32_t>(wide.begin(), wide.end()));
+  }
+  void expect_evaluation(const Pass& pass) const {
+    const Var x = pass.tape.input(nhwc(device(), file, "images"), Gradient::wanted);
+    const Var logits = model(pass, x);
+    pass.tape.backward(cross_entropy(pass.tape, logits, labels(), LossReduction::sum).loss);
+
+    EXPECT_LT(relative_error(logits.value().to_host<float>(), file.read_f32("eval.logits")),
+              kBound);
+    EXPECT_LT(relative_error(x.gradient().to_host<float>(),
+                             nhwc(device(), file, "eval.grad.images").to_host<float>()),
+              kBound);
+  }
+
+  const SafetensorsFile file = SafetensorsFile::load(std::string(SADDLE_SOURCE_DIR) +
+                                                     "/tests/vectors/wide_resnet.safetensors");
+  const WideResNet model{{16, 2, 2}, 3, 5};
+  const Tensor weights = stored(model.layout.weights, "init."),
+               statistics = stored(model.layout.statistics, "init.");
+};
+
+INSTANTIATE_TEST_SUITE_P(Devices, WideResNetVectors, testing::ValuesIn(device_names()),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(WideResNetVectors, training_forward_and_every_gradient_agree) {
+  const Tensor g = model.layout.weights.zeros(device());
+  Tape tape;
+  const Var x = tape.input(nhwc(device(), file, "images"), Gradient::wanted);
+  const Var logits = model({tape, {weights, {}}, g, statistics, BatchNormMode::update}, x);
+  const CrossEntropy loss = cross_entropy(tape, logits, labels(), LossReduction::mean);
+  const float loss_value = loss.loss.value().item();
+
+  tape.backward(loss.loss);
+
+  EXPECT_LT(relative_error(logits.value().to_host<float>(), file.read_f32("train.logits")), kBound);
+  EXPECT_NEAR(loss_value, file.read_f32("train.loss").at(0), kBound);
+  expect_slots(model.layout.weights, g, "grad.");
+  expect_slots(model.layout.statistics, statistics, "after_forward.");
+  EXPECT_LT(relative_error(x.gradient().to_host<float>(),
+                           nhwc(device(), file, "grad.images").to_host<float>()),
+            kBound);
+}
+
+TEST_P(WideResNetVectors, evaluation_agrees_with_its_batch_norms_folded_and_not) {
+  Tape tape;
+  expect_evaluation({tape, {weights, {}}, {}, statistics, BatchNormMode::frozen});
+
+  Tape folded_tape;
+  Pass folded{folded_tape,
+              {fold_batch_norm(model.layout, weights, statistics), {}},
+              {},
+              statistics,
+              BatchNormMode::frozen};
+  folded.folded = true;
+  expect_evaluation(folded);
+}
+
+TEST(wide_resnet, has_the_parameter_counts_of_the_reference) {
+  const Network ten = make_network({"wrn_28_10", 0, 3, 32, 32, 10});
+  const Network hundred = make_network({"wrn_28_10", 0, 3, 32, 32, 100});
+
+  EXPECT_EQ(ten.options.width, 160);
+  EXPECT_EQ(ten.layout.weights.parameter_count(), 36479194);
+  EXPECT_EQ(hundred.layout.weights.parameter_count(), 36536884);
+  EXPECT_EQ(ten.layout.weights.slots().size(), 80u);
+  EXPECT_EQ(ten.layout.norms.size(), 25u);
+  EXPECT_EQ(ten.layout.statistics.parameter_count() + 25, 17977);
+}
+
+TEST(wide_resnet, begins_with_normal_convolutions_of_variance_two_over_fan_out) {
+  const WideResNet model({10, 2, 16}, 3, 10);
+  const WeightLayout& layout = model.layout.weights;
+  const std::vector<float> values = layout.initial(cpu_device(), 5).to_host<float>();
+
+  double sum = 0, squares = 0, fourths = 0, count = 0;
+  for (const Slot& slot : layout.slots()) {
+    const std::vector<float> own = WeightLayout::to_file_order(slot, values);
+    if (slot.name == "fc.bias") {
+      EXPECT_EQ(own, std::vector<float>(10, 0.f));
+    }
+    if (slot.shape.rank() != 4) continue;
+    const double sigma =
+        std::sqrt(2. / static_cast<double>(slot.shape[0] * slot.shape[1] * slot.shape[2]));
+    for (const float value : own) {
+      const double z = value / sigma;
+      sum += z;
+      squares += z * z;
+      fourths += z * z * z * z;
+      ++count;
+    }
+  }
+
+  // Five standard errors of the moments 0, 1 and 3 of a standard normal.
+  EXPECT_NEAR(sum / count, 0, 5 / std::sqrt(count));
+  EXPECT_NEAR(squares / count, 1, 5 * std::sqrt(2 / count));
+  EXPECT_NEAR(fourths / count, 3, 5 * std::sqrt(96 / count));
+}
+
+TEST(wide_resnet, demands_a_width_that_is_a_multiple_of_the_stem) {
+  EXPECT_CONTAINS(message_of<Error>([] {
+                    make_network({"wrn_28_10", 40, 3, 32, 32, 10});
+                  }),
+                  "wrn_28_10: width 40 is not a multiple of 16 in 16 to 1024");
+  EXPECT_EQ(make_network({"wrn_28_10", 32, 3, 32, 32, 10}).options.width, 32);
+}
+
+TEST(wide_resnet, demands_a_depth_of_whole_blocks) {
+  EXPECT_CONTAINS(message_of<Error>([] {
+                    WideResNet({15, 1, 16}, 3, 10);
+                  }),
+                  "wide resnet: depth 15 is not 6 n + 4");
+}
+
+}  // namespace
+}  // namespace saddle
