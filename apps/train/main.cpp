@@ -16,7 +16,7 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_integer(app, "--width", o.width, 1, "channels of the first stage",
               "the model's own: 64, 160 (wrn_28_10)");
   std::vector<std::string> optimizers = {"sgd", "adam", "adamw"};
-  optimizers.insert(optimizers.end(), sam_family().begin(), sam_family().end());
+  for (const std::string& name : sam_family()) optimizers.push_back(name);
   add_choice(app, "--optimizer", o.optimizer, optimizers, "the optimiser");
   add_choice(app, "--base-optimizer", o.base_optimizer, {"sgd", "adam", "adamw"},
              "what an optimiser of the SAM family wraps");

@@ -1,16 +1,34 @@
 #include "apps/train/sharpness_flags.h"
 
-#include <algorithm>
-#include <map>
+#include <array>
 #include <nlohmann/json.hpp>
 
 namespace saddle {
 namespace {
 
 // Radii as the methods' code or papers choose them (optim/README.md); SSAM's and ESAM's are SAM's.
-const std::map<std::string, double> kRadii = {
-    {"sam", 0.05},       {"asam", 0.5},  {"asam_elementwise", 2}, {"esam", 0.05}, {"looksam", 0.1},
-    {"fisher_sam", 0.1}, {"ssam", 0.05}, {"sam_on", 0.5},         {"gsam", 0.04}};
+struct Method {
+  const char* name;
+  Sharpness sharpness;
+  double rho;
+};
+constexpr std::array kMethods = {Method{"sam", Sharpness::sam, 0.05},
+                                 Method{"asam", Sharpness::asam, 0.5},
+                                 Method{"asam_elementwise", Sharpness::asam_elementwise, 2},
+                                 Method{"esam", Sharpness::esam, 0.05},
+                                 Method{"looksam", Sharpness::looksam, 0.1},
+                                 Method{"fisher_sam", Sharpness::fisher_sam, 0.1},
+                                 Method{"ssam", Sharpness::ssam, 0.05},
+                                 Method{"sam_on", Sharpness::sam_on, 0.5},
+                                 Method{"gsam", Sharpness::gsam, 0.04}};
+
+// Null for what is not of the family.
+const Method* find_method(const std::string& optimizer) {
+  for (const Method& method : kMethods) {
+    if (method.name == optimizer) return &method;
+  }
+  return nullptr;
+}
 
 template <class T>
 struct Parameter {
@@ -82,13 +100,13 @@ void resolve_ssam_mask(SharpnessFlags& flags, const std::string& optimizer) {
 }
 
 void resolve_radius(SharpnessFlags& flags, const std::string& optimizer) {
-  if (is_sam_family(optimizer)) {
+  if (const Method* method = find_method(optimizer)) {
     if (flags.awp) {
       throw UsageError(
           text("--awp and --optimizer ", optimizer,
                " would both perturb the weights. Choose a base optimiser, or no --awp"));
     }
-    if (!flags.rho) flags.rho = kRadii.at(optimizer);
+    if (!flags.rho) flags.rho = method->rho;
     if (*flags.rho < 0) throw UsageError(text("--rho ", *flags.rho, " is negative"));
   } else if (flags.rho) {
     throw UsageError(text("--rho needs an optimiser of the SAM family, not ", optimizer));
@@ -97,13 +115,13 @@ void resolve_radius(SharpnessFlags& flags, const std::string& optimizer) {
 
 }  // namespace
 
-const std::vector<std::string>& sam_family() {
-  static const std::vector<std::string> names = {
-      "sam", "asam", "asam_elementwise", "esam", "looksam", "fisher_sam", "ssam", "sam_on", "gsam"};
+std::vector<std::string> sam_family() {
+  std::vector<std::string> names;
+  for (const Method& method : kMethods) names.push_back(method.name);
   return names;
 }
 
-bool is_sam_family(const std::string& optimizer) { return kRadii.contains(optimizer); }
+bool is_sam_family(const std::string& optimizer) { return find_method(optimizer) != nullptr; }
 
 void add_sharpness_flags(CLI::App& app, SharpnessFlags& flags) {
   add_number(app, "--rho", flags.rho,
@@ -149,25 +167,15 @@ void record(const SharpnessFlags& flags, nlohmann::json& json) {
 }
 
 SharpnessOptions sharpness_options(const SharpnessFlags& flags, const std::string& optimizer) {
-  static const std::map<std::string, Sharpness> methods = {
-      {"sam", Sharpness::sam},
-      {"asam", Sharpness::asam},
-      {"asam_elementwise", Sharpness::asam_elementwise},
-      {"esam", Sharpness::esam},
-      {"looksam", Sharpness::looksam},
-      {"fisher_sam", Sharpness::fisher_sam},
-      {"ssam", Sharpness::ssam},
-      {"sam_on", Sharpness::sam_on},
-      {"gsam", Sharpness::gsam}};
   SharpnessOptions o;
   if (flags.awp) {
     o.method = Sharpness::awp;
     o.rho = *flags.awp;
     return o;
   }
-  const auto method = methods.find(optimizer);
-  if (method == methods.end()) return o;
-  o.method = method->second;
+  const Method* method = find_method(optimizer);
+  if (method == nullptr) return o;
+  o.method = method->sharpness;
   o.rho = *flags.rho;
   o.asam_eta = flags.asam_eta.value_or(o.asam_eta);
   o.fisher_eta = flags.fisher_eta.value_or(o.fisher_eta);

@@ -21,7 +21,7 @@ struct SharpnessFlags {
 };
 
 // The names that --optimizer takes besides the base optimisers.
-const std::vector<std::string>& sam_family();
+std::vector<std::string> sam_family();
 bool is_sam_family(const std::string& optimizer);
 
 void add_sharpness_flags(CLI::App& app, SharpnessFlags& flags);
