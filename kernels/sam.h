@@ -3,12 +3,12 @@
 // To first order the loss rises most within an ellipsoid  sum v_i^2 / d_i <= rho^2  along
 //   v = rho d g / sqrt(sum d g^2)
 // so a member of the family is its metric d >= 0 (d = 0: the weight stays where it is):
-//   SAM           d = 1                        (Foret et al. 2021, eq. 2; the paper's inner
-//   maximisation) ASAM          d = (|w| + eta)^2, 1 in biases            (Kwon et al. 2021, the
-//   authors' code) element-wise  d = w^2                                   (the `adaptive` flag of
-//   davda54/sam) Fisher-SAM    d = 1 / (1 + eta g^2)                     (Kim et al. 2022) some
-//   slots    d = 1 in chosen slots, 0 in the others    (SAM-ON; what ESAM has not frozen) SSAM d =
-//   1 where a mask is                     (Mi et al. 2022)
+//   SAM           d = 1                           Foret et al. 2021, eq. 2
+//   ASAM          d = (|w| + eta)^2, 1 in biases  Kwon et al. 2021, the authors' code
+//   element-wise  d = w^2                         the `adaptive` flag of davda54/sam
+//   Fisher-SAM    d = 1 / (1 + eta g^2)           Kim et al. 2022
+//   some slots    d = 1 in chosen slots, else 0   SAM-ON; what ESAM has not frozen
+//   SSAM          d = 1 where a mask is, else 0   Mi et al. 2022
 // w is not touched, so nothing has to be restored afterwards. The norm is read on the device.
 #pragma once
 

@@ -3,11 +3,11 @@
 // A rule is what stands between the objective and the base optimiser: it asks for gradients, moves
 // w_hat, and leaves in g what the base optimiser steps with. Rules are small classes without a
 // common base; the Minimiser holds one of them. What a rule may have:
-//   float prepare(step, lr)   before the step's device work: the step's radius; may write to the
-//   device void gradient(RuleStep)   the step's device work; may be captured and replayed int
-//   phase(step)           steps of different phases ask for different work int forwards(step)
-//   forward passes of a step, for batch-norm's count state()                   buffers a checkpoint
-//   must hold
+//   float prepare(step, lr)  before the step's device work: its radius; may write to the device
+//   void gradient(RuleStep)  the step's device work; may be captured and replayed
+//   int phase(step)          steps of different phases ask for different work
+//   int forwards(step)       forward passes of a step, for batch-norm's count
+//   state()                  buffers that a checkpoint must hold
 #pragma once
 
 #include "core/ops.h"

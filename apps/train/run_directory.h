@@ -6,8 +6,7 @@
 //   events.out.tfevents.0.saddle   the same for TensorBoard
 //   last.safetensors     the model after the newest epoch; best.safetensors the one with the best
 //                        test accuracy
-//   state.safetensors    what resuming needs: weights, statistics, optimiser, position, metrics so
-//   far
+//   state.safetensors    what resuming needs: weights, statistics, optimiser, position, metrics
 //
 // Each file is replaced whole; only the events grow in place, record by record. state.safetensors
 // is written last in an epoch and alone decides where a resumed run goes on; what the other files
