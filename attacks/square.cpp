@@ -112,7 +112,8 @@ struct State {
   AttackBatch batch;      // with attempts
   Tensor best, proposal;  // f32 [N, H, W, C]
   Tensor margin, loss;    // f32 [N]
-  Tensor queries;         // i32 [N]
+  Tensor queries;         // i32 [N]: made, and
+  Tensor passes;          // i32 [N]: how many of them the model saw
 
   std::int64_t rows() const { return batch.labels.count(); }
 };
@@ -126,6 +127,7 @@ State new_state(const AttackBatch& batch) {
               batch.images.clone(),
               Tensor::filled(device, {n}, infinity),
               Tensor::filled(device, {n}, infinity),
+              zero_counts(device, n),
               zero_counts(device, n)};
   if (!state.batch.attempts) {
     state.batch.attempts = zero_counts(device, n);
@@ -136,7 +138,8 @@ State new_state(const AttackBatch& batch) {
 State select(const State& state, const Tensor& rows) {
   return {select(state.batch, rows),         select_rows(state.best, rows),
           select_rows(state.proposal, rows), select_rows(state.margin, rows),
-          select_rows(state.loss, rows),     select_rows(state.queries, rows)};
+          select_rows(state.loss, rows),     select_rows(state.queries, rows),
+          select_rows(state.passes, rows)};
 }
 
 // One attack on one batch.
@@ -169,15 +172,15 @@ class SquareRun {
     if (options_.norm == Norm::linf) {
       launch(device,
              SquareProposeLinf{state.batch.images.array(), state.best.array(), state.margin.array(),
-                               state.proposal.array(), draws(state), windows(state), tables_.image,
-                               options_.eps},
+                               state.queries.array<std::int32_t>(), state.proposal.array(),
+                               draws(state), windows(), tables_.image, options_.eps},
              state.rows());
     } else {
       launch(device,
              SquareMoveMass{state.batch.images.array(), state.best.array(), state.margin.array(),
-                            state.proposal.array(), tables_.eta.array(),
-                            tables_.eta_begins.array<std::int32_t>(), draws(state), windows(state),
-                            tables_.image, tables_.ball},
+                            state.queries.array<std::int32_t>(), state.proposal.array(),
+                            tables_.eta.array(), tables_.eta_begins.array<std::int32_t>(),
+                            draws(state), windows(), tables_.image, tables_.ball},
              state.rows());
     }
     judge(state);
@@ -188,8 +191,8 @@ class SquareRun {
     return {state.batch.indices.array<std::int32_t>(), state.batch.attempts.array<std::int32_t>(),
             seed_};
   }
-  SquareWindows windows(const State& state) const {
-    return {state.queries.array<std::int32_t>(), tables_.sides.array<std::int32_t>(),
+  SquareWindows windows() const {
+    return {tables_.sides.array<std::int32_t>(), options_.queries,
             options_.reference_windows ? 1 : 0};
   }
   void judge(const State& state) const {
@@ -197,7 +200,8 @@ class SquareRun {
     launch(z.device(),
            SquareJudge{z.array(), state.batch.labels.array<std::int32_t>(), state.proposal.array(),
                        state.best.array(), state.margin.array(), state.loss.array(),
-                       state.queries.array<std::int32_t>(), z.shape()[1], tables_.image.columns(),
+                       state.queries.array<std::int32_t>(), state.passes.array<std::int32_t>(),
+                       z.shape()[1], tables_.image.columns(), options_.queries,
                        options_.loss == SquareLoss::cross_entropy ? 1 : 0},
            state.rows());
   }
@@ -208,47 +212,53 @@ class SquareRun {
   std::uint64_t seed_;
 };
 
-// By margin; reads it back.
-RowSplit split(const State& state) {
-  const std::vector<float> margin = state.margin.to_host<float>();
-  RowSplit found;
-  for (std::size_t i = 0; i < margin.size(); ++i) {
-    (margin[i] <= 0 ? found.done : found.open).push_back(static_cast<std::int32_t>(i));
-  }
-  return found;
-}
-
 // The search on rows `rows` of the batch that `images` came from; the broken ones' best images go
 // to `images`, and the rows are returned. `forward` is added to.
-Rows search(const SquareRun& run, State state, Rows rows, int queries, const Tensor& images,
+Rows search(const SquareRun& run, State state, Rows rows, int proposals, const Tensor& images,
             std::int64_t& forward) {
   Device& device = images.device();
   Rows broken;
-  const auto put_away = [&](const RowSplit& halves) {
-    const Tensor places = row_numbers(device, halves.done);
-    const Rows numbers = chosen(rows, halves.done);
-    put_rows(images, row_numbers(device, numbers), select_rows(state.best, places));
+  // Broken or spent; reads both back.
+  const auto split = [&] {
+    const std::vector<float> margin = state.margin.to_host<float>();
+    const Rows queries = state.queries.to_host<std::int32_t>();
+    RowSplit found;
+    for (std::size_t i = 0; i < margin.size(); ++i) {
+      const bool done = margin[i] <= 0 || queries[i] > proposals;
+      (done ? found.done : found.open).push_back(static_cast<std::int32_t>(i));
+    }
+    return found;
+  };
+  const auto put_away = [&](const Rows& done) {
+    if (done.empty()) return;
+    const Tensor places = row_numbers(device, done);
+    forward += total(select_rows(state.passes, places));
+    const std::vector<float> margin = state.margin.to_host<float>();
+    Rows success;
+    for (std::int32_t place : done) {
+      if (margin[static_cast<std::size_t>(place)] <= 0) success.push_back(place);
+    }
+    const Rows numbers = chosen(rows, success);
+    put_rows(images, row_numbers(device, numbers),
+             select_rows(state.best, row_numbers(device, success)));
     broken.insert(broken.end(), numbers.begin(), numbers.end());
   };
   run.start(state);
   Replay step;
-  for (int query = 0; query < queries; ++query) {
-    if (is_time_to_look(device, query, 16)) {
-      const RowSplit halves = split(state);
+  for (int count = 0; count < proposals; ++count) {
+    if (is_time_to_look(device, count, 16)) {
+      const RowSplit halves = split();
       if (halves.open.empty()) break;
       if (halves.worth_shrinking()) {
-        const Tensor places = row_numbers(device, halves.open);
-        forward += total(select_rows(state.queries, row_numbers(device, halves.done)));
-        put_away(halves);
+        put_away(halves.done);
         rows = chosen(rows, halves.open);
-        state = select(state, places);
+        state = select(state, row_numbers(device, halves.open));
         step = Replay();
       }
     }
     step(device, [&] { run.propose_and_judge(state); });
   }
-  forward += total(state.queries);
-  put_away(split(state));
+  put_away(all_rows(state.rows()));
   return broken;
 }
 

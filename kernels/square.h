@@ -2,8 +2,9 @@
 //
 // A row is one attempt on one example. It counts its own queries, and the count keys its draws and
 // picks the side of its window: rows may be at different queries, and none sees another. A row
-// whose margin is no longer positive is broken; every kernel leaves it as it is. Source:
-// Andriushchenko, Croce, Flammarion, Hein, "Square Attack", ECCV 2020.
+// whose margin is no longer positive is broken, and one that has made all its queries is spent;
+// every kernel leaves both as they are. Source: Andriushchenko, Croce, Flammarion, Hein, "Square
+// Attack", ECCV 2020.
 #pragma once
 
 #include "kernels/array.h"
@@ -44,27 +45,26 @@ struct SquareWindow {
   }
 };
 
-// The two windows of a row's next query; l-inf uses the first. A corner is uniform over
-// [0, extent - side], or, as in the reference implementations, [0, extent - side - 1], so that the
-// last row and column of the image are never covered.
+// The two windows of a proposal; l-inf uses the first. A corner is uniform over [0, extent - side],
+// or, as in the reference implementations, [0, extent - side - 1], so that the last row and column
+// of the image are never covered.
 struct SquareWindows {
-  Array<const int32_t> queries;  // [rows]: made so far, the start being the first
-  Array<const int32_t> sides;    // [queries]: the window's side, by proposal
-  int32_t shortened;             // 1: corners as in the references
+  Array<const int32_t> sides;  // [proposals]: the window's side
+  int32_t proposals;           // that a row may make; the start is a query more
+  int32_t shortened;           // 1: corners as in the references
 
-  SADDLE_DEVICE int64_t proposal(int64_t row) const { return queries[row] - 1; }
   SADDLE_DEVICE int64_t corner(uint32_t bits, int64_t extent, int64_t side) const {
     const int64_t places = extent - side + 1 - shortened;
     return uniform_below(bits, static_cast<uint32_t>(places > 0 ? places : 1));
   }
   SADDLE_DEVICE SquareWindow first(const Random4& bits, const SquareImages& image,
-                                   int64_t row) const {
-    const int64_t side = sides[proposal(row)];
+                                   int64_t proposal) const {
+    const int64_t side = sides[proposal];
     return {corner(bits.v[0], image.height, side), corner(bits.v[1], image.width, side), side};
   }
   SADDLE_DEVICE SquareWindow second(const Random4& bits, const SquareImages& image,
-                                    int64_t row) const {
-    const int64_t side = sides[proposal(row)];
+                                    int64_t proposal) const {
+    const int64_t side = sides[proposal];
     return {corner(bits.v[2], image.height, side), corner(bits.v[3], image.width, side), side};
   }
 };
@@ -89,11 +89,13 @@ struct SquareStartLinf {
 };
 
 // proposal <- best, but in the window, in each channel, x + eps or x - eps (to the pixel range).
-// One block a row.
+// Where that is the best image itself the model's answer is known: the query is counted, not asked,
+// and the next one drawn, until an image differs or the row is spent. One block a row.
 struct SquareProposeLinf {
   static constexpr int kThreads = 256;
   Array<const float> x, best;  // [rows, height, width, channels]
   Array<const float> margin;   // [rows]
+  Array<int32_t> queries;      // [rows]: made so far, the start being the first
   Array<float> proposal;       // [rows, height, width, channels]
   SquareDraws draws;
   SquareWindows windows;
@@ -103,20 +105,37 @@ struct SquareProposeLinf {
   template <class Team>
   SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     if (!(margin[row] > 0.f)) return;  // the whole block returns, and no barrier is ahead
-    const int64_t query = windows.proposal(row);
-    const SquareWindow window =
-        windows.first(draws.bits(Purpose::square_window, row, query), image, row);
-    for (int64_t channel = 0; channel < image.channels; ++channel) {
-      const int64_t first = row * image.columns() + channel;
+    const int64_t begin = row * image.columns();
+    int64_t number = queries[row] - 1;
+    for (; number < windows.proposals; ++number) {
+      const SquareWindow window =
+          windows.first(draws.bits(Purpose::square_window, row, number), image, number);
       // best is within eps of x, so adding 2 eps s and projecting on the ball ends at eps s.
-      const float step =
-          eps * draws.sign(Purpose::square_sign, row, query * image.channels + channel);
-      team.each(image.pixels(), [&](int64_t pixel) {
-        const int64_t y = pixel / image.width, i = first + pixel * image.channels;
-        proposal[i] =
-            window.contains(y, pixel - y * image.width) ? clip(x[i] + step, 0.f, 1.f) : best[i];
-      });
+      const auto step_of = [&](int64_t channel) {
+        return eps * draws.sign(Purpose::square_sign, row, number * image.channels + channel);
+      };
+      float changed = 0.f;
+      for (int64_t channel = 0; channel < image.channels; ++channel) {
+        const float step = step_of(channel);
+        changed += team.sum(window.side * window.side, [&](int64_t place) {
+          const int64_t y = place / window.side, column = place - y * window.side;
+          const int64_t pixel = (window.top + y) * image.width + window.left + column;
+          const int64_t i = begin + pixel * image.channels + channel;
+          return clip(x[i] + step, 0.f, 1.f) == best[i] ? 0.f : 1.f;
+        });
+      }
+      if (changed == 0.f) continue;
+      for (int64_t channel = 0; channel < image.channels; ++channel) {
+        const float step = step_of(channel);
+        team.each(image.pixels(), [&](int64_t pixel) {
+          const int64_t y = pixel / image.width, i = begin + pixel * image.channels + channel;
+          proposal[i] =
+              window.contains(y, pixel - y * image.width) ? clip(x[i] + step, 0.f, 1.f) : best[i];
+        });
+      }
+      break;
     }
+    team.once([&] { queries[row] = static_cast<int32_t>(number + 1); });
   }
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
@@ -232,6 +251,7 @@ struct SquareMoveMass {
   static constexpr int kThreads = 256;
   Array<const float> x, best;       // [rows, height, width, channels]
   Array<const float> margin;        // [rows]
+  Array<const int32_t> queries;     // [rows]: made so far, the start being the first
   Array<float> proposal;            // [rows, height, width, channels]
   Array<const float> eta;           // the patterns [side, side], one after the other
   Array<const int32_t> eta_begins;  // [queries]: where in `eta` the proposal's pattern lies
@@ -242,11 +262,12 @@ struct SquareMoveMass {
 
   template <class Team>
   SADDLE_DEVICE void work(const Team& team, int64_t row) const {
-    if (!(margin[row] > 0.f)) return;  // the whole block returns, before any barrier
-    const int64_t query = windows.proposal(row), begin = row * image.columns();
+    const int64_t query = queries[row] - 1, begin = row * image.columns();
+    // The whole block returns, before any barrier.
+    if (!(margin[row] > 0.f) || query >= windows.proposals) return;
     const Random4 corners = draws.bits(Purpose::square_window, row, query);
-    const SquareWindow to = windows.first(corners, image, row);
-    const SquareWindow from = windows.second(corners, image, row);
+    const SquareWindow to = windows.first(corners, image, query);
+    const SquareWindow from = windows.second(corners, image, query);
     const bool turned =
         (draws.bits(Purpose::square_sign, row, query * image.channels).v[1] & 1u) != 0;
     const auto channels = static_cast<float>(image.channels);
@@ -320,14 +341,17 @@ struct SquareJudge {
   Array<const float> proposal;  // [rows, columns]
   Array<float> best;            // [rows, columns]
   Array<float> margin, loss;    // [rows], +infinity before the first query
-  Array<int32_t> queries;       // [rows]
+  Array<int32_t> queries;       // [rows]: made so far
+  Array<int32_t> passes;        // [rows]: of them, what the model was asked
   int64_t classes, columns;
+  int32_t proposals;      // that a row may make
   int32_t cross_entropy;  // 1: the loss is the negated cross-entropy
 
   template <class Team>
   SADDLE_DEVICE void work(const Team& team, int64_t row) const {
     const float margin_before = margin[row], loss_before = loss[row];
-    if (!(margin_before > 0.f)) return;  // the whole block returns, before any barrier
+    // The whole block returns, before any barrier.
+    if (!(margin_before > 0.f) || queries[row] > proposals) return;
     const float* z = &logits[row * classes];
     const int64_t y = label[row];
     const float other =
@@ -341,6 +365,7 @@ struct SquareJudge {
     const bool improved = new_loss < loss_before, broken = new_margin <= 0.f;
     team.once([&] {
       queries[row] += 1;
+      passes[row] += 1;
       if (improved) loss[row] = new_loss;
       if (improved || broken) margin[row] = new_margin;
     });

@@ -8,11 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "attacks/row_lists.h"
 #include "attacks/rows.h"
+#include "kernels/square.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/linear_models.h"
 #include "tests/support/recording.h"
+#include "tests/support/view.h"
 
 namespace saddle {
 namespace {
@@ -101,6 +104,10 @@ TEST(square_pattern, has_norm_1_and_for_an_even_height_sum_0) {
   }
 }
 
+// Of a model that nothing breaks: weights in [.1, 1] on 1 x 8 x 8, margin far above 0.
+const Floats kWeights8 = random_values(64, 40, .1f, 1.f);
+const Floats kGrey8(64, .5f);
+
 class SquareOn : public ::testing::TestWithParam<std::string> {
  protected:
   Device& device() const { return device_named(GetParam()); }
@@ -169,11 +176,13 @@ TEST_P(SquareOn, stays_in_its_ball_and_in_the_pixel_range) {
 
 TEST_P(SquareOn, asks_of_an_unbreakable_model_one_clean_pass_the_start_and_every_query) {
   PassCounts counts;
-  Square attack(constant_model(device()), square_options(Norm::linf, .3f, 37));
+  const AttackBatch batch = repeated_image(device(), {8, 8, 1}, kGrey8, 1);
+  Square attack(template_model(device(), 8, 1, kWeights8, 1000.f),
+                square_options(Norm::l2, .3f, 37));
 
-  const Floats got = attack(single_image(device(), grey()), 1, &counts).to_host<float>();
+  const Floats got = attack(batch, 1, &counts).to_host<float>();
 
-  EXPECT_EQ(got, grey());
+  EXPECT_EQ(got, kGrey8);
   EXPECT_EQ(counts.forward, 1 + 1 + 37);
   EXPECT_EQ(counts.backward, 0);
 }
@@ -240,13 +249,9 @@ TEST(square, emulated_gives_the_bits_of_the_cpu) {
   }
 }
 
-// Of a model that nothing breaks: weights in [.1, 1] on 1 x 8 x 8, margin far above 0.
-const Floats kWeights8 = random_values(64, 40, .1f, 1.f);
-const Floats kGrey8(64, .5f);
-
-double score8(const Floats& x, std::size_t row = 0) {
+double score8(const Floats& x) {
   double sum = 0;
-  for (std::size_t i = 0; i < 64; ++i) sum += double{kWeights8[i]} * x[row * 64 + i];
+  for (std::size_t i = 0; i < 64; ++i) sum += double{kWeights8[i]} * x[i];
   return sum;
 }
 
@@ -294,49 +299,63 @@ TEST(square, never_covers_the_last_row_and_column_in_the_windows_of_the_referenc
   }
 }
 
-TEST(square, changes_one_window_of_the_best_image_so_far) {
-  SquareOptions options = square_options(Norm::linf, .1f, 200);
-  const Watched watched = watch(options, repeated_image(cpu_device(), {8, 8, 1}, kGrey8, 1));
-  const std::vector<std::int32_t> sides = square_sides(options, 8, 8);
+TEST(square, asks_in_order_for_the_published_proposals_that_are_not_the_best_image_itself) {
+  const int queries = 200;
+  const SquareOptions options = square_options(Norm::linf, .1f, queries);
+  const AttackBatch batch = repeated_image(cpu_device(), {8, 8, 1}, kGrey8, 1);
+  std::vector<Floats> seen;
+  PassCounts counts;
+  Square(recording(template_model(cpu_device(), 8, 1, kWeights8, 1000.f), seen), options)(batch, 7,
+                                                                                          &counts);
 
-  ASSERT_EQ(watched.seen.size(), 202u);
-  Floats best = watched.seen[1];
-  for (std::size_t query = 0; query < 200; ++query) {
-    const Floats& proposal = watched.seen[query + 2];
-    std::size_t top = 8, bottom = 0, left = 8, right = 0;
-    for (std::size_t i = 0; i < 64; ++i) {
-      if (proposal[i] == best[i]) continue;
-      top = std::min(top, i / 8), bottom = std::max(bottom, i / 8 + 1);
-      left = std::min(left, i % 8), right = std::max(right, i % 8 + 1);
+  const Tensor attempts = zero_counts(cpu_device(), 1);
+  const SquareDraws draws{batch.indices.array<std::int32_t>(), attempts.array<std::int32_t>(), 7};
+  const std::vector<std::int32_t> sides = square_sides(options, 8, 8);
+  const SquareWindows windows{view(sides), queries, 0};
+  Floats best = seen.at(1);
+  std::size_t asked = 0, repeats = 0;
+  for (int query = 0; query < queries; ++query) {
+    const SquareWindow window =
+        windows.first(draws.bits(Purpose::square_window, 0, query), {8, 8, 1}, query);
+    const float step = .1f * draws.sign(Purpose::square_sign, 0, query);
+    Floats proposal = best;
+    for (std::int64_t i = 0; i < 64; ++i) {
+      if (window.contains(i / 8, i % 8)) proposal[static_cast<std::size_t>(i)] = .5f + step;
     }
-    const auto side = static_cast<std::size_t>(sides[query]);
-    EXPECT_TRUE(top >= bottom || (bottom - top <= side && right - left <= side)) << query;
+    if (proposal == best) {
+      ++repeats;
+      continue;
+    }
+    ASSERT_EQ(seen.at(2 + asked++), proposal) << "query " << query;
     if (score8(proposal) < score8(best) - 1e-4) best = proposal;  // well above the rounding of z
   }
-  EXPECT_LT(score8(best), score8(watched.seen[1]));
+  EXPECT_LE(seen.size(), 2 + asked + 1);  // a last call where the queries ended in a repetition
+  EXPECT_EQ(counts.forward, static_cast<std::int64_t>(2 + asked));
+  EXPECT_GT(repeats, 20u);
+  EXPECT_LT(score8(best), score8(seen.at(1)));
 }
 
 TEST(square, reaches_the_optimum_of_a_linear_model_unless_windows_stop_short_of_the_edge) {
-  // Smaller windows come late without rescaling; all eight attempts ride in one batch.
+  // Smaller windows come late without rescaling.
   const double clean = score8(kGrey8);
   double optimum = 0;
   for (float w : kWeights8) optimum += .1 * w;
   for (bool reference : {true, false}) {
     SquareOptions options = square_options(Norm::linf, .1f, 5000);
     options.reference_windows = reference;
-    const Watched watched = watch(options, repeated_image(cpu_device(), {8, 8, 1}, kGrey8, 8));
-
-    for (std::size_t row = 0; row < 8; ++row) {
+    for (std::int32_t attempt = 0; attempt < 8; ++attempt) {
+      AttackBatch batch = repeated_image(cpu_device(), {8, 8, 1}, kGrey8, 1);
+      batch.attempts = row_numbers(cpu_device(), {attempt});
       double least = clean;
-      for (std::size_t call = 1; call < watched.seen.size(); ++call) {
-        least = std::min(least, score8(watched.seen[call], row));
+      for (const Floats& proposal : watch(options, batch).seen) {
+        least = std::min(least, score8(proposal));
       }
       const double reached = (clean - least) / optimum;
       if (reference) {
-        EXPECT_LT(reached, .99) << "attempt " << row;
-        EXPECT_GT(reached, .4) << "attempt " << row;
+        EXPECT_LT(reached, .99) << "attempt " << attempt;
+        EXPECT_GT(reached, .4) << "attempt " << attempt;
       } else {
-        EXPECT_GT(reached, .9999) << "attempt " << row;
+        EXPECT_GT(reached, .9999) << "attempt " << attempt;
       }
     }
   }

@@ -304,7 +304,9 @@ BlockCase predict(std::int64_t rows, std::int64_t classes) {
 }
 
 template <DistanceNorm P>
-const std::string norm_name = P == DistanceNorm::linf ? "linf_" : P == DistanceNorm::l2 ? "l2_" : "l1_";
+const std::string norm_name = P == DistanceNorm::linf ? "linf_"
+                              : P == DistanceNorm::l2 ? "l2_"
+                                                      : "l1_";
 
 // `f`: how far the boundary is; a large one is out of the box's reach.
 template <DistanceNorm P>
@@ -441,8 +443,13 @@ BlockCase square_start_tiles(std::int64_t height, std::int64_t width, std::int32
                                             attempt = {0, 1, 2};
             std::vector<float> proposal = unwritten(rows * image.columns());
             run(how,
-                SquareStartTiles{view(x), view(proposal), view(upright), view(sideways),
-                                 {view(example), view(attempt), 5}, image, {0.5f, power}},
+                SquareStartTiles{view(x),
+                                 view(proposal),
+                                 view(upright),
+                                 view(sideways),
+                                 {view(example), view(attempt), 5},
+                                 image,
+                                 {0.5f, power}},
                 rows);
             return proposal;
           }};
@@ -457,15 +464,21 @@ BlockCase square_propose_linf(std::int64_t height, std::int64_t width, std::int3
             const std::vector<float> best = random_values(rows * image.columns(), 55, 0.f, 1.f);
             const std::vector<float> margin = margins_of_rows(rows);
             const std::vector<std::int32_t> example = random_labels(rows, 56, 50'000),
-                                            attempt = {0, 1, 2}, queries = {1, 1, 2},
-                                            sides = {side, side};
+                                            attempt = {0, 1, 2}, sides = {side, side};
+            std::vector<std::int32_t> queries = {1, 1, 2};
             std::vector<float> proposal = random_values(rows * image.columns(), 57);
             run(how,
-                SquareProposeLinf{view(x), view(best), view(margin), view(proposal),
+                SquareProposeLinf{view(x),
+                                  view(best),
+                                  view(margin),
+                                  view(queries),
+                                  view(proposal),
                                   {view(example), view(attempt), 5},
-                                  {view(queries), view(sides), 0}, image, 0.1f},
+                                  {view(sides), 2, 0},
+                                  image,
+                                  0.1f},
                 rows);
-            return proposal;
+            return joined({proposal, {queries.begin(), queries.end()}});
           }};
 }
 
@@ -485,68 +498,80 @@ BlockCase square_move_mass(std::int64_t height, std::int64_t width, std::int32_t
                                             sides = {side, side}, begins = {0, side * side};
             std::vector<float> proposal = random_values(rows * image.columns(), 62);
             run(how,
-                SquareMoveMass{view(x), view(best), view(margin), view(proposal), view(eta),
-                               view(begins), {view(example), view(attempt), 5},
-                               {view(queries), view(sides), 0}, image, {0.5f, power}},
+                SquareMoveMass{view(x),
+                               view(best),
+                               view(margin),
+                               view(queries),
+                               view(proposal),
+                               view(eta),
+                               view(begins),
+                               {view(example), view(attempt), 5},
+                               {view(sides), 2, 0},
+                               image,
+                               {0.5f, power}},
                 rows);
             return proposal;
           }};
 }
 
 BlockCase square_judge(std::int64_t classes, std::int32_t cross_entropy) {
-  return {"SquareJudge_" + std::to_string(classes) + (cross_entropy != 0 ? "_ce" : "_margin"),
-          typeid(SquareJudge), [=](How how) {
-            const std::int64_t rows = 5, columns = 33;
-            const std::vector<float> logits = random_values(rows * classes, 63, -4.f, 4.f);
-            const std::vector<std::int32_t> label =
-                random_labels(rows, 64, static_cast<std::int32_t>(classes));
-            const std::vector<float> proposal = random_values(rows * columns, 65);
-            std::vector<float> best = random_values(rows * columns, 66);
-            std::vector<float> margin = margins_of_rows(rows), loss(5, 0.1f);
-            std::vector<std::int32_t> queries = {1, 2, 3, 4, 5};
-            run(how,
-                SquareJudge{view(logits), view(label), view(proposal), view(best), view(margin),
-                            view(loss), view(queries), classes, columns, cross_entropy},
-                rows);
-            return joined({best, margin, loss, {queries.begin(), queries.end()}});
-          }};
+  return {
+      "SquareJudge_" + std::to_string(classes) + (cross_entropy != 0 ? "_ce" : "_margin"),
+      typeid(SquareJudge), [=](How how) {
+        const std::int64_t rows = 5, columns = 33;
+        const std::vector<float> logits = random_values(rows * classes, 63, -4.f, 4.f);
+        const std::vector<std::int32_t> label =
+            random_labels(rows, 64, static_cast<std::int32_t>(classes));
+        const std::vector<float> proposal = random_values(rows * columns, 65);
+        std::vector<float> best = random_values(rows * columns, 66);
+        std::vector<float> margin = margins_of_rows(rows), loss(5, 0.1f);
+        std::vector<std::int32_t> queries = {1, 2, 3, 4, 5}, passes = {1, 1, 2, 2, 3};
+        run(how,
+            SquareJudge{view(logits), view(label), view(proposal), view(best), view(margin),
+                        view(loss), view(queries), view(passes), classes, columns, 4,
+                        cross_entropy},
+            rows);
+        return joined(
+            {best, margin, loss, {queries.begin(), queries.end()}, {passes.begin(), passes.end()}});
+      }};
 }
 
 BlockCase flow_roughness_case(std::int64_t height, std::int64_t width, Smoothness smoothness) {
-  return {"FlowRoughness_" + size_name(height, width) + "_" +
-              std::to_string(static_cast<int>(smoothness)),
-          typeid(FlowRoughness), [=](How how) {
-            const std::int64_t rows = 3;
-            const std::vector<float> flow = random_values(rows * height * width * 2, 67);
-            std::vector<float> loss = unwritten(rows), norms = unwritten(rows * 2);
-            run(how,
-                FlowRoughness{{view(flow), height, width, smoothness}, view(loss), view(norms),
-                              0.3f},
-                rows);
-            return joined({loss, norms});
-          }};
+  return {
+      "FlowRoughness_" + size_name(height, width) + "_" +
+          std::to_string(static_cast<int>(smoothness)),
+      typeid(FlowRoughness), [=](How how) {
+        const std::int64_t rows = 3;
+        const std::vector<float> flow = random_values(rows * height * width * 2, 67);
+        std::vector<float> loss = unwritten(rows), norms = unwritten(rows * 2);
+        run(how,
+            FlowRoughness{{view(flow), height, width, smoothness}, view(loss), view(norms), 0.3f},
+            rows);
+        return joined({loss, norms});
+      }};
 }
 
 BlockCase stadv_record(std::int64_t classes, StadvKeep keep) {
-  return {"StadvRecord_" + std::to_string(classes) + "_" + std::to_string(static_cast<int>(keep)),
-          typeid(StadvRecord), [=](How how) {
-            const std::int64_t rows = 5, columns = 33;
-            const std::vector<float> logits = random_values(rows * classes, 68);
-            const std::vector<std::int32_t> label =
-                random_labels(rows, 69, static_cast<std::int32_t>(classes));
-            const std::vector<float> margin = random_values(rows, 70),
-                                     roughness = random_values(rows, 71),
-                                     warped = random_values(rows * columns, 72);
-            std::vector<float> kept = random_values(rows * columns, 73), kept_loss(5, 0.1f);
-            std::vector<std::int32_t> done = {0, 1, 0, 0, 0}, iterations = {1, 2, 3, 4, 5};
-            run(how,
-                StadvRecord{view(logits), view(label), view(margin), view(roughness),
-                            view(warped), view(kept), view(kept_loss), view(done),
-                            view(iterations), classes, columns, keep},
-                rows);
-            return joined({kept, kept_loss, {done.begin(), done.end()},
-                           {iterations.begin(), iterations.end()}});
-          }};
+  return {
+      "StadvRecord_" + std::to_string(classes) + "_" + std::to_string(static_cast<int>(keep)),
+      typeid(StadvRecord), [=](How how) {
+        const std::int64_t rows = 5, columns = 33;
+        const std::vector<float> logits = random_values(rows * classes, 68);
+        const std::vector<std::int32_t> label =
+            random_labels(rows, 69, static_cast<std::int32_t>(classes));
+        const std::vector<float> margin = random_values(rows, 70),
+                                 roughness = random_values(rows, 71),
+                                 warped = random_values(rows * columns, 72);
+        std::vector<float> kept = random_values(rows * columns, 73), kept_loss(5, 0.1f);
+        std::vector<std::int32_t> done = {0, 1, 0, 0, 0}, iterations = {1, 2, 3, 4, 5};
+        run(how,
+            StadvRecord{view(logits), view(label), view(margin), view(roughness), view(warped),
+                        view(kept), view(kept_loss), view(done), view(iterations), classes, columns,
+                        keep},
+            rows);
+        return joined(
+            {kept, kept_loss, {done.begin(), done.end()}, {iterations.begin(), iterations.end()}});
+      }};
 }
 
 BlockCase pixle_judge(std::int64_t classes) {
@@ -563,8 +588,11 @@ BlockCase pixle_judge(std::int64_t classes) {
                 PixleJudge{view(logits), view(label), view(proposal), view(best), view(odds),
                            view(improved), view(done), view(proposals), classes, columns, 0},
                 rows);
-            return joined({best, odds, {improved.begin(), improved.end()},
-                           {done.begin(), done.end()}, {proposals.begin(), proposals.end()}});
+            return joined({best,
+                           odds,
+                           {improved.begin(), improved.end()},
+                           {done.begin(), done.end()},
+                           {proposals.begin(), proposals.end()}});
           }};
 }
 

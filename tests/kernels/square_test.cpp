@@ -77,16 +77,24 @@ TEST(square_move_mass, exchanges_mass_so_that_the_perturbation_fills_the_ball) {
     const std::vector<std::int32_t> queries = {query};
     std::vector<float> proposal(x.size());
     const SquareDraws draws{view(example), view(attempt), 9};
-    const SquareWindows windows{view(queries), view(sides), 0};
+    const SquareWindows windows{view(sides), 60, 0};
     const SquareImages image{kHeight, kWidth, kChannels};
-    SquareMoveMass{
-        view(x),      view(best), view(margin), view(proposal), view(eta),
-        view(begins), draws,      windows,      image,          {static_cast<float>(kEps), 2}}
+    SquareMoveMass{view(x),
+                   view(best),
+                   view(margin),
+                   view(queries),
+                   view(proposal),
+                   view(eta),
+                   view(begins),
+                   draws,
+                   windows,
+                   image,
+                   {static_cast<float>(kEps), 2}}
         .reference(0);
 
     const Random4 corners = draws.bits(Purpose::square_window, 0, query - 1);
-    Draw draw{windows.first(corners, image, 0),
-              windows.second(corners, image, 0),
+    Draw draw{windows.first(corners, image, query - 1),
+              windows.second(corners, image, query - 1),
               (draws.bits(Purpose::square_sign, 0, (query - 1) * kChannels).v[1] & 1u) != 0,
               {}};
     for (std::int64_t c = 0; c < kChannels; ++c) {
