@@ -184,6 +184,30 @@ INSTANTIATE_TEST_SUITE_P(Models, PreActResNetVectors, testing::ValuesIn(cases())
                            return info.param.model + "_" + info.param.device;
                          });
 
+TEST(preact_resnet, takes_images_of_64_x_64_with_the_weights_of_smaller_ones) {
+  const SafetensorsFile& weights = vectors("preact_resnet18");
+  const SafetensorsFile& want = vectors("preact_resnet18_64");
+  Device& device = cpu_device();
+  Classifier model(
+      device,
+      {{"preact_resnet18", 4, 3, 64, 64, 10}, weights.read_f32("mean"), weights.read_f32("std")},
+      0);
+  load_values(model, weights, "init.");
+  const Tensor images = nhwc(device, want, "images");
+  const std::vector<std::int32_t> label = {
+      static_cast<std::int32_t>(want.read_i64("labels").at(0))};
+  const Tensor labels = Tensor::from_host(device, {1}, label);
+
+  Tape tape;
+  const Var logits = model.evaluation()(tape, tape.input(images, Gradient::none));
+  const Tensor dx = input_gradient(model.evaluation(), images, labels);
+
+  EXPECT_LT(relative_error(logits.value().to_host<float>(), want.read_f32("eval.logits")), kBound);
+  EXPECT_LT(
+      relative_error(dx.to_host<float>(), nhwc(device, want, "eval.grad.images").to_host<float>()),
+      kBound);
+}
+
 TEST(preact_resnet, has_the_parameter_counts_of_the_reference) {
   const Network ten = make_network({"preact_resnet18", 0, 3, 32, 32, 10});
   const Network hundred = make_network({"preact_resnet18", 0, 3, 32, 32, 100});
