@@ -48,8 +48,8 @@ struct FrozenBatchNorm {
   float eps = kBatchNormEps;
 };
 void fold(const FrozenBatchNorm& norm, const Tensor& scale, const Tensor& shift);
-// w[o, ...] <- scale[o] w[o, ...], in place: a convolution's weights [O, K, K, C] take up the scale of
-// the batch-norm behind it.
+// w[o, ...] <- scale[o] w[o, ...], in place: a convolution's weights [O, K, K, C] take up the scale
+// of the batch-norm behind it.
 void scale_rows(const Tensor& w, const Tensor& scale);
 
 // max(x scale + shift, 0) per channel of the last axis; scale and shift are f32 [C], constants: a
@@ -84,9 +84,10 @@ struct CrossEntropy {
 
 // Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked here, see
 // check_labels). The loss is mean (training) or sum (attacks: so that no example's gradient depends
-// on who else is in the batch).
+// on who else is in the batch). `smoothing` s in [0, 1) makes the target (1 - s) onehot + s / K
+// (Szegedy et al. 2016; PyTorch's label_smoothing).
 CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
-                           LossReduction reduction);
+                           LossReduction reduction, float smoothing = 0.f);
 
 // Throws Error naming the first label outside [0, classes). Reads the labels back to the host.
 void check_labels(const Tensor& labels, std::int64_t classes);

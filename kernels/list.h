@@ -35,6 +35,7 @@
 #include "kernels/square.h"
 #include "kernels/two_gradients.h"
 #include "kernels/warp.h"
+#include "kernels/weight_buffers.h"
 
 namespace saddle {
 
@@ -57,7 +58,7 @@ using AllKernels = KernelList<
     Fill, Convert<float, Bfloat16>, Convert<Bfloat16, float>, Add<float>, Add<Bfloat16>, AddTo,
     ScaleByScalar, Relu<float>, Relu<Bfloat16>, ReluBackward<float>, ReluBackward<Bfloat16>,
     NextExamples, GatherLabels, BatchNormFrozen, FoldBatchNorm, SgdStep, AdamStep, SamPerturb,
-    PgdStepLinf,
+    ClipToNorm, MovingAverage, PgdStepLinf,
     // grid
     AddBias, ScaleRows, BytesToImages, Normalise<float>, Normalise<Bfloat16>,
     NormaliseBackward<float>, NormaliseBackward<Bfloat16>, BatchNormApply<float>,

@@ -1,6 +1,7 @@
 // Softmax cross-entropy, its gradient and whether the prediction is right, in one pass over a row.
 //
-//   loss = logsumexp(z) - z_y;   dloss/dz = softmax(z) - onehot(y)
+//   loss = logsumexp(z) - t . z;   dloss/dz = softmax(z) - t
+// with the target t = onehot(y), or, smoothed (Szegedy et al. 2016), (1 - s) onehot(y) + s / K.
 // The largest logit is subtracted first, so no finite input overflows. One warp a row.
 #pragma once
 
@@ -45,6 +46,7 @@ struct SoftmaxCrossEntropy {
   Array<float> dlogits;        // [rows, classes], scaled by `scale`
   int64_t classes;
   float scale;
+  float smoothing = 0.f;  // s, in [0, 1)
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
@@ -59,9 +61,14 @@ struct SoftmaxCrossEntropy {
       sum += exponential_of(first + k, largest);
     }
     sum = block_sum(b, sum);
+    float below = 0.f;
+    if (smoothing > 0.f) {
+      for (int64_t k = b.thread(); k < classes; k += kThreads) below += largest - logits[first + k];
+      below = block_sum(b, below);
+    }
     for (int64_t k = b.thread(); k < classes; k += kThreads) finish(b.block(), k, sum);
     const int32_t predicted = argmax(b, &logits[first], classes);
-    if (b.thread() == 0) store_loss(b.block(), largest, sum, predicted);
+    if (b.thread() == 0) store_loss(b.block(), largest, sum, below, predicted);
   }
 
   void reference(int64_t row) const {
@@ -74,8 +81,13 @@ struct SoftmaxCrossEntropy {
     const float of_row = max_in_block_order(largest, kThreads);
     for (int64_t k = 0; k < classes; ++k) sums[k % kThreads] += exponential_of(first + k, of_row);
     const float sum = sum_in_block_order(sums, kThreads);
+    float below[kThreads] = {}, sum_below = 0.f;
+    if (smoothing > 0.f) {
+      for (int64_t k = 0; k < classes; ++k) below[k % kThreads] += of_row - logits[first + k];
+      sum_below = sum_in_block_order(below, kThreads);
+    }
     for (int64_t k = 0; k < classes; ++k) finish(row, k, sum);
-    store_loss(row, of_row, sum, argmax(&logits[first], classes));
+    store_loss(row, of_row, sum, sum_below, argmax(&logits[first], classes));
   }
 
  private:
@@ -87,12 +99,16 @@ struct SoftmaxCrossEntropy {
   }
   SADDLE_DEVICE void finish(int64_t row, int64_t k, float sum) const {
     const int64_t i = row * classes + k;
-    dlogits[i] = dlogits[i] * (scale / sum) - (k == label[row] ? scale : 0.f);
+    dlogits[i] = dlogits[i] * (scale / sum) - (k == label[row] ? (1.f - smoothing) * scale : 0.f) -
+                 smoothing / static_cast<float>(classes) * scale;
   }
-  SADDLE_DEVICE void store_loss(int64_t row, float largest, float sum, int32_t predicted) const {
+  // `below` is the sum over the row of largest - z.
+  SADDLE_DEVICE void store_loss(int64_t row, float largest, float sum, float below,
+                                int32_t predicted) const {
     const int32_t y = label[row];
-    // The difference first: it is exact for large z.
-    loss[row] = logarithm(sum) + (largest - logits[row * classes + y]);
+    // The differences first: they are exact for large z.
+    loss[row] = logarithm(sum) + (1.f - smoothing) * (largest - logits[row * classes + y]) +
+                smoothing * (below / static_cast<float>(classes));
     correct[row] = predicted == y ? 1.f : 0.f;
   }
 };
@@ -109,9 +125,7 @@ struct Predict {
     const int32_t predicted = argmax(b, &logits[b.block() * classes], classes);
     if (b.thread() == 0) prediction[b.block()] = predicted;
   }
-  void reference(int64_t row) const {
-    prediction[row] = argmax(&logits[row * classes], classes);
-  }
+  void reference(int64_t row) const { prediction[row] = argmax(&logits[row * classes], classes); }
 };
 
 }  // namespace saddle

@@ -1,5 +1,10 @@
 #include "optim/sam.h"
 
+#include <cmath>
+
+#include "core/ops.h"
+#include "kernels/weight_buffers.h"
+
 namespace saddle {
 namespace {
 
@@ -50,6 +55,12 @@ Minimiser::Rule Minimiser::make_rule(Device& device, std::int64_t size, const We
   }
 }
 
+void Minimiser::clip_gradient(double norm) {
+  require(norm > 0 && std::isfinite(norm), "gradient clipping: norm ", norm,
+          " must be positive and finite");
+  clip_norm_ = static_cast<float>(norm);
+}
+
 void Minimiser::step(const Parameters& w, double lr, const Objective& objective) {
   prepare(lr);
   apply(w, objective);
@@ -75,6 +86,10 @@ void Minimiser::apply(const Parameters& w, const Objective& objective) {
 }
 
 void Minimiser::base_step(const Parameters& w) {
+  if (clip_norm_) {
+    const Tensor norm = square_norm(g_);
+    launch(g_.device(), ClipToNorm{g_.array(), norm.array(), *clip_norm_}, g_.count());
+  }
   std::visit([&](auto& base) { base.step(w, g_, rates_); }, base_);
 }
 

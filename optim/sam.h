@@ -33,6 +33,10 @@ class Minimiser {
   // `size` elements.
   Minimiser(BaseOptimizer base, Device& device, std::int64_t size, std::optional<double> rho);
 
+  // From now on the base optimiser steps with a gradient of norm at most `norm`. Throws Error
+  // unless it is positive and finite.
+  void clip_gradient(double norm);
+
   // One step on the flat weights `w`: prepare, then apply.
   void step(const Parameters& w, double lr, const Objective& objective);
   // Counts a step and puts its rates on the device.
@@ -78,6 +82,7 @@ class Minimiser {
   Rule rule_;
   Tensor g_, rates_, rho_;  // rho_: the radius among the rates
   Parameters w_hat_;
+  std::optional<float> clip_norm_;
 };
 
 }  // namespace saddle

@@ -15,7 +15,11 @@ Schedule schedule_named(const std::string& name) {
   fail("schedule '", name, "' is unknown. There are step, cosine, poly, constant");
 }
 
-double learning_rate(Schedule schedule, double lr, std::int64_t epoch, std::int64_t epochs) {
+double learning_rate(Schedule schedule, double lr, std::int64_t epoch, std::int64_t epochs,
+                     std::int64_t warmup) {
+  if (epoch < warmup) {
+    lr *= static_cast<double>(epoch + 1) / static_cast<double>(warmup + 1);
+  }
   const double progress = static_cast<double>(epoch) / static_cast<double>(epochs);
   switch (schedule) {
     case Schedule::step:

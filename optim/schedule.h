@@ -16,6 +16,8 @@ Schedule schedule_named(const std::string& name);
 //   cosine    lr (1 + cos(pi epoch / epochs)) / 2
 //   poly      lr (1 - epoch / epochs)^0.9
 //   constant  lr
-double learning_rate(Schedule schedule, double lr, std::int64_t epoch, std::int64_t epochs);
+// The first `warmup` epochs take 1, 2, ... parts in warmup + 1 of it (Goyal et al. 2017).
+double learning_rate(Schedule schedule, double lr, std::int64_t epoch, std::int64_t epochs,
+                     std::int64_t warmup = 0);
 
 }  // namespace saddle

@@ -42,6 +42,14 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_number(app, "--weight-decay", o.weight_decay, "decay of all weights", "5e-4");
   add_choice(app, "--schedule", o.schedule, {"step", "cosine", "poly", "constant"},
              "the learning rate over the epochs; step: x0.1 at 75 % and 90 %");
+  add_integer(app, "--warmup-epochs", o.warmup_epochs, 0,
+              "epochs in which the learning rate rises linearly to the schedule's");
+  add_number(app, "--label-smoothing", o.label_smoothing,
+             "share of the target that is spread over all classes");
+  add_number(app, "--clip-norm", o.clip_norm,
+             "largest norm of the gradient that the base optimiser steps with", "none");
+  add_number(app, "--ema", o.ema,
+             "decay of a moving average of the model, tested and saved in its place", "none");
   app.add_flag("--no-augment", o.no_augment, "train on the images as they are");
   add_integer(app, "--crop-padding", o.crop_padding, 0, "pixels a training crop may be off",
               "the data set's");

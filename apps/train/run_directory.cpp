@@ -109,7 +109,8 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings
 
 bool RunDirectory::holds_state(const fs::path& path) { return fs::exists(path / kState); }
 
-RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser) const {
+RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
+                                  Classifier* averaged) const {
   RunPosition position;
   if (!fs::exists(path_ / kState)) return position;
   const SafetensorsFile file = SafetensorsFile::load(path_ / kState);
@@ -126,13 +127,19 @@ RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser) const
   restore_buffer(file, "statistics", model.statistics);
   for (const NamedState& state : minimiser.state())
     restore_buffer(file, "optimizer." + state.name, state.tensor);
+  if (averaged) {
+    restore_buffer(file, "averaged.weights", averaged->weights);
+    restore_buffer(file, "averaged.statistics", averaged->statistics);
+    averaged->batches_tracked = model.batches_tracked;
+  }
   return position;
 }
 
-void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const RunPosition& position,
-                        bool is_best) const {
-  if (is_best) save_checkpoint(path_ / kBest, model);
-  save_checkpoint(path_ / kLast, model);
+void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const Classifier* averaged,
+                        const RunPosition& position, bool is_best) const {
+  const Classifier& tested = averaged ? *averaged : model;
+  if (is_best) save_checkpoint(path_ / kBest, tested);
+  save_checkpoint(path_ / kLast, tested);
   std::string lines;
   for (const Json& epoch : position.metrics) lines += epoch.dump() + "\n";
   write_file_atomically(path_ / kMetrics, std::string_view(lines));
@@ -148,6 +155,10 @@ void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const Run
   add("weights", model.weights);
   add("statistics", model.statistics);
   for (const NamedState& state : minimiser.state()) add("optimizer." + state.name, state.tensor);
+  if (averaged) {
+    add("averaged.weights", averaged->weights);
+    add("averaged.statistics", averaged->statistics);
+  }
   const Json json = {
       {"epochs_done", position.epochs_done},      {"steps_done", position.steps_done},
       {"best_accuracy", position.best_accuracy},  {"metrics", position.metrics},

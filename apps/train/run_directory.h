@@ -6,7 +6,8 @@
 //   events.out.tfevents.0.saddle   the same for TensorBoard
 //   last.safetensors     the model after the newest epoch; best.safetensors the one with the best
 //                        test accuracy
-//   state.safetensors    what resuming needs: weights, statistics, optimiser, position, metrics
+//   state.safetensors    what resuming needs: weights, statistics, optimiser, averaged model,
+//                        position, metrics
 //
 // Each file is replaced whole; only the events grow in place, record by record. state.safetensors
 // is written last in an epoch and alone decides where a resumed run goes on; what the other files
@@ -45,13 +46,14 @@ class RunDirectory {
   RunDirectory(const std::filesystem::path& path, Open mode, const nlohmann::json& settings,
                const nlohmann::json& environment);
 
-  // Takes up the newest state, where there is one: fills model and minimiser and returns the
-  // position.
-  RunPosition restore(Classifier& model, Minimiser& minimiser) const;
+  // Takes up the newest state, where there is one: fills model, minimiser and the averaged model,
+  // if there is one, and returns the position.
+  RunPosition restore(Classifier& model, Minimiser& minimiser, Classifier* averaged) const;
 
-  // After an epoch: best (if this epoch is the best), last, metrics, state.
-  void save(const Classifier& model, Minimiser& minimiser, const RunPosition& position,
-            bool is_best) const;
+  // After an epoch: best (if this epoch is the best), last, metrics, state. Best and last hold the
+  // averaged model where there is one.
+  void save(const Classifier& model, Minimiser& minimiser, const Classifier* averaged,
+            const RunPosition& position, bool is_best) const;
 
   const std::filesystem::path& path() const { return path_; }
 

@@ -1,5 +1,6 @@
 #include "apps/train/train_options.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace saddle {
@@ -45,6 +46,14 @@ TrainOptions resolved(TrainOptions options) {
   if (!options.weight_decay) options.weight_decay = kWeightDecay;
   usage(*options.weight_decay >= 0, text("--weight-decay ", *options.weight_decay, " is negative"));
   usage(options.momentum >= 0 && options.momentum < 1, "--momentum must lie in [0, 1)");
+  usage(
+      options.warmup_epochs >= 0 && options.warmup_epochs < options.epochs,
+      text("--warmup-epochs ", options.warmup_epochs, " must be below --epochs ", options.epochs));
+  usage(options.label_smoothing >= 0 && options.label_smoothing < 1,
+        "--label-smoothing must lie in [0, 1)");
+  usage(!options.clip_norm || (*options.clip_norm > 0 && std::isfinite(*options.clip_norm)),
+        "--clip-norm must be positive");
+  usage(!options.ema || (*options.ema > 0 && *options.ema < 1), "--ema must lie in (0, 1)");
   if (adversarial) {
     const bool linf = options.at_norm == "linf", one_step = options.adversarial == "fgsm_rs";
     if (!options.at_eps) options.at_eps = linf ? kLinfEps : kL2Eps;
@@ -92,6 +101,10 @@ nlohmann::json to_json(const TrainOptions& o) {
                          {"init_from", o.init_from},
                          {"precision", o.common.precision},
                          {"seed", o.common.seed}};
+  if (o.warmup_epochs > 0) json["warmup_epochs"] = o.warmup_epochs;
+  if (o.label_smoothing > 0) json["label_smoothing"] = o.label_smoothing;
+  if (o.clip_norm) json["clip_norm"] = *o.clip_norm;
+  if (o.ema) json["ema"] = *o.ema;
   if (o.dataset.pad_to) json["pad_to"] = *o.dataset.pad_to;
   if (o.dataset.image_size) json["image_size"] = *o.dataset.image_size;
   if (o.dataset.broken_images != "error") json["broken_images"] = o.dataset.broken_images;
@@ -119,6 +132,8 @@ Augmentation augmentation_of(const TrainOptions& options) {
 
 StepOptions step_options_of(const TrainOptions& options) {
   StepOptions step;
+  step.label_smoothing = static_cast<float>(options.label_smoothing);
+  step.ema_decay = static_cast<float>(options.ema.value_or(0));
   step.sam_statistics = options.sam_statistics == "both"    ? SamStatistics::both
                         : options.sam_statistics == "first" ? SamStatistics::first
                                                             : SamStatistics::none;
@@ -139,14 +154,18 @@ Minimiser minimiser_of(const TrainOptions& options, Device& device, const Weight
   sharpness.lr_max = *options.lr;
   sharpness.ssam_epochs = options.epochs;
   sharpness.seed = static_cast<std::uint64_t>(options.common.seed);
-  if (descent == "sgd") {
-    return {Sgd(device, size, {options.momentum, *options.weight_decay, options.nesterov}), device,
-            layout, sharpness};
-  }
-  AdamOptions adam;
-  adam.weight_decay = *options.weight_decay;
-  adam.decay = descent == "adam" ? WeightDecay::coupled : WeightDecay::decoupled;
-  return {Adam(device, size, adam), device, layout, sharpness};
+  const auto base = [&]() -> BaseOptimizer {
+    if (descent == "sgd") {
+      return Sgd(device, size, {options.momentum, *options.weight_decay, options.nesterov});
+    }
+    AdamOptions adam;
+    adam.weight_decay = *options.weight_decay;
+    adam.decay = descent == "adam" ? WeightDecay::coupled : WeightDecay::decoupled;
+    return Adam(device, size, adam);
+  };
+  Minimiser minimiser(base(), device, layout, sharpness);
+  if (options.clip_norm) minimiser.clip_gradient(*options.clip_norm);
+  return minimiser;
 }
 
 }  // namespace saddle

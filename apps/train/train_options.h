@@ -34,6 +34,10 @@ struct TrainOptions {
   double momentum = 0.9;
   bool nesterov = false;
   std::string schedule = "step";
+  std::int64_t warmup_epochs = 0;
+  double label_smoothing = 0;
+  std::optional<double> clip_norm;  // of the gradient the base optimiser steps with
+  std::optional<double> ema;        // decay of the averaged weights
   bool no_augment = false, no_shuffle = false;
   std::optional<std::int64_t> crop_padding;
   std::string init_from;

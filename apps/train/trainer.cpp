@@ -5,6 +5,7 @@
 #include <cmath>
 #include <deque>
 #include <iostream>
+#include <memory>
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/evaluate.h"
@@ -63,13 +64,15 @@ class Trainer {
       : options_(options),
         augmentation_(checked_augmentation(options, train)),
         model_(initial_model(options, device, train)),
+        averaged_(options.ema ? std::make_unique<Classifier>(initial_model(options, device, train))
+                              : nullptr),
         minimiser_(minimiser_of(options, device, model_.network.layout.weights)),
         train_(device, train),
         test_(device, test),
         directory_(options.output, mode(), to_json(options), environment(device)) {
-    if (options.resume) position_ = directory_.restore(model_, minimiser_);
+    if (options.resume) position_ = directory_.restore(model_, minimiser_, averaged_.get());
     step_.emplace(model_, minimiser_, train_, augmentation_, step_options_of(options),
-                  static_cast<std::uint64_t>(options.common.seed));
+                  static_cast<std::uint64_t>(options.common.seed), averaged_.get());
   }
 
   TrainResult run() {
@@ -81,8 +84,8 @@ class Trainer {
     for (std::int64_t epoch = position_.epochs_done; epoch < options_.epochs; ++epoch) {
       progress.set_label(text("epoch ", epoch + 1, '/', options_.epochs));
       const auto start = Clock::now();
-      const double lr =
-          learning_rate(schedule_named(options_.schedule), *options_.lr, epoch, options_.epochs);
+      const double lr = learning_rate(schedule_named(options_.schedule), *options_.lr, epoch,
+                                      options_.epochs, options_.warmup_epochs);
       const EpochSums sums = run_epoch(epoch, lr, progress);
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
       result.seconds += seconds;
@@ -151,7 +154,7 @@ class Trainer {
   // finite.
   Evaluation evaluate_after(std::int64_t epoch) const {
     try {
-      return evaluate(model_.evaluation(), test_, kTestBatch);
+      return evaluate((averaged_ ? *averaged_ : model_).evaluation(), test_, kTestBatch);
     } catch (const Error& error) {
       const std::int64_t steps = (train_.size() + options_.batch_size - 1) / options_.batch_size;
       fail("training diverged: in epoch ", epoch + 1, ", after step ", steps, ", ", error.what(),
@@ -179,7 +182,7 @@ class Trainer {
                                  {"images_per_second", examples / seconds}});
     const bool is_best = test.accuracy > position_.best_accuracy;
     if (is_best) position_.best_accuracy = test.accuracy;
-    directory_.save(model_, minimiser_, position_, is_best);
+    directory_.save(model_, minimiser_, averaged_.get(), position_, is_best);
     if (!options_.common.quiet) {
       char line[160];
       std::snprintf(line, sizeof line,
@@ -195,6 +198,7 @@ class Trainer {
   TrainOptions options_;
   Augmentation augmentation_;
   Classifier model_;
+  std::unique_ptr<Classifier> averaged_;  // null without --ema
   Minimiser minimiser_;
   DeviceDataset train_, test_;
   RunDirectory

@@ -5,6 +5,7 @@
 #include "attacks/rows.h"
 #include "kernels/images.h"
 #include "kernels/reductions.h"
+#include "kernels/weight_buffers.h"
 
 namespace saddle {
 namespace {
@@ -45,8 +46,8 @@ void step_on_batch(const Classifier& model, Minimiser& minimiser, const Paramete
     const Tensor& rows = request.rows;
     const Var pixels = tape.input(rows ? select_rows(images, rows) : images, Gradient::none);
     return cross_entropy(tape, model.logits(pass, pixels),
-                         rows ? select_rows(batch.labels, rows) : batch.labels,
-                         LossReduction::mean);
+                         rows ? select_rows(batch.labels, rows) : batch.labels, LossReduction::mean,
+                         options.label_smoothing);
   };
   const auto gradient = [&](const Parameters& w, const Tensor& g, const GradientRequest& request) {
     Tape tape;
@@ -80,13 +81,14 @@ struct TrainingStep::Captured {
 
 TrainingStep::TrainingStep(Classifier& model, Minimiser& minimiser, const DeviceDataset& data,
                            const Augmentation& augmentation, const StepOptions& options,
-                           std::uint64_t seed)
+                           std::uint64_t seed, Classifier* averaged)
     : model_(model),
       minimiser_(minimiser),
       data_(data),
       augmentation_(augmentation),
       options_(options),
       seed_(seed),
+      averaged_(averaged),
       weights_(with_precision(model.weights, model.precision)),
       order_(model.device(), {data.size()}, DType::i32),
       numbers_(model.device(), {3}, DType::i32),
@@ -144,6 +146,7 @@ PendingSums TrainingStep::operator()(std::int64_t first, std::int64_t count, dou
   if (options_.adversarial && options_.attack_batch_norm != BatchNormMode::frozen) {
     model_.batches_tracked += options_.adversarial->steps;
   }
+  if (averaged_) averaged_->batches_tracked = model_.batches_tracked;
   return PendingSums(device.read_back(at->sums.data<float>(), at->sums.bytes()));
 }
 
@@ -154,6 +157,14 @@ void TrainingStep::work(const Captured& at) {
          at.indices.count());
   const AttackBatch batch = data_.batch(at.indices, augmentation_, seed_, epoch_number_);
   step_on_batch(model_, minimiser_, weights_, batch, options_, seed_, number_, at.sums);
+  if (averaged_) {
+    const auto follow = [&](const Tensor& average, const Tensor& value) {
+      launch(model_.device(), MovingAverage{value.array(), average.array(), options_.ema_decay},
+             value.count());
+    };
+    follow(averaged_->weights, model_.weights);
+    follow(averaged_->statistics, model_.statistics);
+  }
 }
 
 }  // namespace saddle

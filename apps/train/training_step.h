@@ -31,7 +31,9 @@ struct StepOptions {
   SamStatistics sam_statistics = SamStatistics::both;
   std::optional<PgdOptions> adversarial;  // train on x + delta
   BatchNormMode attack_batch_norm =
-      BatchNormMode::update;  // as the paper's code attacks: train mode
+      BatchNormMode::update;    // as the paper's code attacks: train mode
+  float label_smoothing = 0.f;  // in the loss that w descends, not in the attack's
+  float ema_decay = 0.f;        // of the averaged model
 };
 
 // Of a batch, taken at w before the step.
@@ -60,10 +62,12 @@ class PendingSums {
 class TrainingStep {
  public:
   // Works on the model's weights and statistics, in the model's precision; all references must
-  // outlive it. The weights must not be changed by anyone else. Throws Error where the options'
-  // attack is impossible.
+  // outlive it. The weights must not be changed by anyone else. After each step the weights and
+  // statistics of `averaged`, where given, move towards the model's (MovingAverage). Throws Error
+  // where the options' attack is impossible.
   TrainingStep(Classifier& model, Minimiser& minimiser, const DeviceDataset& data,
-               const Augmentation& augmentation, const StepOptions& options, std::uint64_t seed);
+               const Augmentation& augmentation, const StepOptions& options, std::uint64_t seed,
+               Classifier* averaged = nullptr);
 
   // The order in which the steps to come go through the data, and the epoch that keys augmentation.
   void begin_epoch(const std::vector<std::int32_t>& order, std::uint32_t epoch);
@@ -85,6 +89,7 @@ class TrainingStep {
   Augmentation augmentation_;
   StepOptions options_;
   std::uint64_t seed_;
+  Classifier* averaged_;
   Parameters weights_;
   std::uint32_t epoch_ = 0;
   Tensor order_;                          // i32 [examples]

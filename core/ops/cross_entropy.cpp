@@ -6,7 +6,7 @@
 namespace saddle {
 
 CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
-                           LossReduction reduction) {
+                           LossReduction reduction, float smoothing) {
   const Shape& shape = logits.shape();
   require(shape.rank() == 2 && shape[1] > 0, "cross_entropy: logits ", shape,
           " must be [N, classes]");
@@ -19,7 +19,7 @@ CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
       loss(device, {1});
   launch(device,
          SoftmaxCrossEntropy{logits.value().array(), labels.array<std::int32_t>(), losses.array(),
-                             correct.array(), dlogits.array(), classes, scale},
+                             correct.array(), dlogits.array(), classes, scale, smoothing},
          batch);
   launch(device, SumAll{losses.array(), loss.array(), scale, 0.f}, 1);
   const Var result = tape.record(loss, {logits}, [=, &device](const Tensor& dloss) {

@@ -113,6 +113,16 @@ TEST(train_options, refuse_negative_rates) {
   expect_usage_error("--weight-decay -1 is negative", [](TrainOptions& o) { o.weight_decay = -1; });
 }
 
+TEST(train_options, refuse_smoothing_clipping_averaging_and_warm_up_that_cannot_be) {
+  expect_usage_error("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = 1; });
+  expect_usage_error("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = -0.1; });
+  expect_usage_error("--clip-norm", [](TrainOptions& o) { o.clip_norm = 0; });
+  expect_usage_error("--ema", [](TrainOptions& o) { o.ema = 1; });
+  expect_usage_error("--ema", [](TrainOptions& o) { o.ema = 0; });
+  expect_usage_error("--warmup-epochs 100 must be below --epochs 100",
+                     [](TrainOptions& o) { o.warmup_epochs = 100; });
+}
+
 TEST(train_options, keep_momentum_below_one) {
   expect_usage_error("--momentum", [](TrainOptions& o) { o.momentum = 1; });
   expect_usage_error("--momentum", [](TrainOptions& o) { o.momentum = -0.1; });
@@ -180,6 +190,10 @@ TEST(train_options, that_change_the_result_are_recorded) {
   EXPECT_TRUE(changed([](TrainOptions& o) { o.epochs = 9; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.nesterov = true; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.schedule = "cosine"; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.warmup_epochs = 2; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.label_smoothing = 0.1; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.clip_norm = 1; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.ema = 0.99; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.no_augment = true; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.no_shuffle = true; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.crop_padding = 2; }));

@@ -122,8 +122,9 @@ void expect_resumed_equals_uninterrupted(const std::string& name, const Names& k
   ASSERT_EQ(ChildTraining(name, killed, "resume").wait(), 0);
 
   expect_equal_runs(killed, whole);
-  EXPECT_EQ(names_in(killed), (Names{"best.safetensors", "config.json", "events.out.tfevents.0.saddle",
-                                     "last.safetensors", "metrics.jsonl", "state.safetensors"}));
+  EXPECT_EQ(names_in(killed),
+            (Names{"best.safetensors", "config.json", "events.out.tfevents.0.saddle",
+                   "last.safetensors", "metrics.jsonl", "state.safetensors"}));
   EXPECT_EQ(timeless_metrics(killed).size(), 6u);
 }
 
@@ -137,6 +138,11 @@ TEST(resume, a_sam_over_adam_run_killed_in_every_kind_of_write_equals_one_never_
 
 TEST(resume, an_adversarial_run_killed_while_its_state_is_written_equals_one_never_killed) {
   expect_resumed_equals_uninterrupted("pgd", {"state.safetensors"});
+}
+
+TEST(resume,
+     a_run_with_averaged_weights_killed_while_its_state_is_written_equals_one_never_killed) {
+  expect_resumed_equals_uninterrupted("averaged", {"state.safetensors"});
 }
 
 // In the last epoch nothing later mends a file that the state claims is written.

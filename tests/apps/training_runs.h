@@ -39,8 +39,9 @@ inline Dataset quadrants(std::int64_t size, std::uint64_t seed) {
 inline Dataset training_data() { return quadrants(60, 1); }
 inline Dataset test_data() { return quadrants(33, 2); }
 
-// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam", "pgd", "awp",
-// "ssam-dynamic" or one of the SAM family; augmented as CIFAR-10 is.
+// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam", "pgd", "awp", "averaged"
+// (with a clipped gradient, smoothed labels and warm-up besides), "ssam-dynamic" or one of the SAM
+// family; augmented as CIFAR-10 is.
 inline TrainOptions small_run(const std::string& name, const std::filesystem::path& output) {
   TrainOptions options;
   options.common.quiet = true;
@@ -60,6 +61,11 @@ inline TrainOptions small_run(const std::string& name, const std::filesystem::pa
     options.at_steps = 2;
   } else if (name == "sgd-one-epoch") {
     options.epochs = 1;
+  } else if (name == "averaged") {
+    options.ema = 0.9;
+    options.clip_norm = 0.5;
+    options.label_smoothing = 0.1;
+    options.warmup_epochs = 2;
   } else if (name == "awp") {
     options.adversarial = "pgd";
     options.at_steps = 1;

@@ -1,5 +1,5 @@
-// A training step that is captured and replayed against one that is called anew, and in bf16 against
-// one in fp32.
+// A training step that is captured and replayed against one that is called anew, and in bf16
+// against one in fp32.
 #include "apps/train/training_step.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +7,7 @@
 #include "tests/apps/training_runs.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
+#include "tests/support/random_values.h"
 
 namespace saddle {
 namespace {
@@ -15,7 +16,8 @@ using namespace testing_support;
 
 struct Trained {
   std::vector<double> losses, correct;
-  std::vector<float> weights, statistics, rounded;
+  std::vector<float> weights, statistics, averaged;
+  std::vector<double> mean_weights;  // the average, written out in double
 };
 
 // Steps on batches of 16, 16, 16 and 12 for `epochs` epochs, the learning rate falling every step.
@@ -25,13 +27,17 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
   const TrainOptions options = resolved(small_run(run, "unused"));
   const Dataset images = training_data();
   const DeviceDataset data(device, images);
-  Classifier model(device,
-                   {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean,
-                    images.std},
-                   7, precision);
+  Classifier model(
+      device, {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
+      7, precision);
   Minimiser minimiser = minimiser_of(options, device, model.network.layout.weights);
-  TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options), 5);
+  Classifier averaged = model;
+  averaged.weights = model.weights.clone();
+  averaged.statistics = model.statistics.clone();
+  TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options), 5,
+                    options.ema ? &averaged : nullptr);
   Trained result;
+  result.mean_weights = to_double(averaged.weights.to_host<float>());
   std::uint32_t number = 0;
   for (int epoch = 0; epoch < epochs; ++epoch) {
     step.begin_epoch(epoch_order(data.size(), 5, static_cast<std::uint32_t>(epoch)),
@@ -42,16 +48,22 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
           step(first, std::min<std::int64_t>(16, data.size() - first), lr, number++).wait();
       result.losses.push_back(sums.loss);
       result.correct.push_back(sums.correct);
+      if (!options.ema) continue;
+      const std::vector<float> w = model.weights.to_host<float>();
+      for (std::size_t i = 0; i < w.size(); ++i) {
+        result.mean_weights[i] += (1 - *options.ema) * (w[i] - result.mean_weights[i]);
+      }
     }
   }
   result.weights = model.weights.to_host<float>();
   result.statistics = model.statistics.to_host<float>();
+  result.averaged = averaged.weights.to_host<float>();
   return result;
 }
 
 class TrainingSteps : public testing::TestWithParam<const char*> {};
 
-INSTANTIATE_TEST_SUITE_P(Runs, TrainingSteps, testing::Values("sgd", "sam-adam", "pgd"),
+INSTANTIATE_TEST_SUITE_P(Runs, TrainingSteps, testing::Values("sgd", "sam-adam", "pgd", "averaged"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -68,6 +80,7 @@ void expect_replayed_equals_called(const std::string& run) {
   EXPECT_EQ(replayed.correct, called.correct);
   EXPECT_EQ(bits_of(replayed.weights), bits_of(called.weights));
   EXPECT_EQ(bits_of(replayed.statistics), bits_of(called.statistics));
+  EXPECT_EQ(bits_of(replayed.averaged), bits_of(called.averaged));
 }
 
 TEST_P(TrainingSteps, replayed_give_the_bits_of_steps_called_anew) {
@@ -82,6 +95,16 @@ TEST(training_steps, replayed_by_looksam_and_esam_give_the_bits_of_steps_called_
 
 // bf16 keeps eight bits: a loss after a few steps may be off by some per cent, and training must go
 // the same way.
+TEST(training_steps, keep_the_moving_average_of_the_weights) {
+  const Trained trained = train_steps("cpu", "averaged", Precision::fp32, 3);
+
+  ASSERT_EQ(trained.averaged.size(), trained.mean_weights.size());
+  for (std::size_t i = 0; i < trained.averaged.size(); ++i) {
+    expect_near(trained.averaged[i], trained.mean_weights[i], 1e-5, "weight " + std::to_string(i));
+  }
+  EXPECT_NE(bits_of(trained.averaged), bits_of(trained.weights));
+}
+
 TEST_P(TrainingSteps, in_bf16_follow_the_losses_of_fp32) {
   const Trained exact = train_steps("cpu", GetParam(), Precision::fp32, 3);
 
@@ -113,7 +136,8 @@ TEST(training_step, refuses_rows_that_are_not_there_and_an_order_of_another_leng
   const TrainOptions options = resolved(small_run("sgd", "unused"));
   const Dataset images = training_data();
   const DeviceDataset data(cpu_device(), images);
-  Classifier model(cpu_device(), {{"preact_resnet10", 2, 1, 12, 12, 4}, images.mean, images.std}, 1);
+  Classifier model(cpu_device(), {{"preact_resnet10", 2, 1, 12, 12, 4}, images.mean, images.std},
+                   1);
   Minimiser minimiser = minimiser_of(options, cpu_device(), model.network.layout.weights);
   TrainingStep step(model, minimiser, data, {}, {}, 1);
 

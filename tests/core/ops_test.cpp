@@ -395,19 +395,29 @@ OpCase normalise_case(DType type = DType::f32) {
   return op;
 }
 
-OpCase cross_entropy_case(LossReduction reduction, std::int64_t batch, std::int64_t classes) {
+OpCase cross_entropy_case(LossReduction reduction, std::int64_t batch, std::int64_t classes,
+                          float smoothing = 0) {
   const std::vector<std::int32_t> labels =
       random_labels(batch, 9, static_cast<std::int32_t>(classes));
   const double scale = reduction == LossReduction::mean ? 1 / static_cast<double>(batch) : 1;
   OpCase op;
-  op.name = std::string("cross_entropy_") + (reduction == LossReduction::mean ? "mean" : "sum");
+  op.name = std::string("cross_entropy_") + (reduction == LossReduction::mean ? "mean" : "sum") +
+            (smoothing > 0 ? "_smoothed" : "");
   op.inputs = {{batch, classes}};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return cross_entropy(tape, v[0], Tensor::from_host(v[0].device(), {batch}, labels), reduction)
+    return cross_entropy(tape, v[0], Tensor::from_host(v[0].device(), {batch}, labels), reduction,
+                         smoothing)
         .loss;
   };
+  // Smoothed: (1 - s) of the label's loss and s of the mean over all labels.
   op.reference = [=](const Inputs& v) {
-    return Values{scale * sum_of(cross_entropy_reference(v[0], labels))};
+    double sum = (1. - smoothing) * sum_of(cross_entropy_reference(v[0], labels));
+    for (std::int32_t k = 0; k < classes; ++k) {
+      const std::vector<std::int32_t> all_k(static_cast<std::size_t>(batch), k);
+      sum +=
+          smoothing / static_cast<double>(classes) * sum_of(cross_entropy_reference(v[0], all_k));
+    }
+    return Values{scale * sum};
   };
   op.terms = static_cast<double>(batch + classes);
   // Logits lie in [-1, 1]: a loss is a logarithm and a difference, of at most log(classes) and 2;
@@ -465,6 +475,7 @@ std::vector<OpCase> cases() {
       normalise_case(DType::bf16),
       cross_entropy_case(LossReduction::mean, 33, 7),
       cross_entropy_case(LossReduction::sum, 33, 7),
+      cross_entropy_case(LossReduction::mean, 33, 7, 0.1f),
   };
   for (BatchNormMode mode :
        {BatchNormMode::update, BatchNormMode::batch_only, BatchNormMode::frozen}) {

@@ -278,9 +278,9 @@ BlockCase pgd_start_l2(std::int64_t examples, std::int64_t columns) {
           }};
 }
 
-BlockCase softmax_cross_entropy(std::int64_t rows, std::int64_t classes) {
-  return {"SoftmaxCrossEntropy_" + size_name(rows, classes), typeid(SoftmaxCrossEntropy),
-          [=](How how) {
+BlockCase softmax_cross_entropy(std::int64_t rows, std::int64_t classes, float smoothing = 0) {
+  return {"SoftmaxCrossEntropy_" + size_name(rows, classes) + (smoothing > 0 ? "_smoothed" : ""),
+          typeid(SoftmaxCrossEntropy), [=](How how) {
             const std::vector<float> logits = random_values(rows * classes, 36, -9.f, 9.f);
             const std::vector<std::int32_t> label =
                 random_labels(rows, 37, static_cast<std::int32_t>(classes));
@@ -288,7 +288,7 @@ BlockCase softmax_cross_entropy(std::int64_t rows, std::int64_t classes) {
             std::vector<float> dlogits = unwritten(rows * classes);
             run(how,
                 SoftmaxCrossEntropy{view(logits), view(label), view(loss), view(correct),
-                                    view(dlogits), classes, 0.25f},
+                                    view(dlogits), classes, 0.25f, smoothing},
                 rows);
             return joined({loss, correct, dlogits});
           }};
@@ -729,6 +729,7 @@ std::vector<BlockCase> cases() {
       softmax_cross_entropy(3, 31),
       softmax_cross_entropy(3, 33),
       softmax_cross_entropy(2, 1025),
+      softmax_cross_entropy(3, 33, 0.1f),
       predict(7, 10),
       predict(3, 33),
       sum_all(0, 0.f),

@@ -22,12 +22,12 @@ struct Result {
 };
 
 Result run(const std::vector<float>& logits, const std::vector<std::int32_t>& labels,
-           std::int64_t classes, float scale = 1.f) {
+           std::int64_t classes, float scale = 1.f, float smoothing = 0.f) {
   Result result{std::vector<float>(labels.size(), -7.f), std::vector<float>(labels.size(), -7.f),
                 std::vector<float>(logits.size(), -7.f)};
   const SoftmaxCrossEntropy kernel{
       view(logits), view(labels), view(result.loss), view(result.correct), view(result.dlogits),
-      classes,      scale};
+      classes,      scale,        smoothing};
   for (std::size_t row = 0; row < labels.size(); ++row) {
     kernel.reference(static_cast<std::int64_t>(row));
   }
@@ -75,6 +75,35 @@ TEST_P(SoftmaxCrossEntropySizes, equals_the_formula_in_double) {
                   place + " class " + std::to_string(k));
     }
     EXPECT_EQ(got.correct[row], z[y] == largest ? 1.f : 0.f) << place;
+  }
+}
+
+// Source: PyTorch's label_smoothing, target (1 - s) onehot + s / K.
+TEST_P(SoftmaxCrossEntropySizes, with_smoothing_equals_the_formula_in_double) {
+  const auto [rows, classes] = GetParam();
+  const float scale = 0.25f, s = 0.2f;
+  const std::vector<float> logits = random_values(rows * classes, 1, -4.f, 4.f);
+  const std::vector<std::int32_t> labels =
+      random_labels(rows, 2, static_cast<std::int32_t>(classes));
+
+  const Result got = run(logits, labels, classes, scale, s);
+
+  const double n = static_cast<double>(classes);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const float* z = logits.data() + row * classes;
+    double sum = 0, target_logit = 0;
+    const auto target = [&](std::int64_t k) { return (k == labels[row] ? 1. - s : 0.) + s / n; };
+    for (std::int64_t k = 0; k < classes; ++k) {
+      sum += std::exp(double{z[k]});
+      target_logit += target(k) * z[k];
+    }
+    const std::string place = "row " + std::to_string(row);
+    expect_near(got.loss[row], std::log(sum) - target_logit, summation_bound(n, 8 + 9), place);
+    for (std::int64_t k = 0; k < classes; ++k) {
+      const double p = std::exp(double{z[k]}) / sum;
+      expect_near(got.dlogits[row * classes + k], scale * (p - target(k)),
+                  summation_bound(n, scale * (9 * p + 2)), place + " class " + std::to_string(k));
+    }
   }
 }
 

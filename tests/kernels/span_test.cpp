@@ -184,6 +184,19 @@ std::vector<SpanCase> of_the_sam_family(std::int64_t n) {
       ascent<FisherMetric>("Fisher", n, [](SlotValues, Mask) { return FisherMetric{3.f}; }),
       ascent<SlotMetric>("Slots", n, [](SlotValues s, Mask) { return SlotMetric{s}; }),
       ascent<MaskMetric>("Mask", n, [](SlotValues, Mask mask) { return MaskMetric{mask}; }),
+      {"ClipToNorm", typeid(ClipToNorm),
+       [=](How how) {
+         std::vector<float> clipped = g, kept = g;
+         run(how, ClipToNorm{view(clipped), view(scalar), 0.2f}, n);
+         run(how, ClipToNorm{view(kept), view(scalar), 0.7f}, n);
+         return Outputs() << clipped << kept;
+       }},
+      {"MovingAverage", typeid(MovingAverage),
+       [=](How how) {
+         std::vector<float> average = other;
+         run(how, MovingAverage{view(g), view(average), 0.9f}, n);
+         return Outputs() << average;
+       }},
       {"AddSquares", typeid(AddSquares),
        [=](How how) {
          std::vector<float> sum = other;

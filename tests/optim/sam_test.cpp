@@ -175,6 +175,43 @@ TEST(minimiser, without_rho_asks_for_one_gradient) {
   EXPECT_EQ(minimiser.steps(), 1);
 }
 
+TEST_P(Sam, clipped_steps_along_the_gradient_by_at_most_lr_times_the_norm) {
+  const Tensor w = start(device()), unclipped = start(device());
+  const Values before = to_double(w.to_host<float>());
+  Quadratic loss;
+  Minimiser minimiser = sam(kRho, kPlain, device()), other = sam(kRho, kPlain, device());
+  minimiser.clip_gradient(0.01);
+  minimiser.step({w, {}}, kLr, loss.function());
+  other.step({unclipped, {}}, kLr, loss.function());
+
+  const Values after = to_double(w.to_host<float>()), far = to_double(unclipped.to_host<float>());
+  Values moved, would_move;
+  double product = 0;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    moved.push_back(after[i] - before[i]);
+    would_move.push_back(far[i] - before[i]);
+    product += moved[i] * would_move[i];
+  }
+  expect_near(norm_of(moved), kLr * 0.01, 1e-6, "length of the step");
+  expect_near(product / (norm_of(moved) * norm_of(would_move)), 1, 1e-5, "cosine of the angle");
+}
+
+TEST_P(Sam, clipped_at_a_norm_that_no_gradient_reaches_changes_no_bit) {
+  Minimiser minimiser = sam(kRho, kPlain, device());
+  minimiser.clip_gradient(1e6);
+
+  EXPECT_EQ(bits_of(after_five_steps(std::move(minimiser), device())),
+            bits_of(after_five_steps(sam(kRho, kPlain, device()), device())));
+}
+
+TEST(minimiser, refuses_to_clip_at_a_norm_that_is_not_positive_and_finite) {
+  for (double norm : {-1., 0., std::nan(""), std::numeric_limits<double>::infinity()}) {
+    EXPECT_CONTAINS(message_of<Error>([&] { sam(kRho).clip_gradient(norm); }),
+                    "must be positive and finite")
+        << norm;
+  }
+}
+
 TEST(minimiser, lowers_the_quadratic) {
   Minimiser minimiser = sam(kRho);
   Quadratic loss;

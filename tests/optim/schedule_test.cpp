@@ -55,6 +55,19 @@ TEST(poly_schedule, is_the_power_0_9_of_what_remains) {
   expect_near(learning_rate(Schedule::poly, 0.1, 100, 100), 0, 0, "the end");
 }
 
+TEST(warm_up, rises_in_equal_steps_to_where_the_schedule_is) {
+  for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
+    expect_near(learning_rate(Schedule::constant, 0.1, epoch, 100, 4),
+                0.02 * static_cast<double>(epoch + 1), kExact, "epoch " + std::to_string(epoch));
+  }
+  for (Schedule schedule : {Schedule::constant, Schedule::cosine, Schedule::step}) {
+    EXPECT_EQ(learning_rate(schedule, 0.1, 4, 100, 4), learning_rate(schedule, 0.1, 4, 100));
+    EXPECT_EQ(learning_rate(schedule, 0.1, 90, 100, 4), learning_rate(schedule, 0.1, 90, 100));
+  }
+  expect_near(learning_rate(Schedule::cosine, 0.1, 1, 100, 4),
+              learning_rate(Schedule::cosine, 0.1, 1, 100) * 2 / 5, kExact, "cosine");
+}
+
 TEST(constant_schedule, is_lr) {
   EXPECT_EQ(learning_rate(Schedule::constant, 0.1, 0, 100), 0.1);
   EXPECT_EQ(learning_rate(Schedule::constant, 0.1, 99, 100), 0.1);
