@@ -109,6 +109,34 @@ void ascend(const AttackBatch& batch, const PgdOptions& options, const Tensor& g
   }
 }
 
+// A step of length 0 projects.
+void start_near_image(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
+                      const Tensor& attack, const Iterate& iterate) {
+  constexpr float kDeviation = 0.001f;
+  Device& device = batch.images.device();
+  const std::int64_t columns = batch.images.count() / batch.images.shape()[0];
+  launch(device,
+         GaussianNoise{batch.indices.array<std::int32_t>(),
+                       attack.array<std::int32_t>(),
+                       iterate.delta.array(),
+                       {seed, Purpose::attack_start},
+                       columns},
+         batch.images.shape()[0], columns);
+  launch(device,
+         ScaleByScalar{iterate.delta.array(), Tensor::filled(device, {1}, kDeviation).array(),
+                       iterate.delta.array()},
+         iterate.delta.count());
+  PgdOptions projection = options;
+  projection.alpha = 0;
+  ascend(batch, projection, iterate.delta, iterate);
+}
+
+LossFunction summed_cross_entropy(const Tensor& labels) {
+  return [labels](Tape& tape, const Var& logits) {
+    return cross_entropy(tape, logits, labels, LossReduction::sum).loss;
+  };
+}
+
 }  // namespace
 
 PgdOptions fgsm(float eps) { return {Norm::linf, eps, eps, 1, Start::zero}; }
@@ -122,16 +150,23 @@ void check(const PgdOptions& options) {
   require(std::isfinite(options.alpha) && options.alpha >= 0, "pgd: alpha ", options.alpha,
           " must be finite and not negative");
   require(options.steps >= 0, "pgd: steps ", options.steps, " is negative");
+  require(options.norm != Norm::l1 || options.start != Start::near,
+          "pgd: l1 has no start near the image");
   require(options.share > 0 && options.share <= 1, "pgd: share ", options.share,
           " is outside (0, 1]");
 }
 
-Tensor input_gradient(const LogitsFunction& logits, const Tensor& images, const Tensor& labels) {
+Tensor input_gradient(const LogitsFunction& logits, const LossFunction& loss,
+                      const Tensor& images) {
   Tape tape;
   const Var x = tape.input(images, Gradient::wanted);
-  tape.backward(cross_entropy(tape, logits(tape, x), labels, LossReduction::sum).loss);
+  tape.backward(loss(tape, logits(tape, x)));
   require(static_cast<bool>(x.gradient()), "pgd: the model's logits do not depend on its input");
   return x.gradient();
+}
+
+Tensor input_gradient(const LogitsFunction& logits, const Tensor& images, const Tensor& labels) {
+  return input_gradient(logits, summed_cross_entropy(labels), images);
 }
 
 namespace {
@@ -151,10 +186,11 @@ Tensor on_device(Device& device, std::uint32_t attack) {
 
 void begin(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
            const Tensor& attack, const Iterate& iterate) {
-  if (options.start == Start::random) {
-    draw_start(batch, options, seed, batch.attempts ? batch.attempts : attack, iterate);
-  } else {
-    start_at_image(batch, iterate);
+  const Tensor& number = batch.attempts ? batch.attempts : attack;
+  switch (options.start) {
+    case Start::zero: return start_at_image(batch, iterate);
+    case Start::random: return draw_start(batch, options, seed, number, iterate);
+    case Start::near: return start_near_image(batch, options, seed, number, iterate);
   }
 }
 
@@ -172,12 +208,19 @@ void count(const PgdOptions& options, const AttackBatch& batch, PassCounts* coun
 
 }  // namespace
 
-Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
-           std::uint64_t seed, const Tensor& attack) {
+Tensor pgd(const LogitsFunction& logits, const LossFunction& loss, const AttackBatch& batch,
+           const PgdOptions& options, std::uint64_t seed, const Tensor& attack) {
   const Iterate iterate = new_iterate(batch);
   begin(batch, options, seed, attack, iterate);
-  for (int i = 0; i < options.steps; ++i) take_step(logits, batch, options, iterate);
+  for (int i = 0; i < options.steps; ++i) {
+    ascend(batch, options, input_gradient(logits, loss, iterate.adversarial), iterate);
+  }
   return iterate.adversarial;
+}
+
+Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+           std::uint64_t seed, const Tensor& attack) {
+  return pgd(logits, summed_cross_entropy(batch.labels), batch, options, seed, attack);
 }
 
 Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,

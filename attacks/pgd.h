@@ -9,6 +9,7 @@
 // (l-inf) and eps 32/255, alpha eps/8 (l2), 10 steps, random start.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -17,14 +18,18 @@
 namespace saddle {
 
 enum class Norm { linf, l2, l1 };
-enum class Start { zero, random };
+enum class Start {
+  zero,
+  random,  // l-inf: uniform in the cube; l2: uniform direction, uniform radius; l1: a projected
+           // Gaussian
+  near,    // l-inf and l2: 0.001 N(0, I), as TRADES starts where its loss has no gradient
+};
 
 struct PgdOptions {
   Norm norm = Norm::linf;
   float eps = 1.f / 255;      // radius, pixel range [0, 1]
   float alpha = 0.25f / 255;  // step size
   int steps = 10;
-  // l-inf: uniform in the cube; l2: uniform direction, uniform radius; l1: a projected Gaussian
   Start start = Start::random;
   float share = 0.05f;  // l1: of the pixels that a step moves
 };
@@ -51,6 +56,12 @@ Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOpti
 Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
            std::uint64_t seed, const Tensor& attack);
 
+// The same climbing another loss, [1], of the logits of the batch's rows. A loss must be a sum over
+// the rows, so that no example's gradient depends on the others.
+using LossFunction = std::function<Var(Tape& tape, const Var& logits)>;
+Tensor pgd(const LogitsFunction& logits, const LossFunction& loss, const AttackBatch& batch,
+           const PgdOptions& options, std::uint64_t seed, const Tensor& attack);
+
 // PGD on many batches of one model: as pgd(), with the step captured once for each batch size where
 // the device gains by it.
 class Pgd {
@@ -69,5 +80,7 @@ class Pgd {
 
 // dL/dx for L the sum of the examples' cross-entropies.
 Tensor input_gradient(const LogitsFunction& logits, const Tensor& images, const Tensor& labels);
+// The same of another loss of the logits.
+Tensor input_gradient(const LogitsFunction& logits, const LossFunction& loss, const Tensor& images);
 
 }  // namespace saddle

@@ -89,6 +89,13 @@ struct CrossEntropy {
 CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
                            LossReduction reduction, float smoothing = 0.f);
 
+// The loss of TRADES of natural and adversarial logits [N, K]: cross-entropy of the natural ones,
+// as above, plus beta KL(softmax(natural) || softmax(adversarial)); the gradient goes to both where
+// both want it. `correct` is of the natural ones. Zhang et al. 2019.
+CrossEntropy trades_loss(Tape& tape, const Var& natural, const Var& adversarial,
+                         const Tensor& labels, float beta, LossReduction reduction,
+                         float smoothing = 0.f);
+
 // Throws Error naming the first label outside [0, classes). Reads the labels back to the host.
 void check_labels(const Tensor& labels, std::int64_t classes);
 

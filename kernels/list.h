@@ -33,6 +33,7 @@
 #include "kernels/sgd.h"
 #include "kernels/shapes.h"
 #include "kernels/square.h"
+#include "kernels/trades.h"
 #include "kernels/two_gradients.h"
 #include "kernels/warp.h"
 #include "kernels/weight_buffers.h"
@@ -69,9 +70,10 @@ using AllKernels = KernelList<
     GlobalAveragePoolBackward<Bfloat16>, PgdStartLinf, PadChannels<float>, PadChannels<Bfloat16>,
     CropChannels<float>, CropChannels<Bfloat16>,
     // block
-    SumSquares, SumAll, RowNorm, ColumnSum, SoftmaxCrossEntropy, Predict, BatchNormChunks<float>,
-    BatchNormChunks<Bfloat16>, BatchNormMerge, BatchNormBackwardChunks<float>,
-    BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge, PgdStepL2, PgdStartL2,
+    SumSquares, SumAll, RowNorm, ColumnSum, SoftmaxCrossEntropy, TradesLoss, Predict,
+    BatchNormChunks<float>, BatchNormChunks<Bfloat16>, BatchNormMerge,
+    BatchNormBackwardChunks<float>, BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge,
+    PgdStepL2, PgdStartL2,
     // attacks: flat
     Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, MarginLoss,
     Difference, ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,

@@ -24,16 +24,21 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_choice(app, "--sam-bn", o.sam_statistics, {"auto", "both", "first", "none"},
              "SAM family: in which pass batch-norm's running statistics move; auto: first with "
              "gsam, else both");
-  add_choice(app, "--adversarial", o.adversarial, {"none", "pgd", "fgsm_rs"},
-             "adversarial training; fgsm_rs: one step from a random start");
+  add_choice(
+      app, "--adversarial", o.adversarial, {"none", "pgd", "fgsm_rs", "free", "trades"},
+      "adversarial training; fgsm_rs: one step from a random start; free: images and weights "
+      "step by one gradient");
   add_choice(app, "--at-norm", o.at_norm, {"linf", "l2"}, "its norm");
   add_number(app, "--at-eps", o.at_eps, "its radius, pixel range [0, 1]",
-             "8/255 (linf), 128/255 (l2)");
+             "8/255, 0.031 (trades), 128/255 (l2)");
   add_number(app, "--at-alpha", o.at_alpha, "its step size, pixel range [0, 1]",
-             "eps/4 (linf), eps/8 (l2), 15/255 (l2 from 128/255 on), 1.25 eps (fgsm_rs)");
+             "eps/4 (linf), eps/8 (l2), 15/255 (l2 from 128/255 on), 1.25 eps (fgsm_rs); trades: "
+             "0.007, eps/4 where eps is given, 2 eps/steps (l2)");
   add_integer(app, "--at-steps", o.at_steps, 1, "its gradient steps", "10, 1 (fgsm_rs)");
-  add_choice(app, "--at-bn", o.attack_batch_norm, {"train", "eval"},
-             "batch-norm's mode during the attack");
+  add_choice(app, "--at-bn", o.attack_batch_norm, {"auto", "train", "eval"},
+             "batch-norm's mode during the attack; auto: eval with trades, else train");
+  add_number(app, "--trades-beta", o.trades_beta, "trades: weight of the divergence", "6");
+  add_integer(app, "--free-replays", o.free_replays, 1, "free: steps on each batch", "8");
   add_integer(app, "--epochs", o.epochs, 1, "passes over the training set");
   add_integer(app, "--batch-size", o.batch_size, 1, "images a step");
   add_number(app, "--lr", o.lr, "learning rate", "0.1 (SGD), 1e-3 (Adam)");

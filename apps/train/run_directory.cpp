@@ -110,7 +110,7 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings
 bool RunDirectory::holds_state(const fs::path& path) { return fs::exists(path / kState); }
 
 RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
-                                  Classifier* averaged) const {
+                                  const KeptState& kept) const {
   RunPosition position;
   if (!fs::exists(path_ / kState)) return position;
   const SafetensorsFile file = SafetensorsFile::load(path_ / kState);
@@ -127,17 +127,15 @@ RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
   restore_buffer(file, "statistics", model.statistics);
   for (const NamedState& state : minimiser.state())
     restore_buffer(file, "optimizer." + state.name, state.tensor);
-  if (averaged) {
-    restore_buffer(file, "averaged.weights", averaged->weights);
-    restore_buffer(file, "averaged.statistics", averaged->statistics);
-    averaged->batches_tracked = model.batches_tracked;
-  }
+  for (const NamedState& state : kept.tensors())
+    restore_buffer(file, "kept." + state.name, state.tensor);
+  if (kept.averaged) kept.averaged->batches_tracked = model.batches_tracked;
   return position;
 }
 
-void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const Classifier* averaged,
+void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const KeptState& kept,
                         const RunPosition& position, bool is_best) const {
-  const Classifier& tested = averaged ? *averaged : model;
+  const Classifier& tested = kept.averaged ? *kept.averaged : model;
   if (is_best) save_checkpoint(path_ / kBest, tested);
   save_checkpoint(path_ / kLast, tested);
   std::string lines;
@@ -155,10 +153,7 @@ void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const Cla
   add("weights", model.weights);
   add("statistics", model.statistics);
   for (const NamedState& state : minimiser.state()) add("optimizer." + state.name, state.tensor);
-  if (averaged) {
-    add("averaged.weights", averaged->weights);
-    add("averaged.statistics", averaged->statistics);
-  }
+  for (const NamedState& state : kept.tensors()) add("kept." + state.name, state.tensor);
   const Json json = {
       {"epochs_done", position.epochs_done},      {"steps_done", position.steps_done},
       {"best_accuracy", position.best_accuracy},  {"metrics", position.metrics},

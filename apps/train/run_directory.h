@@ -6,8 +6,8 @@
 //   events.out.tfevents.0.saddle   the same for TensorBoard
 //   last.safetensors     the model after the newest epoch; best.safetensors the one with the best
 //                        test accuracy
-//   state.safetensors    what resuming needs: weights, statistics, optimiser, averaged model,
-//                        position, metrics
+//   state.safetensors    what resuming needs: weights, statistics, optimiser, what training
+//                        keeps besides, position, metrics
 //
 // Each file is replaced whole; only the events grow in place, record by record. state.safetensors
 // is written last in an epoch and alone decides where a resumed run goes on; what the other files
@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/classifier.h"
+#include "apps/train/training_step.h"
 #include "optim/sam.h"
 
 namespace saddle {
@@ -46,13 +47,13 @@ class RunDirectory {
   RunDirectory(const std::filesystem::path& path, Open mode, const nlohmann::json& settings,
                const nlohmann::json& environment);
 
-  // Takes up the newest state, where there is one: fills model, minimiser and the averaged model,
-  // if there is one, and returns the position.
-  RunPosition restore(Classifier& model, Minimiser& minimiser, Classifier* averaged) const;
+  // Takes up the newest state, where there is one: fills model, minimiser and what is kept besides,
+  // and returns the position.
+  RunPosition restore(Classifier& model, Minimiser& minimiser, const KeptState& kept) const;
 
   // After an epoch: best (if this epoch is the best), last, metrics, state. Best and last hold the
   // averaged model where there is one.
-  void save(const Classifier& model, Minimiser& minimiser, const Classifier* averaged,
+  void save(const Classifier& model, Minimiser& minimiser, const KeptState& kept,
             const RunPosition& position, bool is_best) const;
 
   const std::filesystem::path& path() const { return path_; }

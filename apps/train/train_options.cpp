@@ -12,6 +12,9 @@ constexpr double kOneStep = 1.25;  // times eps: FGSM from a random start, Wong 
 // l-inf as the paper's tables (8/255, alpha 2/255); l2 128/255 with the usual 15/255 (Rice et al.
 // 2020), for the paper names no alpha there.
 constexpr double kLinfEps = 8.0 / 255, kL2Eps = 128.0 / 255, kL2Alpha = 15.0 / 255;
+// The authors' for CIFAR-10; in l2 they step by 2 eps / steps.
+constexpr double kTradesEps = 0.031, kTradesAlpha = 0.007, kTradesBeta = 6;
+constexpr std::int64_t kFreeReplays = 8;
 
 void usage(bool ok, const std::string& message) {
   if (!ok) throw UsageError(message);
@@ -23,7 +26,48 @@ std::string descent_of(const TrainOptions& options) {
   return uses_sam(options) ? options.base_optimizer : options.optimizer;
 }
 
+double trades_alpha(const TrainOptions& options) {
+  if (options.at_norm == "l2") {
+    return 2 * options.at_eps.value_or(kL2Eps) / static_cast<double>(*options.at_steps);
+  }
+  return options.at_eps ? *options.at_eps / 4 : kTradesAlpha;
+}
+
+void resolve_trades(TrainOptions& options) {
+  if (options.adversarial != "trades") {
+    return usage(!options.trades_beta, "--trades-beta needs --adversarial trades");
+  }
+  if (!options.trades_beta) options.trades_beta = kTradesBeta;
+  usage(*options.trades_beta >= 0 && std::isfinite(*options.trades_beta),
+        text("--trades-beta ", *options.trades_beta, " must be finite and not negative"));
+  if (!options.at_steps) options.at_steps = kPgdSteps;
+  usage(*options.at_steps >= 1, "--at-steps must be at least 1");
+  if (!options.at_alpha) options.at_alpha = trades_alpha(options);
+  if (!options.at_eps) options.at_eps = options.at_norm == "l2" ? kL2Eps : kTradesEps;
+}
+
+void resolve_free(TrainOptions& options) {
+  if (options.adversarial != "free") {
+    return usage(!options.free_replays, "--free-replays needs --adversarial free");
+  }
+  if (!options.free_replays) options.free_replays = kFreeReplays;
+  usage(*options.free_replays >= 1, "--free-replays must be at least 1");
+  usage(options.at_norm == "linf", "--adversarial free knows --at-norm linf alone");
+  usage(!uses_sam(options) && !options.sharpness.awp,
+        "--adversarial free moves images and weights by one gradient, so it cannot go with the SAM "
+        "family or --awp. Use --adversarial pgd");
+  if (!options.at_eps) options.at_eps = kLinfEps;
+  usage(options.at_alpha.value_or(*options.at_eps) == *options.at_eps &&
+            options.at_steps.value_or(1) == 1,
+        "--adversarial free takes steps of --at-eps, one with each of the weights': leave out "
+        "--at-alpha and --at-steps");
+  options.at_alpha = options.at_eps;
+  options.at_steps = 1;
+}
+
 }  // namespace
+
+std::int64_t replays(const TrainOptions& options) { return options.free_replays.value_or(1); }
 
 TrainOptions resolved(TrainOptions options) {
   usage(!options.output.empty(), "--output is required");
@@ -32,7 +76,7 @@ TrainOptions resolved(TrainOptions options) {
   usage(!(options.resume && options.overwrite), "--resume and --overwrite contradict each other");
   const bool adversarial = options.adversarial != "none";
   usage(adversarial || (!options.at_eps && !options.at_alpha && !options.at_steps),
-        "--at-eps, --at-alpha and --at-steps need --adversarial pgd or fgsm_rs");
+        "--at-eps, --at-alpha and --at-steps need --adversarial pgd, fgsm_rs, free or trades");
   usage(adversarial || !options.sharpness.awp, "--awp needs --adversarial");
   options.sharpness = resolved(options.sharpness, options.optimizer);
   // GSAM's code keeps its second pass out of the running statistics.
@@ -54,6 +98,11 @@ TrainOptions resolved(TrainOptions options) {
   usage(!options.clip_norm || (*options.clip_norm > 0 && std::isfinite(*options.clip_norm)),
         "--clip-norm must be positive");
   usage(!options.ema || (*options.ema > 0 && *options.ema < 1), "--ema must lie in (0, 1)");
+  resolve_trades(options);
+  resolve_free(options);
+  if (options.attack_batch_norm == "auto") {
+    options.attack_batch_norm = options.trades_beta ? "eval" : "train";
+  }
   if (adversarial) {
     const bool linf = options.at_norm == "linf", one_step = options.adversarial == "fgsm_rs";
     if (!options.at_eps) options.at_eps = linf ? kLinfEps : kL2Eps;
@@ -119,6 +168,8 @@ nlohmann::json to_json(const TrainOptions& o) {
     json["at_alpha"] = *o.at_alpha;
     json["at_steps"] = *o.at_steps;
     json["at_batch_norm"] = o.attack_batch_norm;
+    if (o.trades_beta) json["trades_beta"] = *o.trades_beta;
+    if (o.free_replays) json["free_replays"] = *o.free_replays;
   }
   return json;
 }
@@ -141,7 +192,10 @@ StepOptions step_options_of(const TrainOptions& options) {
   if (options.adversarial == "none") return step;
   step.adversarial = PgdOptions{
       options.at_norm == "linf" ? Norm::linf : Norm::l2, static_cast<float>(*options.at_eps),
-      static_cast<float>(*options.at_alpha), static_cast<int>(*options.at_steps), Start::random};
+      static_cast<float>(*options.at_alpha), static_cast<int>(*options.at_steps),
+      options.trades_beta ? Start::near : Start::random};
+  if (options.trades_beta) step.trades_beta = static_cast<float>(*options.trades_beta);
+  step.free = options.adversarial == "free";
   step.attack_batch_norm =
       options.attack_batch_norm == "train" ? BatchNormMode::update : BatchNormMode::frozen;
   return step;

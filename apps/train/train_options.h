@@ -24,11 +24,13 @@ struct TrainOptions {
   std::string base_optimizer = "sgd";  // what it wraps
   SharpnessFlags sharpness;
   std::string sam_statistics = "auto";  // auto, both, first, none
-  std::string adversarial = "none";     // none, pgd, fgsm_rs
+  std::string adversarial = "none";     // none, pgd, fgsm_rs, free, trades
   std::string at_norm = "linf";
   std::optional<double> at_eps, at_alpha;  // pixel range [0, 1]
   std::optional<std::int64_t> at_steps;    // pgd: 10 as in the paper's text; its code defaults to 5
-  std::string attack_batch_norm = "train";  // train, eval
+  std::optional<double> trades_beta;
+  std::optional<std::int64_t> free_replays;
+  std::string attack_batch_norm = "auto";  // auto, train, eval
   std::int64_t epochs = 100, batch_size = 128;
   std::optional<double> lr, weight_decay;
   double momentum = 0.9;
@@ -48,6 +50,9 @@ struct TrainOptions {
 // The same with every default filled in that depends on other settings (lr by optimiser, alpha by
 // eps, ...). Throws UsageError for combinations that make no sense.
 TrainOptions resolved(TrainOptions options);
+
+// Steps on each batch before the next one: FreeAT's replays, else 1.
+std::int64_t replays(const TrainOptions& options);
 
 // What a run's config.json records of them. Two runs of equal JSON give equal bytes on one machine.
 nlohmann::json to_json(const TrainOptions& options);

@@ -58,29 +58,39 @@ Classifier initial_model(const TrainOptions& options, Device& device, const Data
   return model;
 }
 
+KeptState kept_at_first(const TrainOptions& options, Device& device, const Dataset& data) {
+  KeptState kept;
+  if (options.ema)
+    kept.averaged = std::make_unique<Classifier>(initial_model(options, device, data));
+  if (options.adversarial == "free") {
+    const std::int64_t batch = std::min(options.batch_size, data.size());
+    kept.delta = Tensor::filled(device, {batch, data.height, data.width, data.channels}, 0.f);
+  }
+  return kept;
+}
+
 class Trainer {
  public:
   Trainer(const TrainOptions& options, Device& device, const Dataset& train, const Dataset& test)
       : options_(options),
         augmentation_(checked_augmentation(options, train)),
         model_(initial_model(options, device, train)),
-        averaged_(options.ema ? std::make_unique<Classifier>(initial_model(options, device, train))
-                              : nullptr),
+        kept_(kept_at_first(options, device, train)),
         minimiser_(minimiser_of(options, device, model_.network.layout.weights)),
         train_(device, train),
         test_(device, test),
         directory_(options.output, mode(), to_json(options), environment(device)) {
-    if (options.resume) position_ = directory_.restore(model_, minimiser_, averaged_.get());
+    if (options.resume) position_ = directory_.restore(model_, minimiser_, kept_);
     step_.emplace(model_, minimiser_, train_, augmentation_, step_options_of(options),
-                  static_cast<std::uint64_t>(options.common.seed), averaged_.get());
+                  static_cast<std::uint64_t>(options.common.seed), kept_);
   }
 
   TrainResult run() {
     TrainResult result;
-    const std::int64_t images = options_.epochs * train_.size();
-    Progress progress("training", images, "images",
+    const std::int64_t images_an_epoch = train_.size() * replays(options_);
+    Progress progress("training", options_.epochs * images_an_epoch, "images",
                       options_.common.quiet ? Progress::Show::nothing : Progress::Show::line,
-                      position_.epochs_done * train_.size());
+                      position_.epochs_done * images_an_epoch);
     for (std::int64_t epoch = position_.epochs_done; epoch < options_.epochs; ++epoch) {
       progress.set_label(text("epoch ", epoch + 1, '/', options_.epochs));
       const auto start = Clock::now();
@@ -120,9 +130,11 @@ class Trainer {
     std::deque<Step> ahead;
     for (std::int64_t first = 0; first < train_.size(); first += options_.batch_size) {
       const std::int64_t count = std::min(options_.batch_size, train_.size() - first);
-      const auto number = static_cast<std::uint32_t>(position_.steps_done++);
-      ahead.push_back({first, count, (*step_)(first, count, lr, number)});
-      if (ahead.size() > kStepsAhead) add_oldest(ahead, epoch, sums, progress);
+      for (std::int64_t replay = 0; replay < replays(options_); ++replay) {
+        const auto number = static_cast<std::uint32_t>(position_.steps_done++);
+        ahead.push_back({first, count, (*step_)(first, count, lr, number)});
+        if (ahead.size() > kStepsAhead) add_oldest(ahead, epoch, sums, progress);
+      }
     }
     while (!ahead.empty()) add_oldest(ahead, epoch, sums, progress);
     return sums;
@@ -154,7 +166,7 @@ class Trainer {
   // finite.
   Evaluation evaluate_after(std::int64_t epoch) const {
     try {
-      return evaluate((averaged_ ? *averaged_ : model_).evaluation(), test_, kTestBatch);
+      return evaluate((kept_.averaged ? *kept_.averaged : model_).evaluation(), test_, kTestBatch);
     } catch (const Error& error) {
       const std::int64_t steps = (train_.size() + options_.batch_size - 1) / options_.batch_size;
       fail("training diverged: in epoch ", epoch + 1, ", after step ", steps, ", ", error.what(),
@@ -182,7 +194,7 @@ class Trainer {
                                  {"images_per_second", examples / seconds}});
     const bool is_best = test.accuracy > position_.best_accuracy;
     if (is_best) position_.best_accuracy = test.accuracy;
-    directory_.save(model_, minimiser_, averaged_.get(), position_, is_best);
+    directory_.save(model_, minimiser_, kept_, position_, is_best);
     if (!options_.common.quiet) {
       char line[160];
       std::snprintf(line, sizeof line,
@@ -198,7 +210,7 @@ class Trainer {
   TrainOptions options_;
   Augmentation augmentation_;
   Classifier model_;
-  std::unique_ptr<Classifier> averaged_;  // null without --ema
+  KeptState kept_;
   Minimiser minimiser_;
   DeviceDataset train_, test_;
   RunDirectory

@@ -4,6 +4,7 @@
 
 #include "attacks/rows.h"
 #include "kernels/images.h"
+#include "kernels/pgd.h"
 #include "kernels/reductions.h"
 #include "kernels/weight_buffers.h"
 
@@ -27,31 +28,70 @@ Tensor adversarial_images(const Classifier& model, const Parameters& weights,
     return model.logits({tape, weights, {}, model.statistics, mode, model.precision}, pixels);
   };
   if (mode == BatchNormMode::frozen) logits = model.evaluation();
-  return pgd(logits, batch, *options.adversarial, seed, number);
+  if (!options.trades_beta) return pgd(logits, batch, *options.adversarial, seed, number);
+  // Where the natural logits are fixed, the divergence is all of the loss that delta moves.
+  const Tensor natural = logits_of(logits, batch.images);
+  const auto divergence = [&](Tape& tape, const Var& z) {
+    return trades_loss(tape, tape.input(natural, Gradient::none), z, batch.labels, 1,
+                       LossReduction::sum)
+        .loss;
+  };
+  return pgd(logits, divergence, batch, *options.adversarial, seed, number);
+}
+
+// FreeAT: delta steps by alpha along the signs of g and back into the ball and the pixel range;
+// returns x + delta. A step of 0 fits the delta of another batch to this one's images.
+Tensor move_delta(const AttackBatch& batch, const Tensor& delta, float alpha, float eps,
+                  const Tensor& g) {
+  const Tensor images(batch.images.device(), batch.images.shape());
+  launch(images.device(),
+         PgdStepLinf{delta.array(), g.array(), batch.images.array(), images.array(), alpha, eps},
+         images.count());
+  return images;
+}
+
+Tensor attacked_images(const Classifier& model, const Parameters& weights, const AttackBatch& batch,
+                       const StepOptions& options, std::uint64_t seed, const Tensor& number,
+                       const Tensor& delta) {
+  if (options.free) return move_delta(batch, delta, 0, options.adversarial->eps, delta);
+  if (!options.adversarial) return batch.images;
+  return adversarial_images(model, weights, batch, options, seed, number);
 }
 
 }  // namespace
 
 void step_on_batch(const Classifier& model, Minimiser& minimiser, const Parameters& weights,
                    const AttackBatch& batch, const StepOptions& options, std::uint64_t seed,
-                   const Tensor& number, const Tensor& sums) {
-  const Tensor images = options.adversarial
-                            ? adversarial_images(model, weights, batch, options, seed, number)
-                            : batch.images;
-  // The loss of all rows, or of some, at w, with the gradient where g is given.
+                   const Tensor& number, const Tensor& sums, const Tensor& delta) {
+  const Tensor images = attacked_images(model, weights, batch, options, seed, number, delta);
+  struct Loss {
+    CrossEntropy loss;
+    Var pixels;  // of `images`
+  };
+  // Of all rows, or of some, at w, with the gradient where g is given.
   const auto loss_at = [&](Tape& tape, const Parameters& w, const Tensor& g,
-                           const GradientRequest& request) {
+                           const GradientRequest& request) -> Loss {
     const BatchNormMode mode = batch_norm_mode(options.sam_statistics, request.at);
     const Pass pass{tape, w, g, model.statistics, mode, model.precision};
-    const Tensor& rows = request.rows;
-    const Var pixels = tape.input(rows ? select_rows(images, rows) : images, Gradient::none);
-    return cross_entropy(tape, model.logits(pass, pixels),
-                         rows ? select_rows(batch.labels, rows) : batch.labels, LossReduction::mean,
-                         options.label_smoothing);
+    const auto chosen = [&](const Tensor& all) {
+      return request.rows ? select_rows(all, request.rows) : all;
+    };
+    const Tensor labels = chosen(batch.labels);
+    Var natural;
+    if (options.trades_beta) {
+      natural = model.logits(pass, tape.input(chosen(batch.images), Gradient::none));
+    }
+    const Var pixels = tape.input(chosen(images), options.free ? Gradient::wanted : Gradient::none);
+    const Var logits = model.logits(pass, pixels);
+    return {options.trades_beta
+                ? trades_loss(tape, natural, logits, labels, *options.trades_beta,
+                              LossReduction::mean, options.label_smoothing)
+                : cross_entropy(tape, logits, labels, LossReduction::mean, options.label_smoothing),
+            pixels};
   };
   const auto gradient = [&](const Parameters& w, const Tensor& g, const GradientRequest& request) {
     Tape tape;
-    const CrossEntropy loss = loss_at(tape, w, g, request);
+    const auto [loss, pixels] = loss_at(tape, w, g, request);
     if (request.at == GradientAt::weights) {
       Device& device = model.device();
       launch(device, SumAll{loss.loss.value().array(), sums.slice(0, {1}).array(), 1, 0}, 1);
@@ -59,12 +99,26 @@ void step_on_batch(const Classifier& model, Minimiser& minimiser, const Paramete
     }
     if (request.losses) Tensor(request.losses).copy_from(loss.losses);
     tape.backward(loss.loss);
+    if (options.free) {
+      const float eps = options.adversarial->eps;
+      move_delta(batch, delta, eps, eps, pixels.gradient());
+    }
   };
   const auto losses = [&](const Parameters& w, const Tensor& to) {
     Tape tape;
-    Tensor(to).copy_from(loss_at(tape, w, {}, {GradientAt::perturbed_weights}).losses);
+    Tensor(to).copy_from(loss_at(tape, w, {}, {GradientAt::perturbed_weights}).loss.losses);
   };
   minimiser.apply(weights, {gradient, losses, batch.labels.count()});
+}
+
+std::vector<NamedState> KeptState::tensors() const {
+  std::vector<NamedState> all;
+  if (averaged) {
+    all.push_back({"averaged.weights", averaged->weights});
+    all.push_back({"averaged.statistics", averaged->statistics});
+  }
+  if (delta) all.push_back({"delta", delta});
+  return all;
 }
 
 BatchSums PendingSums::wait() {
@@ -81,14 +135,15 @@ struct TrainingStep::Captured {
 
 TrainingStep::TrainingStep(Classifier& model, Minimiser& minimiser, const DeviceDataset& data,
                            const Augmentation& augmentation, const StepOptions& options,
-                           std::uint64_t seed, Classifier* averaged)
+                           std::uint64_t seed, const KeptState& kept)
     : model_(model),
       minimiser_(minimiser),
       data_(data),
       augmentation_(augmentation),
       options_(options),
       seed_(seed),
-      averaged_(averaged),
+      averaged_(kept.averaged.get()),
+      delta_(kept.delta),
       weights_(with_precision(model.weights, model.precision)),
       order_(model.device(), {data.size()}, DType::i32),
       numbers_(model.device(), {3}, DType::i32),
@@ -96,6 +151,7 @@ TrainingStep::TrainingStep(Classifier& model, Minimiser& minimiser, const Device
       epoch_number_(numbers_.slice(1, {1})),
       number_(numbers_.slice(2, {1})) {
   if (options.adversarial) check(*options.adversarial);
+  require(!options.free || delta_, "training: FreeAT needs a delta that is kept");
 }
 
 void TrainingStep::begin_epoch(const std::vector<std::int32_t>& order, std::uint32_t epoch) {
@@ -142,9 +198,12 @@ PendingSums TrainingStep::operator()(std::int64_t first, std::int64_t count, dou
   numbers_.copy_from_host(numbers.data());
   at->work(device, [&] { work(*at); });
 
-  model_.batches_tracked += minimiser_.forwards();
-  if (options_.adversarial && options_.attack_batch_norm != BatchNormMode::frozen) {
-    model_.batches_tracked += options_.adversarial->steps;
+  // TRADES looks at both images in each pass, and at the natural ones before it attacks.
+  const bool two_images = options_.trades_beta.has_value();
+  model_.batches_tracked += minimiser_.forwards() * (two_images ? 2 : 1);
+  if (options_.adversarial && !options_.free &&
+      options_.attack_batch_norm != BatchNormMode::frozen) {
+    model_.batches_tracked += options_.adversarial->steps + (two_images ? 1 : 0);
   }
   if (averaged_) averaged_->batches_tracked = model_.batches_tracked;
   return PendingSums(device.read_back(at->sums.data<float>(), at->sums.bytes()));
@@ -156,7 +215,8 @@ void TrainingStep::work(const Captured& at) {
                       at.indices.array<std::int32_t>()},
          at.indices.count());
   const AttackBatch batch = data_.batch(at.indices, augmentation_, seed_, epoch_number_);
-  step_on_batch(model_, minimiser_, weights_, batch, options_, seed_, number_, at.sums);
+  const Tensor delta = delta_ ? delta_.slice(0, batch.images.shape()) : Tensor();
+  step_on_batch(model_, minimiser_, weights_, batch, options_, seed_, number_, at.sums, delta);
   if (averaged_) {
     const auto follow = [&](const Tensor& average, const Tensor& value) {
       launch(model_.device(), MovingAverage{value.array(), average.array(), options_.ema_decay},

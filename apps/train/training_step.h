@@ -30,6 +30,12 @@ enum class SamStatistics { both, first, second, none };
 struct StepOptions {
   SamStatistics sam_statistics = SamStatistics::both;
   std::optional<PgdOptions> adversarial;  // train on x + delta
+  // TRADES (Zhang et al. 2019): delta climbs KL(p(x) || p(x + delta)), and the loss is that of x
+  // plus beta times this.
+  std::optional<float> trades_beta;
+  // FreeAT (Shafahi et al. 2019): delta stays from step to step and takes a step of eps by the
+  // pixels' gradient, which comes with the weights'. Of `adversarial` only eps is looked at.
+  bool free = false;
   BatchNormMode attack_batch_norm =
       BatchNormMode::update;    // as the paper's code attacks: train mode
   float label_smoothing = 0.f;  // in the loss that w descends, not in the attack's
@@ -44,10 +50,11 @@ struct BatchSums {
 
 // The device's work of the step that `minimiser` has prepared, on the rows of `batch`, moved to
 // where the loss is highest if training is adversarial. `weights` are the model's; `number` (i32
-// [1]) keys the attack's random start; `sums` [2] receives a BatchSums.
+// [1]) keys the attack's random start; `sums` [2] receives a BatchSums. `delta` is FreeAT's, of the
+// images' shape.
 void step_on_batch(const Classifier& model, Minimiser& minimiser, const Parameters& weights,
                    const AttackBatch& batch, const StepOptions& options, std::uint64_t seed,
-                   const Tensor& number, const Tensor& sums);
+                   const Tensor& number, const Tensor& sums, const Tensor& delta = {});
 
 // The sums of a step that the device may still be at work on.
 class PendingSums {
@@ -59,15 +66,24 @@ class PendingSums {
   std::unique_ptr<Readback> readback_;
 };
 
+// What training keeps from step to step besides the model and the minimiser.
+struct KeptState {
+  std::unique_ptr<Classifier> averaged;  // its weights and statistics follow the model's
+  Tensor delta;                          // FreeAT's, [batch size, H, W, C]; a short batch uses the
+                                         // first rows
+
+  // By name, for a checkpoint.
+  std::vector<NamedState> tensors() const;
+};
+
 class TrainingStep {
  public:
-  // Works on the model's weights and statistics, in the model's precision; all references must
-  // outlive it. The weights must not be changed by anyone else. After each step the weights and
-  // statistics of `averaged`, where given, move towards the model's (MovingAverage). Throws Error
-  // where the options' attack is impossible.
+  // Works on the model's weights and statistics, in the model's precision, and on what is kept;
+  // all of them must outlive it. The weights must not be changed by anyone else. Throws Error where
+  // the options' attack is impossible.
   TrainingStep(Classifier& model, Minimiser& minimiser, const DeviceDataset& data,
                const Augmentation& augmentation, const StepOptions& options, std::uint64_t seed,
-               Classifier* averaged = nullptr);
+               const KeptState& kept = {});
 
   // The order in which the steps to come go through the data, and the epoch that keys augmentation.
   void begin_epoch(const std::vector<std::int32_t>& order, std::uint32_t epoch);
@@ -90,6 +106,7 @@ class TrainingStep {
   StepOptions options_;
   std::uint64_t seed_;
   Classifier* averaged_;
+  Tensor delta_;
   Parameters weights_;
   std::uint32_t epoch_ = 0;
   Tensor order_;                          // i32 [examples]

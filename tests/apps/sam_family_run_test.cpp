@@ -65,9 +65,9 @@ TEST_P(SamFamilyRuns, resumed_give_the_bits_of_one_never_stopped) {
   Training whole(GetParam()), stopped(GetParam()), resumed(GetParam());
   whole.run_until(4);
   stopped.run_until(3);
-  files.save(stopped.model, stopped.minimiser, nullptr, stopped.position, true);
+  files.save(stopped.model, stopped.minimiser, {}, stopped.position, true);
 
-  resumed.position = files.restore(resumed.model, resumed.minimiser, nullptr);
+  resumed.position = files.restore(resumed.model, resumed.minimiser, {});
   resumed.run_until(4);
 
   EXPECT_EQ(bits_of(resumed.model.weights.to_host<float>()),

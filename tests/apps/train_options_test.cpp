@@ -150,6 +150,50 @@ TEST(train_options, refuse_an_attack_that_cannot_be) {
       "--at-steps", [](TrainOptions& o) { o.at_steps = 0; }, adversarial());
 }
 
+TEST(train_options, take_trades_settings_from_its_authors_code) {
+  TrainOptions options = adversarial();
+  options.adversarial = "trades";
+  const StepOptions step = step_options_of(resolved(options));
+  EXPECT_FLOAT_EQ(step.trades_beta.value(), 6);
+  EXPECT_FLOAT_EQ(step.adversarial->eps, 0.031f);
+  EXPECT_FLOAT_EQ(step.adversarial->alpha, 0.007f);
+  EXPECT_EQ(step.adversarial->steps, 10);
+  EXPECT_EQ(step.adversarial->start, Start::near);
+  EXPECT_EQ(step.attack_batch_norm, BatchNormMode::frozen);
+
+  options.at_norm = "l2";
+  options.at_steps = 5;
+  const StepOptions l2 = step_options_of(resolved(options));
+  EXPECT_FLOAT_EQ(l2.adversarial->eps, 128.f / 255);
+  EXPECT_FLOAT_EQ(l2.adversarial->alpha, 2 * 128.f / 255 / 5);
+  EXPECT_EQ(to_json(resolved(resolved(options))), to_json(resolved(options)));
+
+  expect_usage_error("--trades-beta needs", [](TrainOptions& o) { o.trades_beta = 1; });
+  expect_usage_error(
+      "--trades-beta -1", [](TrainOptions& o) { o.trades_beta = -1; }, options);
+}
+
+TEST(train_options, let_free_training_step_by_eps_with_the_weights_alone) {
+  TrainOptions options = adversarial();
+  options.adversarial = "free";
+  const TrainOptions free = resolved(options);
+  EXPECT_EQ(replays(free), 8);
+  EXPECT_EQ(replays(resolved(adversarial())), 1);
+  EXPECT_TRUE(step_options_of(free).free);
+  EXPECT_FLOAT_EQ(step_options_of(free).adversarial->eps, 8.f / 255);
+  EXPECT_EQ(to_json(resolved(free)), to_json(free));
+
+  expect_usage_error("--free-replays needs", [](TrainOptions& o) { o.free_replays = 2; });
+  expect_usage_error(
+      "--free-replays must be", [](TrainOptions& o) { o.free_replays = 0; }, options);
+  expect_usage_error(
+      "--at-norm linf alone", [](TrainOptions& o) { o.at_norm = "l2"; }, options);
+  expect_usage_error(
+      "leave out --at-alpha", [](TrainOptions& o) { o.at_steps = 3; }, options);
+  expect_usage_error(
+      "cannot go with the SAM family", [](TrainOptions& o) { o.optimizer = "sam"; }, options);
+}
+
 TEST(train_options, know_nesterovs_momentum_for_sgd_alone) {
   expect_usage_error("--nesterov needs SGD", [](TrainOptions& o) {
     o.nesterov = true;

@@ -140,9 +140,10 @@ TEST(resume, an_adversarial_run_killed_while_its_state_is_written_equals_one_nev
   expect_resumed_equals_uninterrupted("pgd", {"state.safetensors"});
 }
 
-TEST(resume,
-     a_run_with_averaged_weights_killed_while_its_state_is_written_equals_one_never_killed) {
-  expect_resumed_equals_uninterrupted("averaged", {"state.safetensors"});
+TEST(
+    resume,
+    a_run_that_keeps_a_delta_and_averaged_weights_killed_while_its_state_is_written_equals_one_never_killed) {
+  expect_resumed_equals_uninterrupted("free", {"state.safetensors"});
 }
 
 // In the last epoch nothing later mends a file that the state claims is written.

@@ -39,7 +39,8 @@ inline Dataset quadrants(std::int64_t size, std::uint64_t seed) {
 inline Dataset training_data() { return quadrants(60, 1); }
 inline Dataset test_data() { return quadrants(33, 2); }
 
-// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam", "pgd", "awp", "averaged"
+// Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam", "pgd", "awp", "trades",
+// "free" (with averaged weights, so that all is kept that can be), "averaged"
 // (with a clipped gradient, smoothed labels and warm-up besides), "ssam-dynamic" or one of the SAM
 // family; augmented as CIFAR-10 is.
 inline TrainOptions small_run(const std::string& name, const std::filesystem::path& output) {
@@ -61,6 +62,13 @@ inline TrainOptions small_run(const std::string& name, const std::filesystem::pa
     options.at_steps = 2;
   } else if (name == "sgd-one-epoch") {
     options.epochs = 1;
+  } else if (name == "trades") {
+    options.adversarial = "trades";
+    options.at_steps = 2;
+  } else if (name == "free") {
+    options.adversarial = "free";
+    options.free_replays = 2;
+    options.ema = 0.9;
   } else if (name == "averaged") {
     options.ema = 0.9;
     options.clip_norm = 0.5;

@@ -16,7 +16,7 @@ using namespace testing_support;
 
 struct Trained {
   std::vector<double> losses, correct;
-  std::vector<float> weights, statistics, averaged;
+  std::vector<float> weights, statistics, averaged, delta;
   std::vector<double> mean_weights;  // the average, written out in double
 };
 
@@ -31,13 +31,15 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
       device, {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
       7, precision);
   Minimiser minimiser = minimiser_of(options, device, model.network.layout.weights);
-  Classifier averaged = model;
-  averaged.weights = model.weights.clone();
-  averaged.statistics = model.statistics.clone();
+  KeptState kept;
+  kept.delta = Tensor::filled(device, {16, images.height, images.width, images.channels}, 0.f);
+  kept.averaged = std::make_unique<Classifier>(model);
+  kept.averaged->weights = model.weights.clone();
+  kept.averaged->statistics = model.statistics.clone();
   TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options), 5,
-                    options.ema ? &averaged : nullptr);
+                    kept);
   Trained result;
-  result.mean_weights = to_double(averaged.weights.to_host<float>());
+  result.mean_weights = to_double(model.weights.to_host<float>());
   std::uint32_t number = 0;
   for (int epoch = 0; epoch < epochs; ++epoch) {
     step.begin_epoch(epoch_order(data.size(), 5, static_cast<std::uint32_t>(epoch)),
@@ -48,22 +50,23 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
           step(first, std::min<std::int64_t>(16, data.size() - first), lr, number++).wait();
       result.losses.push_back(sums.loss);
       result.correct.push_back(sums.correct);
-      if (!options.ema) continue;
       const std::vector<float> w = model.weights.to_host<float>();
       for (std::size_t i = 0; i < w.size(); ++i) {
-        result.mean_weights[i] += (1 - *options.ema) * (w[i] - result.mean_weights[i]);
+        result.mean_weights[i] += (1 - options.ema.value_or(0)) * (w[i] - result.mean_weights[i]);
       }
     }
   }
   result.weights = model.weights.to_host<float>();
   result.statistics = model.statistics.to_host<float>();
-  result.averaged = averaged.weights.to_host<float>();
+  result.averaged = kept.averaged->weights.to_host<float>();
+  result.delta = kept.delta.to_host<float>();
   return result;
 }
 
 class TrainingSteps : public testing::TestWithParam<const char*> {};
 
-INSTANTIATE_TEST_SUITE_P(Runs, TrainingSteps, testing::Values("sgd", "sam-adam", "pgd", "averaged"),
+INSTANTIATE_TEST_SUITE_P(Runs, TrainingSteps,
+                         testing::Values("sgd", "sam-adam", "pgd", "trades", "free", "averaged"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -81,6 +84,7 @@ void expect_replayed_equals_called(const std::string& run) {
   EXPECT_EQ(bits_of(replayed.weights), bits_of(called.weights));
   EXPECT_EQ(bits_of(replayed.statistics), bits_of(called.statistics));
   EXPECT_EQ(bits_of(replayed.averaged), bits_of(called.averaged));
+  EXPECT_EQ(bits_of(replayed.delta), bits_of(called.delta));
 }
 
 TEST_P(TrainingSteps, replayed_give_the_bits_of_steps_called_anew) {
@@ -130,6 +134,99 @@ TEST_P(TrainingSteps, on_a_gpu_follow_the_losses_of_the_cpu) {
   for (std::size_t step = 0; step < cpu.losses.size(); ++step) {
     EXPECT_NEAR(gpu.losses[step], cpu.losses[step], 1e-2 * (1 + cpu.losses[step])) << step;
   }
+}
+
+// One step of plain SGD on the first 16 images, batch-norm's running statistics left alone.
+struct OneStep {
+  Device& device = cpu_device();
+  Dataset images = training_data();
+  DeviceDataset data{device, images};
+  Classifier model{
+      device,
+      {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
+      7};
+  AttackBatch batch = data.batch(0, 16);
+  Tensor delta = Tensor::filled(device, batch.images.shape(), 0.f), sums{device, {2}};
+
+  StepOptions options;
+  OneStep() { options.sam_statistics = SamStatistics::none; }
+
+  double take() {
+    const std::int64_t size = model.network.layout.weights.size();
+    Minimiser minimiser(Sgd(device, size, {0, 0, false}), device, size, {});
+    minimiser.prepare(0.1);
+    step_on_batch(model, minimiser, {model.weights, {}}, batch, options, 5,
+                  Tensor::from_host(device, {1}, std::vector<std::int32_t>{0}), sums, delta);
+    return sums.to_host<float>()[0];
+  }
+  // dL/dx of the mean loss at the weights as they are, in train mode.
+  std::vector<float> pixel_gradient() {
+    Tape tape;
+    const Var x = tape.input(batch.images, Gradient::wanted);
+    const Var z = model.logits(
+        {tape, {model.weights, {}}, {}, model.statistics, BatchNormMode::batch_only}, x);
+    tape.backward(cross_entropy(tape, z, batch.labels, LossReduction::mean).loss);
+    return x.gradient().to_host<float>();
+  }
+};
+
+TEST(free_training, moves_delta_by_eps_along_the_gradient_of_the_loss_it_descends) {
+  OneStep one;
+  const float eps = 8.f / 255;
+  one.options.free = true;
+  one.options.adversarial = PgdOptions{Norm::linf, eps, eps, 1};
+  const std::vector<float> g = one.pixel_gradient(), x = one.batch.images.to_host<float>();
+
+  one.take();
+
+  const std::vector<float> delta = one.delta.to_host<float>();
+  for (std::size_t i = 0; i < g.size(); ++i) {
+    const float step = g[i] > 0 ? eps : g[i] < 0 ? -eps : 0.f;
+    ASSERT_EQ(delta[i], std::min(std::max(step, -x[i]), 1.f - x[i])) << "pixel " << i;
+  }
+}
+
+TEST(free_training, sees_the_images_at_the_delta_that_was_kept) {
+  OneStep free, plain;
+  free.options.free = true;
+  free.options.adversarial = PgdOptions{Norm::linf, 0.1f, 0.1f, 1};
+  const std::vector<float> x = plain.batch.images.to_host<float>();
+  std::vector<float> delta = random_values(plain.batch.images.count(), 3, -0.1f, 0.1f), moved = x;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    moved[i] = std::min(std::max(x[i] + delta[i], 0.f), 1.f);
+  free.delta.copy_from_host(delta.data());
+  plain.batch.images = Tensor::from_host(plain.device, plain.batch.images.shape(), moved);
+
+  EXPECT_NEAR(free.take(), plain.take(), 1e-5);
+  EXPECT_NE(moved, x);
+}
+
+TEST(trades_training, with_beta_zero_steps_as_on_the_clean_images) {
+  OneStep plain, trades;
+  trades.options.trades_beta = 0.f;
+  trades.options.adversarial = PgdOptions{Norm::linf, 0.1f, 0.05f, 2, Start::near};
+  trades.options.attack_batch_norm = BatchNormMode::frozen;
+
+  EXPECT_NEAR(trades.take(), plain.take(), 1e-5);
+  const std::vector<float> w = trades.model.weights.to_host<float>(),
+                           want = plain.model.weights.to_host<float>();
+  for (std::size_t i = 0; i < w.size(); ++i) ASSERT_NEAR(w[i], want[i], 1e-5) << "weight " << i;
+}
+
+TEST(trades_training, adds_beta_times_a_divergence_that_grows_with_the_radius) {
+  const auto loss = [](float beta, float eps) {
+    OneStep trades;
+    trades.options.trades_beta = beta;
+    trades.options.adversarial = PgdOptions{Norm::linf, eps, eps / 4, 10, Start::near};
+    trades.options.attack_batch_norm = BatchNormMode::frozen;
+    return trades.take();
+  };
+  const double clean = OneStep().take();
+
+  const double narrow = loss(1, 0.02f) - clean, wide = loss(1, 0.1f) - clean;
+  EXPECT_GT(narrow, 0);
+  EXPECT_GT(wide, 2 * narrow);
+  EXPECT_NEAR(loss(3, 0.1f) - clean, 3 * wide, 1e-4 * wide + 1e-5);
 }
 
 TEST(training_step, refuses_rows_that_are_not_there_and_an_order_of_another_length) {

@@ -1,5 +1,7 @@
 // FGSM and PGD on models whose best attack is known.
 #include "attacks/pgd.h"
+
+#include "attacks/row_lists.h"
 #include "kernels/elementwise.h"
 
 #include <gtest/gtest.h>
@@ -159,6 +161,42 @@ TEST_P(Pgd, with_eps_zero_returns_the_image) {
     EXPECT_EQ(attacked(kLin2, x, {Norm::linf, 0, .1f, 10, start}, device()), x);
     EXPECT_EQ(attacked(kLin2, x, {Norm::l2, 0, .1f, 10, start}, device()), x);
   }
+}
+
+TEST_P(Pgd, climbs_the_loss_it_is_given) {
+  const PgdOptions options{Norm::linf, .1f, .1f, 1, Start::zero};
+  const AttackBatch batch = single(kGrey, device());
+  const Tensor other = Tensor::from_host(device(), {1}, std::vector<std::int32_t>{1});
+  const auto towards_0 = [&](Tape& tape, const Var& logits) {
+    return cross_entropy(tape, logits, other, LossReduction::sum).loss;
+  };
+
+  const Floats away = attacked(kLin2, kGrey, options, device());
+  const Floats towards =
+      pgd(kLin2, towards_0, batch, options, 1, zero_counts(device(), 1)).to_host<float>();
+
+  for (std::size_t i = 0; i < 4; ++i) {
+    expect_near(towards[i] - .5f, .5f - away[i], 1e-7, "pixel " + std::to_string(i));
+  }
+  EXPECT_GT(margin(towards), margin(kGrey));
+}
+
+TEST_P(Pgd, near_starts_a_thousandth_from_the_image_and_in_the_ball) {
+  const Floats x(400, .5f);
+  const std::vector<std::int32_t> zero = {0};
+  const AttackBatch batch = {Tensor::from_host(device(), {1, 10, 10, 4}, x),
+                             Tensor::from_host(device(), {1}, zero),
+                             Tensor::from_host(device(), {1}, zero)};
+  const auto start = [&](Norm norm, float eps) {
+    return pgd(kConst, batch, {norm, eps, 0, 0, Start::near}, 1, 0).to_host<float>();
+  };
+  double squares = 0;
+  for (float value : start(Norm::linf, .1f)) squares += std::pow(value - .5, 2);
+  expect_near(std::sqrt(squares / 400), .001, .0001, "standard deviation");  // of 400: 3.5 %
+  for (float value : start(Norm::linf, .0005f)) EXPECT_LE(std::abs(value - .5f), .0005f + 1e-7f);
+  squares = 0;
+  for (float value : start(Norm::l2, .01f)) squares += std::pow(value - .5, 2);
+  expect_near(std::sqrt(squares), .01, 1e-5, "l2 norm, which the noise exceeds");
 }
 
 // Of four pixels a step moves one, that of the largest gradient.

@@ -437,6 +437,45 @@ OpCase cross_entropy_case(LossReduction reduction, std::int64_t batch, std::int6
   return op;
 }
 
+OpCase trades_case(LossReduction reduction, std::int64_t batch, std::int64_t classes) {
+  const std::vector<std::int32_t> labels =
+      random_labels(batch, 9, static_cast<std::int32_t>(classes));
+  const double scale = reduction == LossReduction::mean ? 1 / static_cast<double>(batch) : 1;
+  constexpr double kBeta = 6;
+  OpCase op = cross_entropy_case(reduction, batch, classes);
+  op.name = std::string("trades_loss_") + (reduction == LossReduction::mean ? "mean" : "sum");
+  op.inputs = {{batch, classes}, {batch, classes}};
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return trades_loss(tape, v[0], v[1], Tensor::from_host(v[0].device(), {batch}, labels), kBeta,
+                       reduction)
+        .loss;
+  };
+  // KL(p || q) = sum of p_k (CE_q(k) - CE_p(k)), and p_k = exp(-CE_p(k)).
+  op.reference = [=](const Inputs& v) {
+    double sum = sum_of(cross_entropy_reference(v[0], labels));
+    for (std::int32_t k = 0; k < classes; ++k) {
+      const std::vector<std::int32_t> all_k(static_cast<std::size_t>(batch), k);
+      const Values p = cross_entropy_reference(v[0], all_k),
+                   q = cross_entropy_reference(v[1], all_k);
+      for (std::size_t row = 0; row < p.size(); ++row) {
+        sum += kBeta * std::exp(-p[row]) * (q[row] - p[row]);
+      }
+    }
+    return Values{scale * sum};
+  };
+  // Logits lie in [-1, 1], so |log p - log q| is at most 4 and errs by that of two logarithms.
+  op.magnitude = [=](const Inputs&) {
+    return Values{scale * static_cast<double>(batch) *
+                  (std::log(static_cast<double>(classes)) + 4) * (1 + 2 * kBeta)};
+  };
+  op.gradient_magnitude = [=](const Inputs&, const Values& dy, std::size_t) {
+    return Values{std::abs(dy[0]) * scale * (4 + 16 * kBeta)};
+  };
+  op.wrong_inputs = {{batch, classes}, {batch, classes + 1}};
+  op.message = "trades_loss: natural logits";
+  return op;
+}
+
 std::vector<OpCase> cases() {
   std::vector<OpCase> table = {
       convolution_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
@@ -476,6 +515,8 @@ std::vector<OpCase> cases() {
       cross_entropy_case(LossReduction::mean, 33, 7),
       cross_entropy_case(LossReduction::sum, 33, 7),
       cross_entropy_case(LossReduction::mean, 33, 7, 0.1f),
+      trades_case(LossReduction::mean, 33, 7),
+      trades_case(LossReduction::sum, 5, 3),
   };
   for (BatchNormMode mode :
        {BatchNormMode::update, BatchNormMode::batch_only, BatchNormMode::frozen}) {

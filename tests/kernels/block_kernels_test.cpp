@@ -294,6 +294,23 @@ BlockCase softmax_cross_entropy(std::int64_t rows, std::int64_t classes, float s
           }};
 }
 
+BlockCase trades_loss(std::int64_t rows, std::int64_t classes, float smoothing) {
+  return {"TradesLoss_" + size_name(rows, classes) + (smoothing > 0 ? "_smoothed" : ""),
+          typeid(TradesLoss), [=](How how) {
+            const std::vector<float> natural = random_values(rows * classes, 36, -9.f, 9.f),
+                                     adversarial = random_values(rows * classes, 39, -9.f, 9.f);
+            const std::vector<std::int32_t> label =
+                random_labels(rows, 37, static_cast<std::int32_t>(classes));
+            std::vector<float> loss = unwritten(rows), correct = unwritten(rows);
+            std::vector<float> dnatural = unwritten(rows * classes), dadversarial = dnatural;
+            run(how,
+                TradesLoss{view(natural), view(adversarial), view(label), view(loss), view(correct),
+                           view(dnatural), view(dadversarial), classes, 6.f, 0.25f, smoothing},
+                rows);
+            return joined({loss, correct, dnatural, dadversarial});
+          }};
+}
+
 BlockCase predict(std::int64_t rows, std::int64_t classes) {
   return {"Predict_" + size_name(rows, classes), typeid(Predict), [=](How how) {
             const std::vector<float> logits = random_values(rows * classes, 38);
@@ -730,6 +747,10 @@ std::vector<BlockCase> cases() {
       softmax_cross_entropy(3, 33),
       softmax_cross_entropy(2, 1025),
       softmax_cross_entropy(3, 33, 0.1f),
+      trades_loss(1, 1, 0),
+      trades_loss(7, 10, 0),
+      trades_loss(3, 33, 0.1f),
+      trades_loss(2, 1025, 0),
       predict(7, 10),
       predict(3, 33),
       sum_all(0, 0.f),
