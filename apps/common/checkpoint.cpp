@@ -184,6 +184,15 @@ auto told_with_name(const SafetensorsFile& file, Make make) {
   }
 }
 
+// "module." where every name begins with it, as PyTorch's DataParallel names tensors; else "".
+std::string data_parallel_prefix(const SafetensorsFile& file) {
+  const std::string prefix = "module.";
+  const auto names = file.names();
+  const bool all = std::all_of(names.begin(), names.end(),
+                               [&](const std::string& name) { return name.starts_with(prefix); });
+  return all && !names.empty() ? prefix : "";
+}
+
 // Throws as load_values; memory is taken only once the file is known to hold as much.
 Values read_values(const SafetensorsFile& file, const NetworkLayout& layout,
                    const std::string& prefix) {
@@ -203,6 +212,9 @@ Values read_values(const SafetensorsFile& file, const NetworkLayout& layout,
     const std::vector<std::int64_t> value = file.read_i64(counter);
     if (value.size() == 1) tracked = std::max(tracked, value[0]);
   }
+  // The WideResNet of TRADES' code carries a copy of block1 that no forward pass uses.
+  std::erase_if(surplus,
+                [&](const std::string& name) { return name.starts_with(prefix + "sub_block1."); });
   for (const std::string& name : surplus)
     complaints.add(name.substr(prefix.size()), " is not in the model");
   complaints.raise(file.file_name());
@@ -232,7 +244,8 @@ void save_checkpoint(const std::filesystem::path& path, const Classifier& model)
 }
 
 void load_values(Classifier& model, const SafetensorsFile& file, const std::string& prefix) {
-  read_values(file, model.network.layout, prefix).copy_to(model);
+  const std::string full = prefix.empty() ? data_parallel_prefix(file) : prefix;
+  read_values(file, model.network.layout, full).copy_to(model);
 }
 
 Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
@@ -243,7 +256,7 @@ Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
   // for must not be allocated.
   const auto layout =
       told_with_name(file, [&] { return make_network(description.network).layout; });
-  const Values values = read_values(file, layout, "");
+  const Values values = read_values(file, layout, data_parallel_prefix(file));
   Classifier model = told_with_name(file, [&] { return Classifier(device, description, 0); });
   values.copy_to(model);
   return model;

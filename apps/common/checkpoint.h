@@ -26,7 +26,9 @@ void save_checkpoint(const std::filesystem::path& path, const Classifier& model)
 
 // The model a checkpoint describes, with its values. A file without the metadata entry needs model
 // and classes in `overrides`, and input shape, mean and std from there or from `fallback` (the data
-// set's). Throws Error naming every missing, surplus, misshapen or non-finite tensor.
+// set's). A "module." in front of every name (PyTorch's DataParallel) and the unused "sub_block1."
+// of TRADES' WideResNet are passed over. Throws Error naming every missing, surplus, misshapen or
+// non-finite tensor.
 Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
                            const CheckpointOverrides& overrides, const ModelDescription& fallback);
 

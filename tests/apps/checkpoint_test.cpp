@@ -192,6 +192,34 @@ TEST_F(Checkpoint, without_batch_counters_is_taken) {
   EXPECT_EQ(load().batches_tracked, 0);
 }
 
+TEST_F(Checkpoint, of_a_data_parallel_model_is_taken) {
+  Editable file(path_);
+  decltype(file.tensors) prefixed;
+  for (const auto& [name, tensor] : file.tensors) prefixed["module." + name] = tensor;
+  file.tensors = prefixed;
+  file.save(path_);
+
+  EXPECT_TRUE(bytes_of(load().weights) == bytes_of(model_.weights));
+  Classifier other(device(), description(), 4);
+  load_values(other, SafetensorsFile::load(path_));
+  EXPECT_TRUE(bytes_of(other.statistics) == bytes_of(model_.statistics));
+}
+
+TEST_F(Checkpoint, with_the_prefix_of_a_data_parallel_model_on_some_names_is_refused) {
+  expect_part("conv1.weight is missing", error_after([](Editable& file) {
+                file.tensors["module.conv1.weight"] = file.tensors.at("conv1.weight");
+                file.tensors.erase("conv1.weight");
+              }));
+}
+
+TEST_F(Checkpoint, with_the_unused_block_of_trades_wide_resnet_is_taken) {
+  Editable file(path_);
+  file.set("sub_block1.layer.0.bn1.weight", {3}, {1, 2, 3});
+  file.save(path_);
+
+  EXPECT_TRUE(bytes_of(load().weights) == bytes_of(model_.weights));
+}
+
 TEST_F(Checkpoint, that_does_not_fit_leaves_the_model_as_it_was) {
   Editable file(path_);
   file.tensors.erase("linear.bias");
