@@ -49,11 +49,12 @@ struct Epilogue {
 };
 
 // c [m, n] = a b, each of a and b transposed first where asked; all row-major f32. The precision is
-// fp32 or tf32.
+// fp32 or tf32. A batch is so many products of matrices that lie one behind the other.
 struct Gemm {
   std::int64_t m, n, k;
   bool transpose_a, transpose_b;
   Precision precision = Precision::fp32;
+  std::int64_t batch = 1;
 };
 
 // The kernel's place in the list of all kernels. Defined (core/kernel_index.cpp) for what is listed

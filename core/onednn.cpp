@@ -1,5 +1,6 @@
 #include "core/onednn.h"
 
+#include <atomic>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <tuple>
@@ -136,9 +137,9 @@ template <class Primitive>
 typename Primitive::primitive_desc backward_description(
     Direction direction, const Convolution& shape, const ConvolutionLayout& layout,
     const dnnl::convolution_forward::primitive_desc& forward) {
-  typename Primitive::primitive_desc description(
-      engine(), dnnl::algorithm::convolution_direct, layout.x, layout.w_any, layout.y,
-      layout.strides, layout.padding, layout.padding, forward);
+  typename Primitive::primitive_desc description(engine(), dnnl::algorithm::convolution_direct,
+                                                 layout.x, layout.w_any, layout.y, layout.strides,
+                                                 layout.padding, layout.padding, forward);
   choose_implementation(description, direction, shape);
   return description;
 }
@@ -245,12 +246,18 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
 }
 
 void gemm(const Gemm& shape, const float* a, const float* b, float* c) {
-  const auto status =
-      dnnl::sgemm(shape.transpose_a ? 'T' : 'N', shape.transpose_b ? 'T' : 'N', shape.m, shape.n,
-                  shape.k, 1.f, a, shape.transpose_a ? shape.m : shape.k, b,
-                  shape.transpose_b ? shape.k : shape.n, 0.f, c, shape.n);
-  require(status == dnnl::status::success, "gemm: oneDNN refused m ", shape.m, ", n ", shape.n,
-          ", k ", shape.k);
+  std::atomic<bool> refused = false;
+  // A single product is split by oneDNN itself.
+#pragma omp parallel for schedule(static) if (shape.batch > 1)
+  for (std::int64_t i = 0; i < shape.batch; ++i) {
+    const auto status =
+        dnnl::sgemm(shape.transpose_a ? 'T' : 'N', shape.transpose_b ? 'T' : 'N', shape.m, shape.n,
+                    shape.k, 1.f, a + i * shape.m * shape.k, shape.transpose_a ? shape.m : shape.k,
+                    b + i * shape.k * shape.n, shape.transpose_b ? shape.k : shape.n, 0.f,
+                    c + i * shape.m * shape.n, shape.n);
+    if (status != dnnl::status::success) refused = true;
+  }
+  require(!refused, "gemm: oneDNN refused m ", shape.m, ", n ", shape.n, ", k ", shape.k);
 }
 
 std::string version() {

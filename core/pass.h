@@ -5,6 +5,9 @@
 // being handed a different Pass.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "core/tape.h"
 #include "core/weights.h"
 
@@ -17,16 +20,32 @@ enum class BatchNormMode {
   frozen,      // the running ones (PyTorch's eval mode)
 };
 
+// What layers draw from that leave out branches at random in training (stochastic depth). A draw
+// depends on the seed, the step, the pass within it, the example and the branch.
+struct PassRandom {
+  std::uint64_t seed;
+  Tensor step;         // i32 [1], read on the device: it changes under captured work
+  Tensor examples;     // i32 [N], the numbers of the batch's examples
+  std::uint32_t pass;  // each forward of a step draws anew
+  float drop_path;     // probability at the deepest branch, in [0, 1)
+};
+
+// For each example 0 with probability `rate`, else 1 / (1 - rate); f32 [N]. `branch` counts the
+// places of the network that draw, below 1024. Huang et al. 2016, "Deep networks with stochastic
+// depth".
+Tensor drop_branches(const PassRandom& random, std::uint32_t branch, float rate);
+
 struct Pass {
   Tape& tape;
   Parameters weights;  // flat: w, or w_hat
-  Tensor gradient;    // flat, receives dL/dw; empty: no weight gradients are computed
-  Tensor statistics;  // flat: running means and variances
+  Tensor gradient;     // flat, receives dL/dw; empty: no weight gradients are computed
+  Tensor statistics;   // flat: running means and variances
   BatchNormMode batch_norm = BatchNormMode::frozen;
   Precision precision = Precision::fp32;
-  // Whether `weights` are those of Network::fold: every batch-norm is an affine map whose slots hold
-  // scale and shift, or has become part of the convolution before it.
+  // Whether `weights` are those of Network::fold: every batch-norm is an affine map whose slots
+  // hold scale and shift, or has become part of the convolution before it.
   bool folded = false;
+  std::optional<PassRandom> random = {};  // empty: nothing is left out
 
   // The weights of a slot in f32, as a Var whose gradient goes to its place in `gradient`.
   Var parameter(const Slot& slot) const { return from(weights.values, slot); }

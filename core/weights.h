@@ -27,6 +27,7 @@ enum class SlotKind {
   bias,        // of one
   norm_scale,  // gamma of a normalisation layer
   norm_shift,  // its beta
+  token,       // a learnt token or position
 };
 
 struct Slot {

@@ -137,6 +137,47 @@ struct ReluBackward {
   bool aligned() const { return all_aligned(x, dy, dx); }
 };
 
+// y <- x Phi(x), Phi the standard normal distribution: the exact GELU. Hendrycks and Gimpel 2016.
+struct Gelu {
+  static constexpr int kSpan = 4;
+  Array<const float> x;
+  Array<float> y;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    Floats<N> values = load<N>(x, i);
+    for (int k = 0; k < N; ++k) values[k] *= share_below(values[k]);
+    store<N>(y, i, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, y); }
+
+  // Phi(x)
+  static SADDLE_DEVICE float share_below(float x) {
+    return 0.5f * (1.f + error_function(x * 0.707106781f));
+  }
+};
+
+// dx <- dy (Phi(x) + x phi(x)), phi the standard normal density
+struct GeluBackward {
+  static constexpr int kSpan = 4;
+  Array<const float> x, dy;
+  Array<float> dx;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    const Floats<N> in = load<N>(x, i);
+    Floats<N> gradient = load<N>(dy, i);
+    for (int k = 0; k < N; ++k) {
+      const float density = 0.398942280f * exponential_of_negative(-0.5f * in[k] * in[k]);
+      gradient[k] *= Gelu::share_below(in[k]) + in[k] * density;
+    }
+    store<N>(dx, i, gradient);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, dy, dx); }
+};
+
 // y <- max(floor, y + residual + bias): what follows a convolution, where the library does not do
 // it itself. floor = 0 for ReLU and -infinity for none.
 template <class T>

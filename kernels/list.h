@@ -9,6 +9,7 @@
 
 #include "kernels/adam.h"
 #include "kernels/apgd.h"
+#include "kernels/attention.h"
 #include "kernels/awp.h"
 #include "kernels/batch_norm.h"
 #include "kernels/channels.h"
@@ -20,6 +21,7 @@
 #include "kernels/images.h"
 #include "kernels/l1_projection.h"
 #include "kernels/largest_increases.h"
+#include "kernels/layer_norm.h"
 #include "kernels/logit_difference.h"
 #include "kernels/loss.h"
 #include "kernels/margin_losses.h"
@@ -33,6 +35,7 @@
 #include "kernels/sgd.h"
 #include "kernels/shapes.h"
 #include "kernels/square.h"
+#include "kernels/tokens.h"
 #include "kernels/trades.h"
 #include "kernels/two_gradients.h"
 #include "kernels/warp.h"
@@ -74,6 +77,10 @@ using AllKernels = KernelList<
     BatchNormChunks<float>, BatchNormChunks<Bfloat16>, BatchNormMerge,
     BatchNormBackwardChunks<float>, BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge,
     PgdStepL2, PgdStartL2,
+    // transformers: flat, grid, block
+    Gelu, GeluBackward, DropBranch, SplitHeads, MergeHeads, EmbedTokens, WithoutFirstToken,
+    FirstToken, FirstTokenBackward, AddScaledBranch, ScaleBranch, LayerNormForward,
+    LayerNormBackward, LayerNormParameters, Softmax, SoftmaxBackward,
     // attacks: flat
     Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, MarginLoss,
     Difference, ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,

@@ -45,6 +45,8 @@ enum class Purpose : uint32_t {
   stadv_start = 21,
   pixle_patch = 22,
   pixle_destination = 23,
+  drop_branch = 30,
+  mixing = 31,
   esam_freeze = 40,
   ssam_mask = 41,
 };

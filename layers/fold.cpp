@@ -7,8 +7,8 @@ Tensor fold_batch_norm(const NetworkLayout& layout, const Tensor& weights,
   const Tensor folded = weights.clone();
   for (const NormSlots& norm : layout.norms) {
     const Tensor scale = view(folded, norm.weight);
-    fold({view(weights, norm.weight), view(weights, norm.bias),
-          view(statistics, norm.running_mean), view(statistics, norm.running_var)},
+    fold({view(weights, norm.weight), view(weights, norm.bias), view(statistics, norm.running_mean),
+          view(statistics, norm.running_var)},
          scale, view(folded, norm.bias));
     if (norm.convolution) scale_rows(view(folded, *norm.convolution), scale);
   }

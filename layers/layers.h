@@ -1,4 +1,4 @@
-// The layers of convolutional networks: each is the slots of its weights and a forward.
+// The layers of networks: each is the slots of its weights and a forward.
 //
 // A layer registers its tensors when it is built, under PyTorch's names and with PyTorch's initial
 // values, and owns no memory: values arrive with the Pass.
@@ -109,6 +109,24 @@ struct BatchNormRelu {
   }
 };
 
+// Layer-norm over the last axis, in f32 (eps 1e-6, as in timm's transformers; PyTorch's own default
+// is 1e-5).
+struct LayerNorm {
+  Slot weight, bias;
+  float eps = 1e-6f;
+
+  LayerNorm() = default;
+  LayerNorm(NetworkLayout& layout, const std::string& name, std::int64_t width)
+      : weight(layout.weights.add(name + ".weight", {width}, {Init::Kind::constant, 1.f},
+                                  SlotKind::norm_scale)),
+        bias(layout.weights.add(name + ".bias", {width}, {Init::Kind::constant, 0.f},
+                                SlotKind::norm_shift)) {}
+
+  Var operator()(const Pass& pass, const Var& x) const {
+    return layer_norm(pass.tape, x, pass.parameter(weight), pass.parameter(bias), eps);
+  }
+};
+
 // The two in a row, for a batch-norm that was built behind `convolution_`.
 inline Var convolution_norm_relu(const Pass& pass, const Conv2d& convolution_,
                                  const BatchNormRelu& norm, const Var& x) {
@@ -127,7 +145,10 @@ struct Linear {
       : Linear(layout, name, in, out, default_uniform(in)) {}
   Linear(NetworkLayout& layout, const std::string& name, std::int64_t in, std::int64_t out,
          Init bias_init)
-      : weight(layout.weights.add(name + ".weight", {out, in}, default_uniform(in))),
+      : Linear(layout, name, in, out, default_uniform(in), bias_init) {}
+  Linear(NetworkLayout& layout, const std::string& name, std::int64_t in, std::int64_t out,
+         Init weight_init, Init bias_init)
+      : weight(layout.weights.add(name + ".weight", {out, in}, weight_init)),
         bias(layout.weights.add(name + ".bias", {out}, bias_init, SlotKind::bias)) {}
 
   Var operator()(const Pass& pass, const Var& x) const {

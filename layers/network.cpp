@@ -1,7 +1,9 @@
 #include "layers/network.h"
 
+#include <algorithm>
 #include <memory>
 
+#include "layers/models/deit.h"
 #include "layers/models/preact_resnet.h"
 #include "layers/models/wide_resnet.h"
 
@@ -33,16 +35,47 @@ Network wide_resnet(NetworkOptions options, std::int64_t depth, std::int64_t wid
           [model](const Pass& pass, const Var& images) { return (*model)(pass, images); }};
 }
 
+constexpr std::int64_t kHeadSize = 64;
+// 8 x 8 patches of 32 x 32 images as of 64 x 64 ones.
+std::int64_t default_patch(const NetworkOptions& options) {
+  return std::min(options.height, options.width_pixels) < 64 ? 4 : 8;
+}
+
+Network deit(NetworkOptions options, std::int64_t width) {
+  if (options.width == 0) options.width = width;
+  if (options.patch == 0) options.patch = default_patch(options);
+  require(options.width >= kHeadSize && options.width <= kLargestWidth &&
+              options.width % kHeadSize == 0,
+          options.model, ": width ", options.width, " is not a multiple of ", kHeadSize, " in ",
+          kHeadSize, " to ", kLargestWidth);
+  require(options.patch >= 1 && options.height % options.patch == 0 &&
+              options.width_pixels % options.patch == 0,
+          options.model, ": patches of ", options.patch, " pixels do not tile images of ",
+          options.height, " x ", options.width_pixels, ". Choose --patch-size");
+  auto model =
+      std::make_shared<const Deit>(DeitShape{12, options.width, options.width / kHeadSize,
+                                             options.patch, options.height, options.width_pixels},
+                                   options.in_channels, options.classes);
+  return {options, model->layout,
+          [model](const Pass& pass, const Var& images) { return (*model)(pass, images); }};
+}
+
+bool is_transformer(const std::string& model) { return model.starts_with("deit"); }
+
 }  // namespace
 
 std::vector<std::string> model_names() {
-  return {"preact_resnet10", "preact_resnet18", "wrn_28_10"};
+  return {"preact_resnet10", "preact_resnet18", "wrn_28_10", "deit_tiny", "deit_small"};
 }
 
 Network make_network(const NetworkOptions& options) {
   require(options.classes >= 1 && options.in_channels >= 1 && options.height >= 1 &&
               options.width_pixels >= 1,
           options.model, ": needs at least one class, channel and pixel");
+  require(options.patch == 0 || is_transformer(options.model), options.model,
+          ": has no patches. Leave out --patch-size");
+  if (options.model == "deit_tiny") return deit(options, 192);
+  if (options.model == "deit_small") return deit(options, 384);
   if (options.model == "preact_resnet10") return preact_resnet(options, 1);
   if (options.model == "preact_resnet18") return preact_resnet(options, 2);
   if (options.model == "wrn_28_10") return wide_resnet(options, 28, 10);

@@ -12,10 +12,11 @@ namespace saddle {
 
 struct NetworkOptions {
   std::string model = "preact_resnet18";
-  std::int64_t width = 0;  // channels of the first stage; 0: the model's own
+  std::int64_t width = 0;  // channels of the first stage or of a token; 0: the model's own
   std::int64_t in_channels = 3;
   std::int64_t height = 32, width_pixels = 32;  // input size, which some models must know
   std::int64_t classes = 10;
+  std::int64_t patch = 0;  // pixels a side of a transformer's patches; 0: the model's own
 };
 
 struct Network {
@@ -29,7 +30,7 @@ struct Network {
 // fit.
 Network make_network(const NetworkOptions& options);
 
-// "preact_resnet10", "preact_resnet18", "wrn_28_10"
+// "preact_resnet10", "preact_resnet18", "wrn_28_10", "deit_tiny", "deit_small"
 std::vector<std::string> model_names();
 
 }  // namespace saddle

@@ -17,8 +17,10 @@ constexpr const char* kBatchesTracked = ".num_batches_tracked";
 
 std::string describe(const Classifier& model) {
   const NetworkOptions& options = model.network.options;
+  Json own = {{"width", options.width}};
+  if (options.patch > 0) own["patch"] = options.patch;
   return Json{{"model", options.model},
-              {"options", {{"width", options.width}}},
+              {"options", own},
               {"classes", options.classes},
               {"input_shape", {options.in_channels, options.height, options.width_pixels}},
               {"mean", model.mean},
@@ -49,6 +51,7 @@ ModelDescription read_description(const SafetensorsFile& file, const CheckpointO
       network.model = json.at("model").get<std::string>();
       network.classes = integer(json.at("classes"));
       network.width = integer(json.at("options").value("width", Json(0)));
+      network.patch = integer(json.at("options").value("patch", Json(0)));
       const Json& shape = json.at("input_shape");
       require(shape.size() == 3, "input_shape needs three numbers");
       network.in_channels = integer(shape.at(0));
@@ -66,6 +69,7 @@ ModelDescription read_description(const SafetensorsFile& file, const CheckpointO
   }
   if (overrides.model) network.model = *overrides.model;
   if (overrides.width) network.width = *overrides.width;
+  if (overrides.patch) network.patch = *overrides.patch;
   if (overrides.classes) network.classes = *overrides.classes;
   if (overrides.input_shape) {
     network.in_channels = overrides.input_shape->at(0);

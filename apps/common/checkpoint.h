@@ -16,7 +16,7 @@ namespace saddle {
 // What the user says of a checkpoint, over what it says itself (or does not).
 struct CheckpointOverrides {
   std::optional<std::string> model;
-  std::optional<std::int64_t> width, classes;
+  std::optional<std::int64_t> width, patch, classes;
   std::optional<std::vector<std::int64_t>> input_shape;  // C, H, W
   std::optional<std::vector<float>> mean, std;
 };

@@ -367,6 +367,8 @@ void add_checkpoint_overrides(CLI::App& app, CheckpointOverrides& overrides) {
       [&overrides](const std::string& given) { overrides.model = given; });
   add_integer(app, "--width", overrides.width, 1, "Channels of the network's first stage",
               from_file);
+  add_integer(app, "--patch-size", overrides.patch, 1, "Pixels a side of a transformer's patches",
+              from_file);
   add_integer(app, "--classes", overrides.classes, 1, "Number of classes", from_file);
   add("--mean", "R,...", "Mean of each channel, pixels in [0, 1]",
       [&overrides](const std::string& given) { overrides.mean = parse_floats(given); });

@@ -110,7 +110,7 @@ Dataset load_dataset(const DatasetOptions& options, Split split);
 
 // ---- what the user says of a checkpoint ----
 
-// --model --width --classes --mean --std --input-shape
+// --model --width --patch-size --classes --mean --std --input-shape
 void add_checkpoint_overrides(CLI::App& app, CheckpointOverrides& overrides);
 
 }  // namespace saddle

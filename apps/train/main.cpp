@@ -13,8 +13,12 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_common_options(app, o.common);
   add_dataset_options(app, o.dataset, DatasetSplits::train_and_test);
   add_choice(app, "--model", o.model, model_names(), "the network");
-  add_integer(app, "--width", o.width, 1, "channels of the first stage",
-              "the model's own: 64, 160 (wrn_28_10)");
+  add_integer(app, "--width", o.width, 1, "channels of the first stage, or of a token",
+              "the model's own: 64, 160 (wrn_28_10), 192 (deit_tiny), 384 (deit_small)");
+  add_integer(app, "--patch-size", o.patch, 1, "pixels a side of a transformer's patches",
+              "4, 8 for images of 64 pixels and more");
+  add_number(app, "--drop-path", o.drop_path,
+             "probability that a transformer's deepest branch is left out (stochastic depth)");
   std::vector<std::string> optimizers = {"sgd", "adam", "adamw"};
   for (const std::string& name : sam_family()) optimizers.push_back(name);
   add_choice(app, "--optimizer", o.optimizer, optimizers, "the optimiser");

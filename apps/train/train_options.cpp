@@ -97,6 +97,9 @@ TrainOptions resolved(TrainOptions options) {
         "--label-smoothing must lie in [0, 1)");
   usage(!options.clip_norm || (*options.clip_norm > 0 && std::isfinite(*options.clip_norm)),
         "--clip-norm must be positive");
+  usage(options.drop_path >= 0 && options.drop_path < 1, "--drop-path must lie in [0, 1)");
+  usage(options.drop_path == 0 || options.model.starts_with("deit"),
+        text("--drop-path is of transformers, ", options.model, " has no branches to leave out"));
   usage(!options.ema || (*options.ema > 0 && *options.ema < 1), "--ema must lie in (0, 1)");
   resolve_trades(options);
   resolve_free(options);
@@ -150,6 +153,8 @@ nlohmann::json to_json(const TrainOptions& o) {
                          {"init_from", o.init_from},
                          {"precision", o.common.precision},
                          {"seed", o.common.seed}};
+  if (o.patch > 0) json["patch"] = o.patch;
+  if (o.drop_path > 0) json["drop_path"] = o.drop_path;
   if (o.warmup_epochs > 0) json["warmup_epochs"] = o.warmup_epochs;
   if (o.label_smoothing > 0) json["label_smoothing"] = o.label_smoothing;
   if (o.clip_norm) json["clip_norm"] = *o.clip_norm;
@@ -184,6 +189,7 @@ Augmentation augmentation_of(const TrainOptions& options) {
 StepOptions step_options_of(const TrainOptions& options) {
   StepOptions step;
   step.label_smoothing = static_cast<float>(options.label_smoothing);
+  step.drop_path = static_cast<float>(options.drop_path);
   step.ema_decay = static_cast<float>(options.ema.value_or(0));
   step.sam_statistics = options.sam_statistics == "both"    ? SamStatistics::both
                         : options.sam_statistics == "first" ? SamStatistics::first

@@ -19,7 +19,8 @@ struct TrainOptions {
   CommonOptions common;
   DatasetOptions dataset;
   std::string model = "preact_resnet18";
-  std::int64_t width = 0;              // 0: the model's own
+  std::int64_t width = 0, patch = 0;   // 0: the model's own
+  double drop_path = 0;                // stochastic depth, probability at the deepest block
   std::string optimizer = "sgd";       // sgd, adam, adamw, or one of the SAM family
   std::string base_optimizer = "sgd";  // what it wraps
   SharpnessFlags sharpness;

@@ -30,8 +30,8 @@ struct EpochSums {
 
 ModelDescription describe(const TrainOptions& options, const Dataset& data) {
   ModelDescription description;
-  description.network = {options.model, options.width, data.channels,
-                         data.height,   data.width,    data.classes};
+  description.network = {options.model, options.width, data.channels, data.height,
+                         data.width,    data.classes,  options.patch};
   description.mean = data.mean;
   description.std = data.std;
   return description;

@@ -11,6 +11,23 @@
 namespace saddle {
 namespace {
 
+// What the forwards of one step draw from, each anew.
+class Draws {
+ public:
+  Draws(const StepOptions& options, std::uint64_t seed, const Tensor& number)
+      : drop_path_(options.drop_path), seed_(seed), number_(number) {}
+  std::optional<PassRandom> next(const Tensor& examples) {
+    if (drop_path_ == 0) return {};
+    return PassRandom{seed_, number_, examples, pass_++, drop_path_};
+  }
+
+ private:
+  float drop_path_;
+  std::uint64_t seed_;
+  Tensor number_;
+  std::uint32_t pass_ = 0;
+};
+
 BatchNormMode batch_norm_mode(SamStatistics statistics, GradientAt at) {
   const bool at_weights = at == GradientAt::weights;
   const bool update = statistics == SamStatistics::both ||
@@ -22,10 +39,12 @@ BatchNormMode batch_norm_mode(SamStatistics statistics, GradientAt at) {
 // The batch's images after PGD ascent on the loss at the current weights.
 Tensor adversarial_images(const Classifier& model, const Parameters& weights,
                           const AttackBatch& batch, const StepOptions& options, std::uint64_t seed,
-                          const Tensor& number) {
+                          const Tensor& number, Draws& draws) {
   const BatchNormMode mode = options.attack_batch_norm;
   LogitsFunction logits = [&](Tape& tape, const Var& pixels) {
-    return model.logits({tape, weights, {}, model.statistics, mode, model.precision}, pixels);
+    Pass pass{tape, weights, {}, model.statistics, mode, model.precision};
+    pass.random = draws.next(batch.indices);
+    return model.logits(pass, pixels);
   };
   if (mode == BatchNormMode::frozen) logits = model.evaluation();
   if (!options.trades_beta) return pgd(logits, batch, *options.adversarial, seed, number);
@@ -52,10 +71,10 @@ Tensor move_delta(const AttackBatch& batch, const Tensor& delta, float alpha, fl
 
 Tensor attacked_images(const Classifier& model, const Parameters& weights, const AttackBatch& batch,
                        const StepOptions& options, std::uint64_t seed, const Tensor& number,
-                       const Tensor& delta) {
+                       const Tensor& delta, Draws& draws) {
   if (options.free) return move_delta(batch, delta, 0, options.adversarial->eps, delta);
   if (!options.adversarial) return batch.images;
-  return adversarial_images(model, weights, batch, options, seed, number);
+  return adversarial_images(model, weights, batch, options, seed, number, draws);
 }
 
 }  // namespace
@@ -63,7 +82,8 @@ Tensor attacked_images(const Classifier& model, const Parameters& weights, const
 void step_on_batch(const Classifier& model, Minimiser& minimiser, const Parameters& weights,
                    const AttackBatch& batch, const StepOptions& options, std::uint64_t seed,
                    const Tensor& number, const Tensor& sums, const Tensor& delta) {
-  const Tensor images = attacked_images(model, weights, batch, options, seed, number, delta);
+  Draws draws(options, seed, number);
+  const Tensor images = attacked_images(model, weights, batch, options, seed, number, delta, draws);
   struct Loss {
     CrossEntropy loss;
     Var pixels;  // of `images`
@@ -72,15 +92,17 @@ void step_on_batch(const Classifier& model, Minimiser& minimiser, const Paramete
   const auto loss_at = [&](Tape& tape, const Parameters& w, const Tensor& g,
                            const GradientRequest& request) -> Loss {
     const BatchNormMode mode = batch_norm_mode(options.sam_statistics, request.at);
-    const Pass pass{tape, w, g, model.statistics, mode, model.precision};
+    Pass pass{tape, w, g, model.statistics, mode, model.precision};
     const auto chosen = [&](const Tensor& all) {
       return request.rows ? select_rows(all, request.rows) : all;
     };
-    const Tensor labels = chosen(batch.labels);
+    const Tensor labels = chosen(batch.labels), examples = chosen(batch.indices);
     Var natural;
     if (options.trades_beta) {
+      pass.random = draws.next(examples);
       natural = model.logits(pass, tape.input(chosen(batch.images), Gradient::none));
     }
+    pass.random = draws.next(examples);
     const Var pixels = tape.input(chosen(images), options.free ? Gradient::wanted : Gradient::none);
     const Var logits = model.logits(pass, pixels);
     return {options.trades_beta

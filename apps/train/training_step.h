@@ -39,6 +39,7 @@ struct StepOptions {
   BatchNormMode attack_batch_norm =
       BatchNormMode::update;    // as the paper's code attacks: train mode
   float label_smoothing = 0.f;  // in the loss that w descends, not in the attack's
+  float drop_path = 0.f;        // see PassRandom
   float ema_decay = 0.f;        // of the averaged model
 };
 

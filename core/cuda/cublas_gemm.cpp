@@ -24,13 +24,22 @@ using Product = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
 using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
 
-// The memory of a row-major matrix [rows, columns], read as the column-major one it also is.
-Layout layout(std::int64_t rows, std::int64_t columns) {
+// The memory of `batch` row-major matrices [rows, columns], read as the column-major ones they also
+// are.
+Layout layout(std::int64_t batch, std::int64_t rows, std::int64_t columns) {
   cublasLtMatrixLayout_t made = nullptr;
   check(cublasLtMatrixLayoutCreate(&made, CUDA_R_32F, static_cast<std::uint64_t>(columns),
                                    static_cast<std::uint64_t>(rows), columns),
         "cublasLtMatrixLayoutCreate");
-  return Layout(made);
+  Layout owned(made);
+  if (batch == 1) return owned;
+  const auto set = [&](cublasLtMatrixLayoutAttribute_t name, const auto& value) {
+    check(cublasLtMatrixLayoutSetAttribute(made, name, &value, sizeof value),
+          "cublasLtMatrixLayoutSetAttribute");
+  };
+  set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<std::int32_t>(batch));
+  set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, rows * columns);
+  return owned;
 }
 
 Product product(const Gemm& shape) {
@@ -50,13 +59,15 @@ Product product(const Gemm& shape) {
 }
 
 std::string describe(const Gemm& shape) {
-  return text("gemm [", shape.m, ", ", shape.k, "] x [", shape.k, ", ", shape.n, "]");
+  return text(shape.batch, " gemm [", shape.m, ", ", shape.k, "] x [", shape.k, ", ", shape.n, "]");
 }
 
-// Up to 16 bytes, the most that an instruction loads.
-unsigned alignment_of(const void* a, const void* b, const void* c) {
+// Of all matrices of the batch; up to 16 bytes, the most that an instruction loads.
+unsigned alignment_of(const Gemm& shape, const float* a, const float* b, const float* c) {
+  const std::int64_t next = shape.batch > 1 ? 1 : 0;
   unsigned alignment = 16;
-  for (const void* address : {a, b, c}) {
+  for (const float* address : {a, b, c, a + next * shape.m * shape.k, b + next * shape.k * shape.n,
+                               c + next * shape.m * shape.n}) {
     while (reinterpret_cast<std::uintptr_t>(address) % alignment != 0) alignment /= 2;
   }
   return alignment;
@@ -82,8 +93,8 @@ CublasGemm::~CublasGemm() = default;
 void CublasGemm::gemm(const Gemm& shape, const float* a, const float* b, float* c) {
   require(shape.precision != Precision::bf16, describe(shape),
           ": matrix products are f32. Ask for fp32 or tf32");
-  if (shape.m == 0 || shape.n == 0) return;
-  const Plan& plan = plan_for(shape, alignment_of(a, b, c));
+  if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return;
+  const Plan& plan = plan_for(shape, alignment_of(shape, a, b, c));
   Tensor workspace;
   if (plan.workspace_bytes > 0) {
     workspace = Tensor(device_, Shape{static_cast<std::int64_t>(plan.workspace_bytes)}, DType::u8);
@@ -98,18 +109,18 @@ void CublasGemm::gemm(const Gemm& shape, const float* a, const float* b, float* 
 
 const CublasGemm::Plan& CublasGemm::plan_for(const Gemm& shape, unsigned alignment) {
   const Key key(shape.m, shape.n, shape.k, shape.transpose_a, shape.transpose_b, shape.precision,
-                alignment);
+                shape.batch, alignment);
   const auto found = plans_.find(key);
   if (found != plans_.end()) return *found->second;
   device_.refuse_while_capturing(text("choosing an algorithm for ", describe(shape)).c_str());
 
-  const auto stored = [](bool transposed, std::int64_t rows, std::int64_t columns) {
-    return transposed ? layout(columns, rows) : layout(rows, columns);
+  const auto stored = [&](bool transposed, std::int64_t rows, std::int64_t columns) {
+    return transposed ? layout(shape.batch, columns, rows) : layout(shape.batch, rows, columns);
   };
   auto plan = std::make_unique<Plan>(Plan{.product = product(shape),
                                           .a = stored(shape.transpose_a, shape.m, shape.k),
                                           .b = stored(shape.transpose_b, shape.k, shape.n),
-                                          .c = layout(shape.m, shape.n),
+                                          .c = layout(shape.batch, shape.m, shape.n),
                                           .algorithm = {},
                                           .workspace_bytes = 0});
   try {

@@ -31,8 +31,9 @@ class CublasGemm {
 
  private:
   struct Plan;
-  // m, n, k, transpose_a, transpose_b, precision, alignment of the addresses
-  using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, bool, bool, Precision, unsigned>;
+  // m, n, k, transpose_a, transpose_b, precision, batch, alignment of the addresses
+  using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, bool, bool, Precision,
+                         std::int64_t, unsigned>;
 
   const Plan& plan_for(const Gemm& shape, unsigned alignment);
   void choose_algorithm(Plan& plan, unsigned alignment);

@@ -24,6 +24,17 @@ Var relu(Tape& tape, const Var& x) {
   });
 }
 
+Var gelu(Tape& tape, const Var& x) {
+  Device& device = x.device();
+  const Tensor y(device, x.shape());
+  launch(device, Gelu{x.value().array(), y.array()}, y.count());
+  return tape.record(y, {x}, [=, &device](const Tensor& dy) {
+    const Tensor dx = x.gradient_memory();
+    launch(device, GeluBackward{x.value().array(), dy.array(), dx.array()}, dx.count());
+    x.add_gradient(dx);
+  });
+}
+
 Var add(Tape& tape, const Var& a, const Var& b) {
   require(a.shape() == b.shape(), "add: shapes ", a.shape(), " and ", b.shape(), " differ");
   require(a.value().dtype() == b.value().dtype(), "add: types ", name_of(a.value().dtype()),

@@ -1,21 +1,40 @@
 #include "core/element_type.h"
 #include "core/ops.h"
+#include "core/ops/row_sums.h"
 #include "kernels/elementwise.h"
 #include "kernels/pooling.h"
 #include "kernels/reductions.h"
 
 namespace saddle {
 
+void sum_rows(const Tensor& x, const Tensor& y) {
+  Device& device = x.device();
+  const std::int64_t columns = y.count(), rows = columns > 0 ? x.count() / columns : 0;
+  const auto sum = [&](const Tensor& from, const Tensor& to) {
+    const std::int64_t width = to.count();
+    launch(device, ColumnSum{from.array(), to.array(), from.count() / width, width},
+           ColumnSum::blocks(width));
+  };
+  const std::int64_t outer = x.shape()[0];
+  if (outer == 0 || rows == outer) return sum(x, y);
+  const Tensor of_inner_rows(device, {rows / outer, columns});
+  sum(x, of_inner_rows);
+  sum(of_inner_rows, y);
+}
+
 Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias, Precision precision) {
-  require(x.shape().rank() == 2 && w.shape().rank() == 2 && x.shape()[1] == w.shape()[1],
-          "linear: input ", x.shape(), " and weight ", w.shape(), " must be [N, in] and [out, in]");
+  const int last = x.shape().rank() - 1;
+  require(last >= 1 && w.shape().rank() == 2 && x.shape()[last] == w.shape()[1], "linear: input ",
+          x.shape(), " and weight ", w.shape(), " must be [..., in] and [out, in]");
   require(bias.shape() == Shape{w.shape()[0]}, "linear: bias ", bias.shape(), " must be [",
           w.shape()[0], "]");
   require(precision != Precision::bf16,
           "linear: works in f32 (precision fp32 or tf32), bf16 was asked for. Pass tf32");
   Device& device = x.device();
-  const std::int64_t batch = x.shape()[0], in = x.shape()[1], out = w.shape()[0];
-  const Tensor y(device, {batch, out});
+  const std::int64_t in = w.shape()[1], out = w.shape()[0], batch = x.shape().count() / in;
+  std::vector<std::int64_t> extents(x.shape().begin(), x.shape().end());
+  extents.back() = out;
+  const Tensor y(device, Shape(extents));
   device.gemm({batch, out, in, false, true, precision}, x.value().data<float>(),
               w.value().data<float>(), y.data<float>());
   launch(device, AddBias{bias.value().array(), y.array(), out}, batch, out);
@@ -28,7 +47,7 @@ Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias, Precision pr
     }
     if (bias.wants_gradient()) {
       const Tensor dbias = bias.gradient_memory();
-      launch(device, ColumnSum{dy.array(), dbias.array(), batch, out}, ColumnSum::blocks(out));
+      sum_rows(dy, dbias);
       bias.add_gradient(dbias);
     }
     if (x.wants_gradient()) {

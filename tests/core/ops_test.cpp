@@ -332,11 +332,16 @@ OpCase add_case() {
   return multilinear(op);
 }
 
-OpCase linear_case(std::int64_t batch, std::int64_t in, std::int64_t out) {
+OpCase linear_case(std::int64_t batch, std::int64_t in, std::int64_t out, std::int64_t tokens = 0) {
   OpCase op;
   op.name =
       "linear_" + std::to_string(batch) + "x" + std::to_string(in) + "x" + std::to_string(out);
   op.inputs = {{batch, in}, {out, in}, {out}};
+  if (tokens > 0) {
+    op.name += "_of_" + std::to_string(tokens) + "_tokens";
+    op.inputs[0] = {batch, tokens, in};
+    batch *= tokens;
+  }
   op.build = [](Tape& tape, const std::vector<Var>& v) { return linear(tape, v[0], v[1], v[2]); };
   op.reference = [=](const Inputs& v) {
     return linear_reference(static_cast<std::size_t>(in), v[0], v[1], v[2]);
@@ -476,6 +481,241 @@ OpCase trades_case(LossReduction reduction, std::int64_t batch, std::int64_t cla
   return op;
 }
 
+double largest(const Values& values) {
+  double found = 0;
+  for (double value : values) found = std::max(found, std::abs(value));
+  return found;
+}
+
+OpCase gelu_case() {
+  OpCase op;
+  op.name = "gelu";
+  op.inputs = {{33, 7}};
+  op.build = [](Tape& tape, const std::vector<Var>& v) { return gelu(tape, v[0]); };
+  op.reference = [](const Inputs& v) {
+    Values y = v[0];
+    for (double& x : y) x *= 0.5 * std::erfc(-x / std::sqrt(2.));
+    return y;
+  };
+  // erf errs by 4e-7 of itself, exp by 3e-7.
+  op.terms = 6;
+  op.magnitude = [](const Inputs& v) { return absolute(v[0]); };
+  op.gradient_magnitude = [](const Inputs& v, const Values& dy, std::size_t) {
+    Values dx = absolute(dy);
+    for (std::size_t i = 0; i < dx.size(); ++i) dx[i] *= 1 + std::abs(v[0][i]);
+    return dx;
+  };
+  op.library = false;
+  return op;
+}
+
+OpCase layer_norm_case(const Shape& shape) {
+  const auto columns = static_cast<std::size_t>(shape[shape.rank() - 1]);
+  const std::size_t rows = static_cast<std::size_t>(shape.count()) / columns;
+  // A row is a channel of batch-norm over the transposed input.
+  const BatchNormSize s{columns, 1, 1e-5};
+  const auto row = [=](const Values& x, std::size_t r) {
+    return Values(x.begin() + static_cast<std::ptrdiff_t>(r * columns),
+                  x.begin() + static_cast<std::ptrdiff_t>((r + 1) * columns));
+  };
+  OpCase op;
+  op.name = "layer_norm_" + std::to_string(rows) + "x" + std::to_string(columns);
+  op.inputs = {shape, {shape[shape.rank() - 1]}, {shape[shape.rank() - 1]}};
+  op.build = [](Tape& tape, const std::vector<Var>& v) {
+    return layer_norm(tape, v[0], v[1], v[2], 1e-5f);
+  };
+  op.reference = [=](const Inputs& v) {
+    Values y;
+    for (std::size_t r = 0; r < rows; ++r) {
+      const Values x = row(v[0], r);
+      const Values xhat = batch_norm_reference(s, x, {1.}, {0.}, statistics_reference(s, x), false);
+      for (std::size_t c = 0; c < columns; ++c) y.push_back(v[1][c] * xhat[c] + v[2][c]);
+    }
+    return y;
+  };
+  op.terms = static_cast<double>(columns + rows);
+  // |xhat| with the rounding of x - mean, of which the inverse deviation makes much.
+  const auto sizes = [=](const Values& x) {
+    Values inverse_std, xhat;
+    for (std::size_t r = 0; r < rows; ++r) {
+      const Values own = row(x, r);
+      const Statistics used = statistics_reference(s, own);
+      inverse_std.push_back(1 / std::sqrt(used.variance[0] + s.eps));
+      for (double value : own) {
+        xhat.push_back((std::abs(value) + std::abs(used.mean[0])) * inverse_std.back());
+      }
+    }
+    return std::pair{inverse_std, xhat};
+  };
+  op.magnitude = [=](const Inputs& v) {
+    Values y = sizes(v[0]).second;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      y[i] = std::abs(v[1][i % columns]) * y[i] + std::abs(v[2][i % columns]);
+    }
+    return y;
+  };
+  op.gradient_magnitude = [=](const Inputs& v, const Values& dy, std::size_t input) {
+    const auto [inverse_std, xhat] = sizes(v[0]);
+    if (input > 0) {
+      Values sum(columns, 0.);
+      for (std::size_t i = 0; i < dy.size(); ++i) {
+        sum[i % columns] += std::abs(dy[i]) * (input == 1 ? xhat[i] + 1 : 1);
+      }
+      return sum;
+    }
+    Values dx;
+    for (std::size_t r = 0; r < rows; ++r) {
+      double plain = 0, along = 0;
+      for (std::size_t c = 0; c < columns; ++c) {
+        const double scaled = std::abs(v[1][c] * dy[r * columns + c]);
+        plain += scaled;
+        along += scaled * (xhat[r * columns + c] + 1);
+      }
+      for (std::size_t c = 0; c < columns; ++c) {
+        const std::size_t i = r * columns + c;
+        dx.push_back(inverse_std[r] *
+                     (std::abs(v[1][c] * dy[i]) +
+                      (plain + (xhat[i] + 1) * along) / static_cast<double>(columns)));
+      }
+    }
+    return dx;
+  };
+  op.library = false;
+  op.wrong_inputs = {shape, {shape[shape.rank() - 1] + 1}, {shape[shape.rank() - 1]}};
+  op.message = "layer_norm: input";
+  return op;
+}
+
+// softmax(q k^T / sqrt(d)) v of one head at a time.
+Values attention_reference(std::int64_t batch, std::int64_t tokens, std::int64_t heads,
+                           std::int64_t size, const Values& qkv) {
+  const std::int64_t width = heads * size;
+  const auto at = [&](std::int64_t n, std::int64_t t, std::int64_t part, std::int64_t h,
+                      std::int64_t i) {
+    return qkv[static_cast<std::size_t>(((n * tokens + t) * 3 + part) * width + h * size + i)];
+  };
+  Values y(static_cast<std::size_t>(batch * tokens * width), 0.);
+  for (std::int64_t n = 0; n < batch; ++n)
+    for (std::int64_t h = 0; h < heads; ++h)
+      for (std::int64_t t = 0; t < tokens; ++t) {
+        Values weight;
+        double sum = 0;
+        for (std::int64_t u = 0; u < tokens; ++u) {
+          double score = 0;
+          for (std::int64_t i = 0; i < size; ++i) score += at(n, t, 0, h, i) * at(n, u, 1, h, i);
+          weight.push_back(std::exp(score / std::sqrt(static_cast<double>(size))));
+          sum += weight.back();
+        }
+        for (std::int64_t u = 0; u < tokens; ++u)
+          for (std::int64_t i = 0; i < size; ++i) {
+            y[static_cast<std::size_t>((n * tokens + t) * width + h * size + i)] +=
+                weight[static_cast<std::size_t>(u)] / sum * at(n, u, 2, h, i);
+          }
+      }
+  return y;
+}
+
+OpCase attention_case(std::int64_t batch, std::int64_t tokens, std::int64_t heads,
+                      std::int64_t size) {
+  OpCase op;
+  op.name = "attention_" + std::to_string(tokens) + "_tokens_" + std::to_string(heads) + "_heads";
+  op.inputs = {{batch, tokens, 3 * heads * size}};
+  op.build = [=](Tape& tape, const std::vector<Var>& v) { return attention(tape, v[0], heads); };
+  op.reference = [=](const Inputs& v) {
+    return attention_reference(batch, tokens, heads, size, v[0]);
+  };
+  op.terms = static_cast<double>(tokens + size);
+  // Inputs lie in [-1, 1]: scores are at most sqrt(size) and a weight errs by that many roundings;
+  // an output is an average of values, and a gradient a sum over tokens of such.
+  const double score = std::sqrt(static_cast<double>(size));
+  op.magnitude = [=](const Inputs& v) {
+    return Values(static_cast<std::size_t>(batch * tokens * heads * size),
+                  (2 + 2 * score) * largest(v[0]));
+  };
+  op.gradient_magnitude = [=](const Inputs& v, const Values& dy, std::size_t) {
+    return Values(v[0].size(), (2 + 2 * score) * score * static_cast<double>(tokens) * largest(dy));
+  };
+  op.library = true;
+  op.transcendental = true;
+  op.wrong_inputs = {{batch, tokens, 3 * heads * size + 1}};
+  op.message = "attention: [";
+  return op;
+}
+
+OpCase embed_tokens_case() {
+  OpCase op;
+  op.name = "embed_tokens";
+  op.inputs = {{3, 2, 5, 7}, {7}, {1, 1, 7}, {1, 11, 7}};
+  op.build = [](Tape& tape, const std::vector<Var>& v) {
+    return embed_tokens(tape, v[0], v[1], v[2], v[3]);
+  };
+  op.reference = [](const Inputs& v) {
+    Values y;
+    for (std::size_t n = 0; n < 3; ++n)
+      for (std::size_t t = 0; t < 11; ++t)
+        for (std::size_t c = 0; c < 7; ++c) {
+          const double token = t == 0 ? v[2][c] : v[0][(n * 10 + t - 1) * 7 + c] + v[1][c];
+          y.push_back(token + v[3][t * 7 + c]);
+        }
+    return y;
+  };
+  op.terms = 33;
+  op.library = false;
+  op.wrong_inputs = {{3, 2, 5, 7}, {7}, {1, 1, 7}, {1, 10, 7}};
+  op.message = "embed_tokens: patches [3, 2, 5, 7]";
+  return multilinear(op);
+}
+
+OpCase first_token_case() {
+  OpCase op;
+  op.name = "first_token";
+  op.inputs = {{3, 5, 7}};
+  op.build = [](Tape& tape, const std::vector<Var>& v) { return first_token(tape, v[0]); };
+  op.reference = [](const Inputs& v) {
+    Values y;
+    for (std::size_t i = 0; i < 3; ++i)
+      for (std::size_t c = 0; c < 7; ++c) y.push_back(v[0][i * 35 + c]);
+    return y;
+  };
+  op.terms = 1;
+  op.library = false;
+  op.wrong_inputs = {{3, 35}};
+  op.message = "first_token: [3, 35] must be [N, T, D]";
+  return multilinear(op);
+}
+
+OpCase add_scaled_case() {
+  const Values scale = {0, 1.25, -0.5};
+  OpCase op;
+  op.name = "add_scaled";
+  op.inputs = {{3, 5, 8}, {3, 5, 8}};
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return add_scaled(tape, v[0], v[1], on_device(v[0].device(), scale));
+  };
+  op.reference = [=](const Inputs& v) {
+    Values y = v[0];
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += scale[i / 40] * v[1][i];
+    return y;
+  };
+  op.terms = 2;
+  op.library = false;
+  op.wrong_inputs = {{3, 5, 8}, {3, 5, 7}};
+  op.message = "add_scaled: shapes [3, 5, 8] and [3, 5, 7] differ";
+  op = multilinear(op);
+  // Of absolute values; the scale's sign is no term's size.
+  op.magnitude = [=](const Inputs& v) {
+    Values y = absolute(v[0]);
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += std::abs(scale[i / 40] * v[1][i]);
+    return y;
+  };
+  op.gradient_magnitude = [=](const Inputs&, const Values& dy, std::size_t input) {
+    Values dx = absolute(dy);
+    for (std::size_t i = 0; i < dx.size(); ++i) dx[i] *= input == 0 ? 1 : std::abs(scale[i / 40]);
+    return dx;
+  };
+  return op;
+}
+
 std::vector<OpCase> cases() {
   std::vector<OpCase> table = {
       convolution_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
@@ -508,6 +748,15 @@ std::vector<OpCase> cases() {
       linear_case(1, 1, 1),
       linear_case(3, 33, 7),
       linear_case(33, 31, 2),
+      linear_case(3, 7, 5, 11),
+      gelu_case(),
+      layer_norm_case({33, 7}),
+      layer_norm_case({5, 31, 35}),  // 155 rows: two chunks
+      attention_case(2, 5, 1, 7),
+      attention_case(3, 33, 2, 4),
+      embed_tokens_case(),
+      first_token_case(),
+      add_scaled_case(),
       pool_case(),
       in_bf16(pool_case(), {Kind::bf16}),
       normalise_case(),
@@ -748,6 +997,64 @@ TEST(linear_op, refuses_to_work_in_bf16) {
                            Precision::bf16);
                   }),
                   "linear: works in f32 (precision fp32 or tf32), bf16 was asked for");
+}
+
+TEST(attention_op, refuses_to_work_in_bf16) {
+  Tape tape;
+
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    attention(tape, constant({2, 3, 12}, 1.f), 2, Precision::bf16);
+                  }),
+                  "attention: works in f32 (precision fp32 or tf32), bf16 was asked for");
+}
+
+// As a score of 1000 would overflow exp.
+TEST(attention_op, takes_scores_of_any_size) {
+  Tape tape;
+
+  const Var y = attention(tape, constant({1, 3, 12}, 100.f), 1);
+
+  for (const float value : y.value().to_host<float>()) EXPECT_NEAR(value, 100.f, 1e-4f);
+}
+
+PassRandom drawing(std::uint64_t seed, std::int32_t step, const std::vector<std::int32_t>& examples,
+                   std::uint32_t pass = 0) {
+  Device& device = cpu_device();
+  return {seed, Tensor::from_host(device, {1}, std::vector{step}),
+          Tensor::from_host(device, {static_cast<std::int64_t>(examples.size())}, examples), pass,
+          0.f};
+}
+
+TEST(drop_branches, leaves_out_its_share_and_keeps_the_mean) {
+  std::vector<std::int32_t> examples(20'000);
+  for (std::size_t i = 0; i < examples.size(); ++i) examples[i] = static_cast<std::int32_t>(i);
+  const double rate = 0.3, n = 20'000;
+
+  double dropped = 0;
+  for (const float scale : drop_branches(drawing(1, 2, examples), 3, 0.3f).to_host<float>()) {
+    if (scale == 0) {
+      ++dropped;
+    } else {
+      EXPECT_EQ(scale, 1.f / (1.f - 0.3f));
+    }
+  }
+
+  EXPECT_NEAR(dropped / n, rate, 5 * std::sqrt(rate * (1 - rate) / n));
+}
+
+TEST(drop_branches, draws_by_seed_step_pass_example_and_branch_and_by_nothing_else) {
+  const std::vector<std::int32_t> examples = {5, 0, 9, 2, 7, 31, 4, 8, 1, 6, 3, 12, 15, 14, 13, 11};
+  const auto draw = [](const PassRandom& random, std::uint32_t branch) {
+    return drop_branches(random, branch, 0.5f).to_host<float>();
+  };
+  const std::vector<float> first = draw(drawing(1, 2, examples), 3);
+
+  EXPECT_EQ(draw(drawing(1, 2, examples), 3), first);
+  EXPECT_EQ(draw(drawing(1, 2, {9, 2}), 3), (std::vector<float>{first[2], first[3]}));
+  EXPECT_NE(draw(drawing(2, 2, examples), 3), first);
+  EXPECT_NE(draw(drawing(1, 3, examples), 3), first);
+  EXPECT_NE(draw(drawing(1, 2, examples, 1), 3), first);
+  EXPECT_NE(draw(drawing(1, 2, examples), 4), first);
 }
 
 TEST(convolution_op, refuses_types_that_are_not_those_of_the_precision) {

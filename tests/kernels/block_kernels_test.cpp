@@ -311,6 +311,71 @@ BlockCase trades_loss(std::int64_t rows, std::int64_t classes, float smoothing) 
           }};
 }
 
+BlockCase layer_norm_forward(std::int64_t rows, std::int64_t columns) {
+  return {"LayerNormForward_" + size_name(rows, columns), typeid(LayerNormForward), [=](How how) {
+            const std::vector<float> x = random_values(rows * columns, 41),
+                                     gamma = random_values(columns, 42),
+                                     beta = random_values(columns, 43);
+            std::vector<float> y = unwritten(rows * columns), mean = unwritten(rows),
+                               inverse_std = mean;
+            run(how,
+                LayerNormForward{view(x), view(gamma), view(beta), view(y), view(mean),
+                                 view(inverse_std), columns, 1e-6f},
+                rows);
+            return joined({y, mean, inverse_std});
+          }};
+}
+
+BlockCase layer_norm_backward(std::int64_t rows, std::int64_t columns) {
+  return {"LayerNormBackward_" + size_name(rows, columns), typeid(LayerNormBackward), [=](How how) {
+            const std::vector<float> x = random_values(rows * columns, 41),
+                                     dy = random_values(rows * columns, 44),
+                                     gamma = random_values(columns, 42),
+                                     mean = random_values(rows, 45),
+                                     inverse_std = random_values(rows, 46, 0.5f, 2.f);
+            std::vector<float> dx = unwritten(rows * columns);
+            run(how,
+                LayerNormBackward{view(x), view(dy), view(gamma), view(mean), view(inverse_std),
+                                  view(dx), columns},
+                rows);
+            return dx;
+          }};
+}
+
+BlockCase layer_norm_parameters(std::int64_t rows, std::int64_t columns) {
+  return {"LayerNormParameters_" + size_name(rows, columns), typeid(LayerNormParameters),
+          [=](How how) {
+            const std::vector<float> x = random_values(rows * columns, 41),
+                                     dy = random_values(rows * columns, 44),
+                                     mean = random_values(rows, 45),
+                                     inverse_std = random_values(rows, 46, 0.5f, 2.f);
+            std::vector<float> dgamma = unwritten(LayerNormParameters::chunks(rows) * columns),
+                               dbeta = dgamma;
+            run(how,
+                LayerNormParameters{view(x), view(dy), view(mean), view(inverse_std), view(dgamma),
+                                    view(dbeta), rows, columns},
+                LayerNormParameters::blocks(rows, columns));
+            return joined({dgamma, dbeta});
+          }};
+}
+
+BlockCase softmax(std::int64_t rows, std::int64_t columns) {
+  return {"Softmax_" + size_name(rows, columns), typeid(Softmax), [=](How how) {
+            std::vector<float> p = random_values(rows * columns, 47, -40.f, 40.f);
+            run(how, Softmax{view(p), columns, 0.3f}, rows);
+            return p;
+          }};
+}
+
+BlockCase softmax_backward(std::int64_t rows, std::int64_t columns) {
+  return {"SoftmaxBackward_" + size_name(rows, columns), typeid(SoftmaxBackward), [=](How how) {
+            const std::vector<float> p = random_values(rows * columns, 47, 0.f, 1.f);
+            std::vector<float> dp = random_values(rows * columns, 48);
+            run(how, SoftmaxBackward{view(p), view(dp), columns, 0.3f}, rows);
+            return dp;
+          }};
+}
+
 BlockCase predict(std::int64_t rows, std::int64_t classes) {
   return {"Predict_" + size_name(rows, classes), typeid(Predict), [=](How how) {
             const std::vector<float> logits = random_values(rows * classes, 38);
@@ -747,6 +812,21 @@ std::vector<BlockCase> cases() {
       softmax_cross_entropy(3, 33),
       softmax_cross_entropy(2, 1025),
       softmax_cross_entropy(3, 33, 0.1f),
+      layer_norm_forward(1, 1),
+      layer_norm_forward(3, 33),
+      layer_norm_forward(2, 192),
+      layer_norm_backward(1, 1),
+      layer_norm_backward(3, 33),
+      layer_norm_backward(2, 192),
+      layer_norm_parameters(1, 1),
+      layer_norm_parameters(127, 7),
+      layer_norm_parameters(300, 65),
+      softmax(1, 1),
+      softmax(3, 33),
+      softmax(2, 65),
+      softmax_backward(1, 1),
+      softmax_backward(3, 33),
+      softmax_backward(2, 65),
       trades_loss(1, 1, 0),
       trades_loss(7, 10, 0),
       trades_loss(3, 33, 0.1f),

@@ -176,9 +176,9 @@ TEST_P(Emulator, block_max_of_both_zeros_is_plus_zero_for_every_thread) {
 
 struct ArgMaxOfBlock {
   static constexpr int kThreads = 96;
-  Array<const float> x;            // [96]
-  Array<float> value;              // [96]
-  Array<std::int64_t> index;       // [96]
+  Array<const float> x;       // [96]
+  Array<float> value;         // [96]
+  Array<std::int64_t> index;  // [96]
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
     const ValueAt best = block_argmax(b, x[b.thread()], b.thread());

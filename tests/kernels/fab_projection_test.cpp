@@ -32,7 +32,8 @@ Projection project(const Floats& t, const Floats& w, float f) {
   const Floats value = {f};
   Projection found{Floats(2 * t.size(), NAN), NAN};
   Floats norm(2, NAN);
-  ProjectOnHyperplane<P>{view(t), view(t), view(w), view(value), view(found.delta), view(norm), 1, columns}
+  ProjectOnHyperplane<P>{view(t),           view(t),    view(w), view(value),
+                         view(found.delta), view(norm), 1,       columns}
       .reference(0);
   found.delta.resize(t.size());
   found.norm = norm[0];
@@ -119,7 +120,8 @@ TEST(project_on_hyperplane, measures_from_the_iterate_to_project_the_image) {
   const Floats x1 = {.3f, .5f}, x0 = {.5f, .5f}, w = {3, 0}, f = {.1f};
   Floats delta(4, NAN), norm(2, NAN);
 
-  ProjectOnHyperplane<DistanceNorm::l2>{view(x1), view(x0), view(w), view(f), view(delta), view(norm), 1, 2}
+  ProjectOnHyperplane<DistanceNorm::l2>{view(x1),    view(x0),   view(w), view(f),
+                                        view(delta), view(norm), 1,       2}
       .reference(1);
 
   expect_near(delta[2], -.7 / 3, 1e-6, "delta of x0");
@@ -182,7 +184,8 @@ struct Instance {
 
 // Images as they are: many pixels at the ends of the range, so that many rooms are zero.
 Instance instance(const std::string& name, std::int64_t columns, float share, std::uint64_t seed) {
-  Instance made{name, random_values(columns, seed, -.5f, 1.5f), random_values(columns, seed + 1), 0};
+  Instance made{name, random_values(columns, seed, -.5f, 1.5f), random_values(columns, seed + 1),
+                0};
   double reach = 0;
   for (std::size_t i = 0; i < made.t.size(); ++i) {
     made.t[i] = std::clamp(made.t[i], 0.f, 1.f);
@@ -195,8 +198,7 @@ Instance instance(const std::string& name, std::int64_t columns, float share, st
 class Projections : public ::testing::TestWithParam<Instance> {};
 
 INSTANTIATE_TEST_SUITE_P(Random, Projections,
-                         ::testing::Values(instance("small", 3, .3f, 1),
-                                           instance("one", 1, .5f, 3),
+                         ::testing::Values(instance("small", 3, .3f, 1), instance("one", 1, .5f, 3),
                                            instance("near", 784, .001f, 5),
                                            instance("middle", 784, .3f, 7),
                                            instance("far", 3072, .9f, 9),
@@ -207,8 +209,8 @@ template <DistanceNorm P>
 void expect_sorted_solution(const Instance& at) {
   const Projection got = project<P>(at.t, at.w, at.f);
   const std::vector<double> want = sorted_solution(P, at.t, at.w, at.f);
-  // Sums of d rounded terms whose total is |f|; their error reaches a coordinate over the slope that
-  // is left free, which in the far cases is a hundredth of the whole.
+  // Sums of d rounded terms whose total is |f|; their error reaches a coordinate over the slope
+  // that is left free, which in the far cases is a hundredth of the whole.
   const double bound = 100 * summation_bound(static_cast<double>(at.t.size()), 1);
   double reached = at.f;
   for (std::size_t i = 0; i < want.size(); ++i) {
@@ -260,7 +262,8 @@ TEST(project_on_hyperplane, of_a_point_on_the_plane_is_that_point) {
     left += double{at.w[i]} * first.delta[i];
   }
 
-  EXPECT_LT(project<DistanceNorm::l2>(at.t, at.w, static_cast<float>(left)).norm, 1e-4f * first.norm);
+  EXPECT_LT(project<DistanceNorm::l2>(at.t, at.w, static_cast<float>(left)).norm,
+            1e-4f * first.norm);
 }
 
 }  // namespace

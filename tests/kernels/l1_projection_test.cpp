@@ -98,8 +98,8 @@ TEST(l1_projection, agrees_with_double_on_random_points) {
 
         const std::vector<double> want = projected_in_double(x, v, double{eps});
         // theta, of the size of v, is known to the error of the sum; the search stops at 1e-6 eps.
-        const double bound = summation_bound(static_cast<double>(n), double{scale} + eps) +
-                             1e-6 * double{eps};
+        const double bound =
+            summation_bound(static_cast<double>(n), double{scale} + eps) + 1e-6 * double{eps};
         for (std::size_t i = 0; i < want.size(); ++i) {
           expect_near(got[i], want[i], bound, place + " [" + std::to_string(i) + "]");
         }

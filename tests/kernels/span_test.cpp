@@ -262,6 +262,18 @@ std::vector<SpanCase> of_floats(std::int64_t n) {
          run(how, ScaleByScalar{view(x), view(factor), view(y)}, n);
          return Outputs() << y;
        }},
+      {"Gelu", typeid(Gelu),
+       [=](How how) {
+         std::vector<float> y = unwritten<float>(n);
+         run(how, Gelu{view(g), view(y)}, n);
+         return Outputs() << y;
+       }},
+      {"GeluBackward", typeid(GeluBackward),
+       [=](How how) {
+         std::vector<float> dx = unwritten<float>(n);
+         run(how, GeluBackward{view(g), view(x), view(dx)}, n);
+         return Outputs() << dx;
+       }},
       {"PgdStepLinf", typeid(PgdStepLinf),
        [=](How how) {
          std::vector<float> delta = random_values(n, 9, -0.03f, 0.03f),
@@ -355,6 +367,28 @@ std::vector<SpanCase> on_channels() {
   };
 }
 
+// Two rows each of three examples.
+std::vector<SpanCase> on_branches() {
+  const std::int64_t n = kRows * kColumns;
+  const std::vector<float> x = values<float>(n, 10), branch = values<float>(n, 11),
+                           scale = values<float>(3, 12);
+  return {
+      {"AddScaledBranch", typeid(AddScaledBranch),
+       [=](How how) {
+         std::vector<float> y = unwritten<float>(n);
+         run(how, AddScaledBranch{view(x), view(branch), view(scale), view(y), 2, kColumns}, kRows,
+             kColumns);
+         return Outputs() << y;
+       }},
+      {"ScaleBranch", typeid(ScaleBranch),
+       [=](How how) {
+         std::vector<float> y = unwritten<float>(n);
+         run(how, ScaleBranch{view(x), view(scale), view(y), 2, kColumns}, kRows, kColumns);
+         return Outputs() << y;
+       }},
+  };
+}
+
 void append(std::vector<SpanCase>& to, const std::vector<SpanCase>& cases,
             const std::string& size) {
   for (SpanCase c : cases) {
@@ -378,6 +412,7 @@ std::vector<SpanCase> cases() {
   }
   append(all, on_channels<float>(), "");
   append(all, on_channels<Bfloat16>(), "");
+  append(all, on_branches(), "");
   return all;
 }
 

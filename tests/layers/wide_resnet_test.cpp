@@ -3,7 +3,7 @@
 #include "layers/models/wide_resnet.h"
 
 #include "layers/network.h"
-#include "tests/layers/stored_vectors.h"
+#include "tests/layers/stored_pass.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 
@@ -12,78 +12,22 @@ namespace {
 
 using namespace testing_support;
 
-constexpr double kBound = 1e-4;  // float32 against float64, as for PreActResNet
-
 class WideResNetVectors : public testing::TestWithParam<std::string> {
  protected:
-  Device& device() const { return device_named(GetParam()); }
-
-  // The file's `prefix` + name in a buffer of `layout`.
-  Tensor stored(const WeightLayout& layout, const std::string& prefix) const {
-    std::vector<float> buffer(static_cast<std::size_t>(layout.size()), 0.f);
-    for (const Slot& slot : layout.slots())
-      WeightLayout::from_file_order(slot, file.read_f32(prefix + slot.name), buffer);
-    return Tensor::from_host(device(), {layout.size()}, buffer);
-  }
-  void expect_slots(const WeightLayout& layout, const Tensor& buffer,
-                    const std::string& prefix) const {
-    const std::vector<float> host = buffer.to_host<float>();
-    for (const Slot& slot : layout.slots()) {
-      EXPECT_LT(relative_error(WeightLayout::to_file_order(slot, host),
-                               file.read_f32(prefix + slot.name)),
-                kBound)
-          << prefix << slot.name;
-    }
-  }
-  Tensor labels() const {
-    const std::vector<std::int64_t> wide = file.read_i64("labels");
-    return Tensor::from_host(device(), {static_cast<std::int64_t>(wide.size())},
-                             std::vector<std::int32_t>(wide.begin(), wide.end()));
-  }
-  void expect_evaluation(const Pass& pass) const {
-    const Var x = pass.tape.input(nhwc(device(), file, "images"), Gradient::wanted);
-    const Var logits = model(pass, x);
-    pass.tape.backward(cross_entropy(pass.tape, logits, labels(), LossReduction::sum).loss);
-
-    EXPECT_LT(relative_error(logits.value().to_host<float>(), file.read_f32("eval.logits")),
-              kBound);
-    EXPECT_LT(relative_error(x.gradient().to_host<float>(),
-                             nhwc(device(), file, "eval.grad.images").to_host<float>()),
-              kBound);
-  }
-
-  const SafetensorsFile file = SafetensorsFile::load(std::string(SADDLE_SOURCE_DIR) +
-                                                     "/tests/vectors/wide_resnet.safetensors");
   const WideResNet model{{16, 2, 2}, 3, 5};
-  const Tensor weights = stored(model.layout.weights, "init."),
-               statistics = stored(model.layout.statistics, "init.");
+  const StoredPass<WideResNet> stored{device_named(GetParam()), model, "wide_resnet.safetensors"};
 };
 
 INSTANTIATE_TEST_SUITE_P(Devices, WideResNetVectors, testing::ValuesIn(device_names()),
                          [](const auto& info) { return info.param; });
 
-TEST_P(WideResNetVectors, training_forward_and_every_gradient_agree) {
-  const Tensor g = model.layout.weights.zeros(device());
-  Tape tape;
-  const Var x = tape.input(nhwc(device(), file, "images"), Gradient::wanted);
-  const Var logits = model({tape, {weights, {}}, g, statistics, BatchNormMode::update}, x);
-  const CrossEntropy loss = cross_entropy(tape, logits, labels(), LossReduction::mean);
-  const float loss_value = loss.loss.value().item();
-
-  tape.backward(loss.loss);
-
-  EXPECT_LT(relative_error(logits.value().to_host<float>(), file.read_f32("train.logits")), kBound);
-  EXPECT_NEAR(loss_value, file.read_f32("train.loss").at(0), kBound);
-  expect_slots(model.layout.weights, g, "grad.");
-  expect_slots(model.layout.statistics, statistics, "after_forward.");
-  EXPECT_LT(relative_error(x.gradient().to_host<float>(),
-                           nhwc(device(), file, "grad.images").to_host<float>()),
-            kBound);
-}
+TEST_P(WideResNetVectors, training_forward_and_every_gradient_agree) { stored.expect_training(); }
 
 TEST_P(WideResNetVectors, evaluation_agrees_with_its_batch_norms_folded_and_not) {
+  const Tensor& weights = stored.weights();
+  const Tensor& statistics = stored.statistics();
   Tape tape;
-  expect_evaluation({tape, {weights, {}}, {}, statistics, BatchNormMode::frozen});
+  stored.expect_evaluation({tape, {weights, {}}, {}, statistics, BatchNormMode::frozen});
 
   Tape folded_tape;
   Pass folded{folded_tape,
@@ -92,7 +36,7 @@ TEST_P(WideResNetVectors, evaluation_agrees_with_its_batch_norms_folded_and_not)
               statistics,
               BatchNormMode::frozen};
   folded.folded = true;
-  expect_evaluation(folded);
+  stored.expect_evaluation(folded);
 }
 
 TEST(wide_resnet, has_the_parameter_counts_of_the_reference) {

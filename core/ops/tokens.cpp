@@ -1,0 +1,107 @@
+#include "kernels/tokens.h"
+
+#include "core/ops.h"
+#include "core/ops/row_sums.h"
+
+namespace saddle {
+
+Var embed_tokens(Tape& tape, const Var& patches, const Var& bias, const Var& cls,
+                 const Var& position) {
+  const Shape& shape = patches.shape();
+  require(shape.rank() == 4, "embed_tokens: patches ", shape, " must be [N, H, W, D]");
+  const std::int64_t batch = shape[0], tokens = 1 + shape[1] * shape[2], width = shape[3];
+  require(bias.value().count() == width && cls.value().count() == width &&
+              position.value().count() == tokens * width,
+          "embed_tokens: patches ", shape, " with bias ", bias.shape(), ", cls ", cls.shape(),
+          " and position ", position.shape(), " must be [D], [D] and [1 + H W, D]");
+  Device& device = patches.device();
+  const Tensor y(device, {batch, tokens, width});
+  launch(device,
+         EmbedTokens{patches.value().array(), bias.value().array(), cls.value().array(),
+                     position.value().array(), y.array(), tokens, width},
+         batch * tokens, width);
+  return tape.record(y, {patches, bias, cls, position}, [=, &device](const Tensor& dy) {
+    if (patches.wants_gradient()) {
+      const Tensor dx = patches.gradient_memory();
+      launch(device, WithoutFirstToken{dy.array(), dx.array(), tokens, width}, batch * (tokens - 1),
+             width);
+      patches.add_gradient(dx);
+    }
+    if (!bias.wants_gradient() && !cls.wants_gradient() && !position.wants_gradient()) return;
+    // Every token's gradient is its position's; cls and bias take their tokens' share of these.
+    const Tensor of_tokens = position.wants_gradient()
+                                 ? position.gradient_memory().reshaped({tokens, width})
+                                 : Tensor(device, {tokens, width});
+    sum_rows(dy.reshaped({batch, tokens * width}), of_tokens);
+    if (cls.wants_gradient()) {
+      const Tensor dcls = cls.gradient_memory();
+      sum_rows(of_tokens.slice(0, {1, width}), dcls);
+      cls.add_gradient(dcls);
+    }
+    if (bias.wants_gradient()) {
+      const Tensor dbias = bias.gradient_memory();
+      sum_rows(of_tokens.slice(width, {tokens - 1, width}), dbias);
+      bias.add_gradient(dbias);
+    }
+    if (position.wants_gradient()) {
+      position.add_gradient(of_tokens.reshaped(position.shape()));
+    }
+  });
+}
+
+Tensor drop_branches(const PassRandom& random, std::uint32_t branch, float rate) {
+  constexpr std::uint32_t kBranches = 1024;
+  require(branch < kBranches && rate >= 0 && rate < 1, "drop_branches: branch ", branch,
+          " must be below ", kBranches, " and the rate ", rate, " in [0, 1)");
+  Device& device = random.examples.device();
+  const Tensor scale(device, {random.examples.count()});
+  launch(device,
+         DropBranch{random.examples.array<std::int32_t>(), random.step.array<std::int32_t>(),
+                    scale.array(), Stream{random.seed, Purpose::drop_branch},
+                    random.pass * kBranches + branch, rate},
+         scale.count());
+  return scale;
+}
+
+Var first_token(Tape& tape, const Var& x) {
+  const Shape& shape = x.shape();
+  require(shape.rank() == 3 && shape[1] >= 1, "first_token: ", shape, " must be [N, T, D]");
+  Device& device = x.device();
+  const std::int64_t batch = shape[0], tokens = shape[1], width = shape[2];
+  const Tensor y(device, {batch, width});
+  launch(device, FirstToken{x.value().array(), y.array(), tokens, width}, batch, width);
+  return tape.record(y, {x}, [=, &device](const Tensor& dy) {
+    const Tensor dx = x.gradient_memory();
+    launch(device, FirstTokenBackward{dy.array(), dx.array(), tokens, width}, batch * tokens,
+           width);
+    x.add_gradient(dx);
+  });
+}
+
+Var add_scaled(Tape& tape, const Var& x, const Var& branch, const Tensor& scale) {
+  const Shape& shape = x.shape();
+  require(shape == branch.shape() && shape.rank() >= 1, "add_scaled: shapes ", shape, " and ",
+          branch.shape(), " differ");
+  require(scale.count() == shape[0], "add_scaled: ", shape[0], " examples, ", scale.count(),
+          " scales");
+  Device& device = x.device();
+  const std::int64_t columns = shape[shape.rank() - 1];
+  const std::int64_t rows = columns > 0 ? shape.count() / columns : 0;
+  const std::int64_t rows_each = shape[0] > 0 ? rows / shape[0] : 0;
+  const Tensor y(device, shape);
+  launch(device,
+         AddScaledBranch{x.value().array(), branch.value().array(), scale.array(), y.array(),
+                         rows_each, columns},
+         rows, columns);
+  return tape.record(y, {x, branch}, [=, &device](const Tensor& dy) {
+    if (branch.wants_gradient()) {
+      const Tensor dbranch = branch.gradient_memory();
+      launch(device, ScaleBranch{dy.array(), scale.array(), dbranch.array(), rows_each, columns},
+             rows, columns);
+      branch.add_gradient(dbranch);
+    }
+    if (x.wants_gradient()) x.add_gradient(dy);
+  });
+}
+
+}  // namespace saddle

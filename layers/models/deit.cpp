@@ -1,0 +1,76 @@
+#include "layers/models/deit.h"
+
+namespace saddle {
+namespace {
+
+constexpr Init kSmall{Init::Kind::normal, 0.02f};  // timm truncates it at 100 standard deviations
+constexpr Init kNearZero{Init::Kind::normal, 1e-6f};
+constexpr Init kZero{Init::Kind::constant, 0.f};
+constexpr std::int64_t kMlpRatio = 4;
+
+// x + branch, the branch left out of some examples where the pass says so.
+Var residual(const Pass& pass, const Var& x, const Var& branch, std::uint32_t number, float rate) {
+  if (!pass.random || rate <= 0) return add(pass.tape, x, branch);
+  return add_scaled(pass.tape, x, branch, drop_branches(*pass.random, number, rate));
+}
+
+}  // namespace
+
+DeitBlock::DeitBlock(NetworkLayout& layout, const std::string& name, std::int64_t width,
+                     std::int64_t heads_)
+    : norm1(layout, name + ".norm1", width),
+      qkv(layout, name + ".attn.qkv", width, 3 * width, kSmall, kZero),
+      proj(layout, name + ".attn.proj", width, width, kSmall, kZero),
+      norm2(layout, name + ".norm2", width),
+      fc1(layout, name + ".mlp.fc1", width, kMlpRatio * width, kSmall, kZero),
+      fc2(layout, name + ".mlp.fc2", kMlpRatio * width, width, kSmall, kZero),
+      heads(heads_) {}
+
+Var DeitBlock::operator()(const Pass& pass, const Var& x, std::int64_t number, float rate) const {
+  const auto branch = static_cast<std::uint32_t>(2 * number);
+  const Var mixed = attention(pass.tape, qkv(pass, norm1(pass, x)), heads, pass.precision);
+  const Var y = residual(pass, x, proj(pass, mixed), branch, rate);
+  const Var hidden = gelu(pass.tape, fc1(pass, norm2(pass, y)));
+  return residual(pass, y, fc2(pass, hidden), branch + 1, rate);
+}
+
+Deit::Deit(const DeitShape& shape_, std::int64_t in_channels, std::int64_t classes)
+    : shape(shape_) {
+  require(
+      shape.patch >= 1 && shape.height % shape.patch == 0 && shape.width_pixels % shape.patch == 0,
+      "deit: patches of ", shape.patch, " pixels do not tile images of ", shape.height, " x ",
+      shape.width_pixels);
+  require(shape.heads >= 1 && shape.width % shape.heads == 0, "deit: width ", shape.width,
+          " is not a multiple of the ", shape.heads, " heads");
+  cls_token = layout.weights.add("cls_token", {1, 1, shape.width}, kNearZero, SlotKind::token);
+  position =
+      layout.weights.add("pos_embed", {1, shape.tokens(), shape.width}, kSmall, SlotKind::token);
+  patches =
+      Conv2d(layout, "patch_embed.proj", in_channels, shape.width, shape.patch, shape.patch, 0);
+  patch_bias =
+      layout.weights.add("patch_embed.proj.bias", {shape.width},
+                         default_uniform(in_channels * shape.patch * shape.patch), SlotKind::bias);
+  for (std::int64_t block = 0; block < shape.depth; ++block) {
+    blocks.emplace_back(layout, text("blocks.", block), shape.width, shape.heads);
+  }
+  norm = LayerNorm(layout, "norm", shape.width);
+  head = Linear(layout, "head", shape.width, classes, kSmall, kZero);
+}
+
+Var Deit::operator()(const Pass& pass, const Var& x) const {
+  require(pass.precision != Precision::bf16,
+          "deit: works in fp32 or tf32, bf16 was asked for. Use --precision tf32");
+  Var y = embed_tokens(pass.tape, patches(pass, x), pass.parameter(patch_bias),
+                       pass.parameter(cls_token), pass.parameter(position));
+  for (std::int64_t block = 0; block < shape.depth; ++block) {
+    // timm's rule: from 0 at the first block to the whole rate at the last.
+    const float share =
+        shape.depth > 1 ? static_cast<float>(block) / static_cast<float>(shape.depth - 1) : 0.f;
+    const float rate = pass.random ? pass.random->drop_path * share : 0.f;
+    y = blocks[static_cast<std::size_t>(block)](pass, y, block, rate);
+  }
+  // Each token is normalised by itself: only the one that is looked at need be.
+  return head(pass, norm(pass, first_token(pass.tape, y)));
+}
+
+}  // namespace saddle
