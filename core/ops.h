@@ -108,12 +108,20 @@ struct CrossEntropy {
   Tensor correct;  // [N]: 1 where the prediction is the label, else 0
 };
 
+// A second label of each example, i32 [N], and the share of the first in the target, f32 [N]; both
+// empty where there is none.
+struct MixedLabels {
+  Tensor other, share;
+};
+
 // Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked here, see
 // check_labels). The loss is mean (training) or sum (attacks: so that no example's gradient depends
 // on who else is in the batch). `smoothing` s in [0, 1) makes the target (1 - s) onehot + s / K
-// (Szegedy et al. 2016; PyTorch's label_smoothing).
+// (Szegedy et al. 2016; PyTorch's label_smoothing). Where labels are `mixed`, onehot is the two
+// labels' by their shares, and the one of the larger share is what `correct` asks for.
 CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
-                           LossReduction reduction, float smoothing = 0.f);
+                           LossReduction reduction, float smoothing = 0.f,
+                           const MixedLabels& mixed = {});
 
 // The loss of TRADES of natural and adversarial logits [N, K]: cross-entropy of the natural ones,
 // as above, plus beta KL(softmax(natural) || softmax(adversarial)); the gradient goes to both where

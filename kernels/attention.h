@@ -10,38 +10,49 @@
 namespace saddle {
 
 // How [N, T, parts, heads, d], as a linear layer leaves it, and [parts, N, heads, T, d], whose
-// heads are matrices, are each other's.
+// heads are matrices, are each other's. A row is d elements.
 struct HeadOrder {
-  int64_t tokens, heads, head_size, parts, batch;
+  int64_t batch, tokens, parts, heads;
 
-  SADDLE_DEVICE int64_t columns() const { return parts * heads * head_size; }
-  // Where element (row, column) of the first lies in the second; row = image * T + token.
-  SADDLE_DEVICE int64_t split(int64_t row, int64_t column) const {
-    const int64_t image = row / tokens, token = row % tokens;
-    const int64_t part = column / (heads * head_size), head = column / head_size % heads;
-    return (((part * batch + image) * heads + head) * tokens + token) * head_size +
-           column % head_size;
+  int64_t rows() const { return batch * tokens * parts * heads; }
+  // Where a row of the first lies in the second.
+  SADDLE_DEVICE int64_t split(int64_t row) const {
+    const int64_t head = row % heads, part = row / heads % parts;
+    const int64_t token = row / (heads * parts) % tokens, image = row / (heads * parts * tokens);
+    return ((part * batch + image) * heads + head) * tokens + token;
   }
 };
 
-// y [parts, N, heads, T, d] <- x [N, T, parts, heads, d]; columns are parts x heads x d.
+// y [parts, N, heads, T, d] <- x [N, T, parts, heads, d]
 struct SplitHeads {
+  static constexpr int kSpan = 4;
   Array<const float> x;
   Array<float> y;
   HeadOrder order;
-  SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
-    y[order.split(row, column)] = x[row * order.columns() + column];
+  int64_t head_size;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t i) const {
+    store<N>(y, order.split(row) * head_size + i, load<N>(x, row * head_size + i));
   }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t i) const { span<1>(row, i); }
+  bool aligned(int64_t columns) const { return columns % kSpan == 0 && all_aligned(x, y); }
 };
 
 // y [N, T, parts, heads, d] <- x [parts, N, heads, T, d]
 struct MergeHeads {
+  static constexpr int kSpan = 4;
   Array<const float> x;
   Array<float> y;
   HeadOrder order;
-  SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
-    y[row * order.columns() + column] = x[order.split(row, column)];
+  int64_t head_size;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t i) const {
+    store<N>(y, row * head_size + i, load<N>(x, order.split(row) * head_size + i));
   }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t i) const { span<1>(row, i); }
+  bool aligned(int64_t columns) const { return columns % kSpan == 0 && all_aligned(x, y); }
 };
 
 // p[row, :] <- softmax(scale p[row, :]), scale > 0. One warp a row.

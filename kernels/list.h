@@ -26,6 +26,7 @@
 #include "kernels/loss.h"
 #include "kernels/margin_losses.h"
 #include "kernels/mi_fgsm.h"
+#include "kernels/mixing.h"
 #include "kernels/pgd.h"
 #include "kernels/pixle.h"
 #include "kernels/pooling.h"
@@ -62,7 +63,7 @@ using AllKernels = KernelList<
     Fill, Convert<float, Bfloat16>, Convert<Bfloat16, float>, Add<float>, Add<Bfloat16>, AddTo,
     ScaleByScalar, Relu<float>, Relu<Bfloat16>, ReluBackward<float>, ReluBackward<Bfloat16>,
     NextExamples, GatherLabels, BatchNormFrozen, FoldBatchNorm, SgdStep, AdamStep, SamPerturb,
-    ClipToNorm, MovingAverage, PgdStepLinf,
+    ClipToNorm, AddScaled, MovingAverage, MixLabels, MixImages, PgdStepLinf,
     // grid
     AddBias, ScaleRows, BytesToImages, Normalise<float>, Normalise<Bfloat16>,
     NormaliseBackward<float>, NormaliseBackward<Bfloat16>, BatchNormApply<float>,

@@ -47,6 +47,10 @@ struct SoftmaxCrossEntropy {
   int64_t classes;
   float scale;
   float smoothing = 0.f;  // s, in [0, 1)
+  // Where there are any, onehot(y) is share onehot(y) + (1 - share) onehot(other), and the label
+  // that counts as right is the one of the larger share.
+  Array<const int32_t> other = {};  // [rows]
+  Array<const float> share = {};    // [rows]
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
@@ -99,17 +103,29 @@ struct SoftmaxCrossEntropy {
   }
   SADDLE_DEVICE void finish(int64_t row, int64_t k, float sum) const {
     const int64_t i = row * classes + k;
-    dlogits[i] = dlogits[i] * (scale / sum) - (k == label[row] ? (1.f - smoothing) * scale : 0.f) -
+    dlogits[i] = dlogits[i] * (scale / sum) - share_of(row, k) * (1.f - smoothing) * scale -
                  smoothing / static_cast<float>(classes) * scale;
+  }
+  // Of class k in the target, before smoothing.
+  SADDLE_DEVICE float share_of(int64_t row, int64_t k) const {
+    if (!other) return k == label[row] ? 1.f : 0.f;
+    return (k == label[row] ? share[row] : 0.f) + (k == other[row] ? 1.f - share[row] : 0.f);
   }
   // `below` is the sum over the row of largest - z.
   SADDLE_DEVICE void store_loss(int64_t row, float largest, float sum, float below,
                                 int32_t predicted) const {
     const int32_t y = label[row];
     // The differences first: they are exact for large z.
-    loss[row] = logarithm(sum) + (1.f - smoothing) * (largest - logits[row * classes + y]) +
+    float apart = largest - logits[row * classes + y];
+    int32_t right = y;
+    if (other) {
+      const float own = share[row];
+      apart = own * apart + (1.f - own) * (largest - logits[row * classes + other[row]]);
+      right = own < 0.5f ? other[row] : y;
+    }
+    loss[row] = logarithm(sum) + (1.f - smoothing) * apart +
                 smoothing * (below / static_cast<float>(classes));
-    correct[row] = predicted == y ? 1.f : 0.f;
+    correct[row] = predicted == right ? 1.f : 0.f;
   }
 };
 

@@ -26,6 +26,24 @@ struct ClipToNorm {
   bool aligned() const { return all_aligned(g); }
 };
 
+// y <- y + factor x, or factor x where `keep` is 0, whatever y holds
+struct AddScaled {
+  static constexpr int kSpan = 4;
+  Array<const float> x;  // [n]
+  Array<float> y;        // [n]
+  float factor, keep;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    Floats<N> sum = load<N>(x, i);
+    const Floats<N> before = load<N>(y, i);
+    for (int k = 0; k < N; ++k) sum[k] = (keep != 0.f ? before[k] : 0.f) + factor * sum[k];
+    store<N>(y, i, sum);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, y); }
+};
+
 // average <- average + (1 - decay) (value - average)
 struct MovingAverage {
   static constexpr int kSpan = 4;

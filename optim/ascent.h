@@ -6,7 +6,6 @@
 //   float prepare(step, lr)  before the step's device work: its radius; may write to the device
 //   void gradient(RuleStep)  the step's device work; may be captured and replayed
 //   int phase(step)          steps of different phases ask for different work
-//   int forwards(step)       forward passes of a step, for batch-norm's count
 //   state()                  buffers that a checkpoint must hold
 #pragma once
 

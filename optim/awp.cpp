@@ -15,7 +15,7 @@ Tensor on_device(Device& device, const std::vector<std::int32_t>& values) {
 }  // namespace
 
 AwpRule::AwpRule(Device& device, const WeightLayout& layout, const SharpnessOptions& options)
-    : gamma_(options.rho), v_(layout.zeros(device)) {
+    : gamma_(options.rho), warmup_(options.awp_warmup), v_(layout.zeros(device)) {
   const auto has_rank = [](const Slot& slot) { return slot.shape.rank() > 1; };
   const std::vector<float> perturbed = flags_of_slots(layout, has_rank);
   scale_ = SlotMap(device, layout, perturbed);

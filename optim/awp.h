@@ -14,9 +14,10 @@ namespace saddle {
 class AwpRule {
  public:
   AwpRule(Device& device, const WeightLayout& layout, const SharpnessOptions& options);
-  float prepare(std::int64_t, double) { return static_cast<float>(gamma_); }
+  // In the first `awp_warmup` epochs v is 0: plain adversarial training, at AWP's cost.
+  void begin_epoch(std::int64_t epoch) { warm_ = epoch >= warmup_; }
+  float prepare(std::int64_t, double) { return warm_ ? static_cast<float>(gamma_) : 0.f; }
   void gradient(const RuleStep& step) const;
-  int forwards(std::int64_t) const { return 2; }
   // w <- w_hat - v, once the base optimiser has moved w_hat.
   void come_back(const Parameters& w, const Parameters& w_hat) const;
 
@@ -24,6 +25,8 @@ class AwpRule {
   Tensor partial_squares(const Tensor& x) const;  // one a piece
 
   double gamma_;
+  std::int64_t warmup_;
+  bool warm_ = true;
   SlotMap scale_;       // ||w_l|| / ||g_l||
   Tensor perturbed_;    // f32 [slots]: 1 where the rank is above 1
   Tensor piece_begin_;  // i32 [pieces + 1], in lines

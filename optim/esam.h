@@ -20,7 +20,6 @@ class EsamRule {
   EsamRule(Device& device, const WeightLayout& layout, const SharpnessOptions& options);
   float prepare(std::int64_t step, double lr);
   void gradient(const RuleStep& step) const;
-  int forwards(std::int64_t) const { return selects() ? 3 : 2; }
 
  private:
   bool selects() const { return options_.esam_gamma < kEsamKeepsAll; }

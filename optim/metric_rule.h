@@ -15,7 +15,6 @@ class MetricRule {
   MetricRule(Device& device, const WeightLayout& layout, const SharpnessOptions& options);
   float prepare(std::int64_t, double) { return static_cast<float>(options_.rho); }
   void gradient(const RuleStep& step) const;
-  int forwards(std::int64_t) const { return 2; }
 
  private:
   void ascend_by_method(const RuleStep& step) const;

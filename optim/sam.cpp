@@ -98,12 +98,9 @@ int Minimiser::phase() const {
   return looksam ? looksam->phase(steps_done()) : 0;
 }
 
-int Minimiser::forwards() const {
-  return std::visit([&](const auto& rule) { return rule.forwards(steps_done()); }, rule_);
-}
-
 void Minimiser::begin_epoch(std::int64_t epoch, std::int64_t examples,
                             const ExampleGradient& of_example) {
+  if (auto* awp = std::get_if<AwpRule>(&rule_)) awp->begin_epoch(epoch);
   auto* ssam = std::get_if<SsamRule>(&rule_);
   if (ssam && ssam->renews(epoch)) ssam->renew(epoch, g_, examples, of_example);
 }

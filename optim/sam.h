@@ -46,11 +46,9 @@ class Minimiser {
   void apply(const Parameters& w, const Objective& objective);
   // Of the step last prepared: steps of one phase ask the same of the device.
   int phase() const;
-  // How often the step last prepared runs a batch forward (any number of its examples).
-  int forwards() const;
 
   // To be called before each epoch, from 0, of a training on `examples` examples: renews SSAM's
-  // mask.
+  // mask, ends AWP's warm-up.
   void begin_epoch(std::int64_t epoch, std::int64_t examples, const ExampleGradient& of_example);
 
   // The state a checkpoint must hold for steps to go on with the same bits, and the steps done.
@@ -65,7 +63,6 @@ class Minimiser {
     void gradient(const RuleStep& step) const {
       step.objective.gradient(step.w, step.g, {GradientAt::weights});
     }
-    int forwards(std::int64_t) const { return 1; }
   };
   using Rule =
       std::variant<BaseAlone, MetricRule, GsamRule, LookSamRule, EsamRule, SsamRule, AwpRule>;

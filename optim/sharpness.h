@@ -26,7 +26,8 @@ enum class SparseMask { fisher, dynamic };
 
 struct SharpnessOptions {
   Sharpness method = Sharpness::none;
-  double rho = 0.05;  // the radius; AWP: gamma
+  double rho = 0.05;            // the radius; AWP: gamma
+  std::int64_t awp_warmup = 0;  // epochs in which gamma is 0
   double asam_eta = 0.01;
   double fisher_eta = 1;
   // GSAM: alpha; rho falls with the learning rate, from rho at lr_max to rho_min at 0.

@@ -26,7 +26,6 @@ class SsamRule {
   SsamRule(Device& device, const WeightLayout& layout, const SharpnessOptions& options);
   float prepare(std::int64_t, double) { return static_cast<float>(options_.rho); }
   void gradient(const RuleStep& step) const;
-  int forwards(std::int64_t) const { return 2; }
   std::vector<NamedState> state() const { return {{"ssam.mask", mask_}}; }
 
   // Whether `epoch`, from 0, begins with another mask.

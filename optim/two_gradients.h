@@ -17,7 +17,6 @@ class GsamRule {
   // rho_t = rho_min + (rho - rho_min) lr / lr_max
   float prepare(std::int64_t step, double lr);
   void gradient(const RuleStep& step) const;
-  int forwards(std::int64_t) const { return 2; }
 
  private:
   SharpnessOptions options_;
@@ -32,7 +31,6 @@ class LookSamRule {
   float prepare(std::int64_t step, double lr);
   void gradient(const RuleStep& step) const;
   int phase(std::int64_t step) const { return step % options_.looksam_k == 0 ? 0 : 1; }
-  int forwards(std::int64_t step) const { return phase(step) == 0 ? 2 : 1; }
   std::vector<NamedState> state() const { return {{"looksam.g_v", kept_}}; }
 
  private:

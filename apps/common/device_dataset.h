@@ -24,6 +24,7 @@ class DeviceDataset {
   DeviceDataset(Device& device, const Dataset& dataset);
 
   std::int64_t size() const { return size_; }
+  Shape image_shape() const { return {height_, width_, channels_}; }
   Device& device() const { return pixels_.device(); }
 
   // The examples at `indices`: pixels / 255 and labels. The augmentation of an image depends on

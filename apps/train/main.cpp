@@ -55,6 +55,14 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
               "epochs in which the learning rate rises linearly to the schedule's");
   add_number(app, "--label-smoothing", o.label_smoothing,
              "share of the target that is spread over all classes");
+  add_number(app, "--mixup", o.mixup,
+             "blend two images by a share ~ Beta(R, R), and their labels; 0: off");
+  add_number(app, "--cutmix", o.cutmix,
+             "put a box of another image in, of area 1 - share ~ Beta(R, R); 0: off");
+  add_integer(
+      app, "--accumulate", o.accumulate, 1,
+      "pieces a batch goes through the network in, for less memory; batch-norm sees a piece "
+      "at a time");
   add_number(app, "--clip-norm", o.clip_norm,
              "largest norm of the gradient that the base optimiser steps with", "none");
   add_number(app, "--ema", o.ema,

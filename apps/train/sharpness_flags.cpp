@@ -140,10 +140,13 @@ void add_sharpness_flags(CLI::App& app, SharpnessFlags& flags) {
              "ssam: how masks are made; fisher unless given");
   add_number(app, "--awp", flags.awp,
              "adversarial training: weights move by this share of each tensor's norm", "off");
+  add_integer(app, "--awp-warmup", flags.awp_warmup, 0, "epochs before --awp begins",
+              "0, 10 with --adversarial trades");
 }
 
 SharpnessFlags resolved(SharpnessFlags flags, const std::string& optimizer) {
   resolve_radius(flags, optimizer);
+  if (flags.awp_warmup && !flags.awp) throw UsageError("--awp-warmup needs --awp");
   for (const auto& parameter : kNumbers) resolve(parameter, flags, optimizer);
   for (const auto& parameter : kIntegers) resolve(parameter, flags, optimizer);
   resolve_gsam(flags, optimizer);
@@ -164,6 +167,7 @@ void record(const SharpnessFlags& flags, nlohmann::json& json) {
   if (flags.gsam_rho_min) json["gsam_rho_min"] = *flags.gsam_rho_min;
   if (!flags.ssam_mask.empty()) json["ssam_mask"] = flags.ssam_mask;
   if (flags.awp) json["awp"] = *flags.awp;
+  if (flags.awp_warmup.value_or(0) > 0) json["awp_warmup"] = *flags.awp_warmup;
 }
 
 SharpnessOptions sharpness_options(const SharpnessFlags& flags, const std::string& optimizer) {
@@ -171,6 +175,7 @@ SharpnessOptions sharpness_options(const SharpnessFlags& flags, const std::strin
   if (flags.awp) {
     o.method = Sharpness::awp;
     o.rho = *flags.awp;
+    o.awp_warmup = flags.awp_warmup.value_or(0);
     return o;
   }
   const Method* method = find_method(optimizer);

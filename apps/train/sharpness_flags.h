@@ -16,8 +16,9 @@ struct SharpnessFlags {
   std::optional<double> rho, asam_eta, fisher_eta, gsam_alpha, gsam_rho_min, looksam_alpha,
       esam_beta, esam_gamma, ssam_sparsity, ssam_drop_rate;
   std::optional<std::int64_t> looksam_k, ssam_update_epochs, ssam_samples;
-  std::string ssam_mask;      // fisher, dynamic
-  std::optional<double> awp;  // gamma; with a base optimiser in adversarial training
+  std::string ssam_mask;                   // fisher, dynamic
+  std::optional<double> awp;               // gamma; with a base optimiser in adversarial training
+  std::optional<std::int64_t> awp_warmup;  // epochs before it begins
 };
 
 // The names that --optimizer takes besides the base optimisers.

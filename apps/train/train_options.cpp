@@ -15,6 +15,7 @@ constexpr double kLinfEps = 8.0 / 255, kL2Eps = 128.0 / 255, kL2Alpha = 15.0 / 2
 // The authors' for CIFAR-10; in l2 they step by 2 eps / steps.
 constexpr double kTradesEps = 0.031, kTradesAlpha = 0.007, kTradesBeta = 6;
 constexpr std::int64_t kFreeReplays = 8;
+constexpr std::int64_t kTradesAwpWarmup = 10;  // Wu et al. 2020
 
 void usage(bool ok, const std::string& message) {
   if (!ok) throw UsageError(message);
@@ -78,7 +79,13 @@ TrainOptions resolved(TrainOptions options) {
   usage(adversarial || (!options.at_eps && !options.at_alpha && !options.at_steps),
         "--at-eps, --at-alpha and --at-steps need --adversarial pgd, fgsm_rs, free or trades");
   usage(adversarial || !options.sharpness.awp, "--awp needs --adversarial");
+  if (options.sharpness.awp && !options.sharpness.awp_warmup && options.adversarial == "trades") {
+    options.sharpness.awp_warmup = kTradesAwpWarmup;
+  }
   options.sharpness = resolved(options.sharpness, options.optimizer);
+  usage(options.sharpness.awp_warmup.value_or(0) < options.epochs,
+        text("--awp would not begin in ", options.epochs, " epochs after ",
+             options.sharpness.awp_warmup.value_or(0), " without. Lower --awp-warmup"));
   // GSAM's code keeps its second pass out of the running statistics.
   if (options.sam_statistics == "auto") {
     options.sam_statistics = options.optimizer == "gsam" ? "first" : "both";
@@ -97,6 +104,15 @@ TrainOptions resolved(TrainOptions options) {
         "--label-smoothing must lie in [0, 1)");
   usage(!options.clip_norm || (*options.clip_norm > 0 && std::isfinite(*options.clip_norm)),
         "--clip-norm must be positive");
+  usage(options.mixup >= 0 && options.cutmix >= 0 && std::isfinite(options.mixup) &&
+            std::isfinite(options.cutmix),
+        "--mixup and --cutmix must be finite and not negative");
+  usage(
+      !adversarial || (options.mixup == 0 && options.cutmix == 0),
+      "--mixup and --cutmix give an image two labels, --adversarial attacks one. Leave out either");
+  usage(options.accumulate >= 1 && options.accumulate <= options.batch_size,
+        text("--accumulate ", options.accumulate, " must lie in 1 to --batch-size ",
+             options.batch_size));
   usage(options.drop_path >= 0 && options.drop_path < 1, "--drop-path must lie in [0, 1)");
   usage(options.drop_path == 0 || options.model.starts_with("deit"),
         text("--drop-path is of transformers, ", options.model, " has no branches to leave out"));
@@ -157,6 +173,9 @@ nlohmann::json to_json(const TrainOptions& o) {
   if (o.drop_path > 0) json["drop_path"] = o.drop_path;
   if (o.warmup_epochs > 0) json["warmup_epochs"] = o.warmup_epochs;
   if (o.label_smoothing > 0) json["label_smoothing"] = o.label_smoothing;
+  if (o.mixup > 0) json["mixup"] = o.mixup;
+  if (o.cutmix > 0) json["cutmix"] = o.cutmix;
+  if (o.accumulate > 1) json["accumulate"] = o.accumulate;
   if (o.clip_norm) json["clip_norm"] = *o.clip_norm;
   if (o.ema) json["ema"] = *o.ema;
   if (o.dataset.pad_to) json["pad_to"] = *o.dataset.pad_to;
@@ -189,6 +208,9 @@ Augmentation augmentation_of(const TrainOptions& options) {
 StepOptions step_options_of(const TrainOptions& options) {
   StepOptions step;
   step.label_smoothing = static_cast<float>(options.label_smoothing);
+  step.mixup = static_cast<float>(options.mixup);
+  step.cutmix = static_cast<float>(options.cutmix);
+  step.pieces = options.accumulate;
   step.drop_path = static_cast<float>(options.drop_path);
   step.ema_decay = static_cast<float>(options.ema.value_or(0));
   step.sam_statistics = options.sam_statistics == "both"    ? SamStatistics::both

@@ -39,6 +39,8 @@ struct TrainOptions {
   std::string schedule = "step";
   std::int64_t warmup_epochs = 0;
   double label_smoothing = 0;
+  double mixup = 0, cutmix = 0;
+  std::int64_t accumulate = 1;      // pieces of a batch whose gradients are averaged
   std::optional<double> clip_norm;  // of the gradient the base optimiser steps with
   std::optional<double> ema;        // decay of the averaged weights
   bool no_augment = false, no_shuffle = false;

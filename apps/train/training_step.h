@@ -1,8 +1,4 @@
-// TrainingStep: one step on one batch, the loss's two arguments side by side.
-//
-// min over w of E max over ||v|| <= rho, ||delta|| <= eps of L(w + v, x + delta): the optimiser
-// climbs in w where it is SAM, PGD climbs in x where training is adversarial, and both climb the
-// same loss.
+// TrainingStep: steps on the batches of a data set (batch_step.h), captured where that is faster.
 //
 // A whole step, from the bytes of the data set to the new weights, is work that a device may
 // capture once and replay: what changes from step to step (which rows, epoch, number, learning
@@ -11,51 +7,22 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include "apps/common/classifier.h"
 #include "apps/common/device_dataset.h"
-#include "attacks/pgd.h"
+#include "apps/train/batch_step.h"
+#include "apps/train/mixing.h"
 #include "core/replay.h"
-#include "optim/sam.h"
 
 namespace saddle {
-
-// In which of SAM's two gradients the running statistics move. `both` is the paper's code; `second`
-// is AWP's, which takes the first with a copy of the model.
-enum class SamStatistics { both, first, second, none };
-
-struct StepOptions {
-  SamStatistics sam_statistics = SamStatistics::both;
-  std::optional<PgdOptions> adversarial;  // train on x + delta
-  // TRADES (Zhang et al. 2019): delta climbs KL(p(x) || p(x + delta)), and the loss is that of x
-  // plus beta times this.
-  std::optional<float> trades_beta;
-  // FreeAT (Shafahi et al. 2019): delta stays from step to step and takes a step of eps by the
-  // pixels' gradient, which comes with the weights'. Of `adversarial` only eps is looked at.
-  bool free = false;
-  BatchNormMode attack_batch_norm =
-      BatchNormMode::update;    // as the paper's code attacks: train mode
-  float label_smoothing = 0.f;  // in the loss that w descends, not in the attack's
-  float drop_path = 0.f;        // see PassRandom
-  float ema_decay = 0.f;        // of the averaged model
-};
 
 // Of a batch, taken at w before the step.
 struct BatchSums {
   double loss = 0;     // the mean
   double correct = 0;  // how many predictions were right
 };
-
-// The device's work of the step that `minimiser` has prepared, on the rows of `batch`, moved to
-// where the loss is highest if training is adversarial. `weights` are the model's; `number` (i32
-// [1]) keys the attack's random start; `sums` [2] receives a BatchSums. `delta` is FreeAT's, of the
-// images' shape.
-void step_on_batch(const Classifier& model, Minimiser& minimiser, const Parameters& weights,
-                   const AttackBatch& batch, const StepOptions& options, std::uint64_t seed,
-                   const Tensor& number, const Tensor& sums, const Tensor& delta = {});
 
 // The sums of a step that the device may still be at work on.
 class PendingSums {
@@ -96,7 +63,7 @@ class TrainingStep {
  private:
   struct Captured;  // what belongs to one batch size
 
-  void work(const Captured& at);
+  void work(Captured& at);
   // Of the example-th example of the order, augmented, with batch-norm's running statistics.
   void example_gradient(std::int64_t example, const Tensor& g);
 
@@ -108,6 +75,7 @@ class TrainingStep {
   std::uint64_t seed_;
   Classifier* averaged_;
   Tensor delta_;
+  DeviceMix mix_;
   Parameters weights_;
   std::uint32_t epoch_ = 0;
   Tensor order_;                          // i32 [examples]

@@ -6,12 +6,16 @@
 namespace saddle {
 
 CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
-                           LossReduction reduction, float smoothing) {
+                           LossReduction reduction, float smoothing, const MixedLabels& mixed) {
   const Shape& shape = logits.shape();
   require(shape.rank() == 2 && shape[1] > 0, "cross_entropy: logits ", shape,
           " must be [N, classes]");
   require(labels.count() == shape[0], "cross_entropy: ", shape[0], " rows of logits, ",
           labels.count(), " labels");
+  require(!mixed.other || (mixed.other.count() == shape[0] && mixed.share.count() == shape[0]),
+          "cross_entropy: ", shape[0], " rows of logits need as many second labels and shares");
+  const auto other = mixed.other ? mixed.other.array<std::int32_t>() : Array<std::int32_t>{};
+  const auto share = mixed.other ? mixed.share.array() : Array<float>{};
   Device& device = logits.device();
   const std::int64_t batch = shape[0], classes = shape[1];
   const float scale = reduction == LossReduction::mean ? 1.f / static_cast<float>(batch) : 1.f;
@@ -19,7 +23,8 @@ CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
       loss(device, {1});
   launch(device,
          SoftmaxCrossEntropy{logits.value().array(), labels.array<std::int32_t>(), losses.array(),
-                             correct.array(), dlogits.array(), classes, scale, smoothing},
+                             correct.array(), dlogits.array(), classes, scale, smoothing, other,
+                             share},
          batch);
   launch(device, SumAll{losses.array(), loss.array(), scale, 0.f}, 1);
   const Var result = tape.record(loss, {logits}, [=, &device](const Tensor& dloss) {

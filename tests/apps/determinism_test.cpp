@@ -31,6 +31,9 @@ TEST(determinism, two_sgd_runs_give_equal_bytes) { expect_equal_repetition("sgd"
 TEST(determinism, two_sam_over_adam_runs_give_equal_bytes) { expect_equal_repetition("sam-adam"); }
 TEST(determinism, two_adversarial_runs_give_equal_bytes) { expect_equal_repetition("pgd"); }
 
+TEST(determinism, two_runs_on_mixed_images_give_equal_bytes) { expect_equal_repetition("mixed"); }
+TEST(determinism, two_runs_of_a_transformer_give_equal_bytes) { expect_equal_repetition("deit"); }
+
 TEST(determinism, another_seed_gives_another_run) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("sgd", directory.path() / "five");

@@ -117,6 +117,11 @@ TEST(train_options, refuse_smoothing_clipping_averaging_and_warm_up_that_cannot_
   expect_usage_error("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = 1; });
   expect_usage_error("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = -0.1; });
   expect_usage_error("--clip-norm", [](TrainOptions& o) { o.clip_norm = 0; });
+  expect_usage_error("--mixup and --cutmix must be", [](TrainOptions& o) { o.mixup = -1; });
+  expect_usage_error("--mixup and --cutmix must be", [](TrainOptions& o) { o.cutmix = NAN; });
+  expect_usage_error("--accumulate 0 must lie in 1 to --batch-size 128",
+                     [](TrainOptions& o) { o.accumulate = 0; });
+  expect_usage_error("--accumulate 129", [](TrainOptions& o) { o.accumulate = 129; });
   expect_usage_error("--ema", [](TrainOptions& o) { o.ema = 1; });
   expect_usage_error("--ema", [](TrainOptions& o) { o.ema = 0; });
   expect_usage_error("--warmup-epochs 100 must be below --epochs 100",
@@ -245,6 +250,35 @@ TEST(train_options, that_change_the_result_are_recorded) {
   EXPECT_TRUE(changed([](TrainOptions& o) { o.optimizer = "sam"; }));
   EXPECT_FALSE(changed([](TrainOptions& o) { o.common.quiet = true; }));
   EXPECT_FALSE(changed([](TrainOptions& o) { o.output = "elsewhere"; }));
+}
+
+TEST(train_options, refuse_two_labels_under_attack) {
+  expect_usage_error(
+      "--mixup and --cutmix give an image two labels", [](TrainOptions& o) { o.mixup = 0.8; },
+      adversarial());
+}
+
+TEST(train_options, know_stochastic_depth_in_transformers_alone) {
+  expect_usage_error("--drop-path is of transformers, preact_resnet18 has no",
+                     [](TrainOptions& o) { o.drop_path = 0.1; });
+  expect_usage_error("--drop-path must lie in [0, 1)", [](TrainOptions& o) {
+    o.model = "deit_tiny";
+    o.drop_path = 1;
+  });
+}
+
+TEST(train_options, warm_awp_up_with_trades_and_demand_that_it_begins) {
+  TrainOptions options = adversarial();
+  options.sharpness.awp = 0.005;
+  EXPECT_FALSE(resolved(options).sharpness.awp_warmup.has_value());
+  options.adversarial = "trades";
+  EXPECT_EQ(resolved(options).sharpness.awp_warmup, 10);
+  expect_usage_error(
+      "--awp would not begin in 10 epochs after 10 without", [](TrainOptions& o) { o.epochs = 10; },
+      options);
+  expect_usage_error(
+      "--awp-warmup needs --awp", [](TrainOptions& o) { o.sharpness.awp_warmup = 3; },
+      adversarial());
 }
 
 }  // namespace

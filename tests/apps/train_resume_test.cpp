@@ -146,6 +146,10 @@ TEST(
   expect_resumed_equals_uninterrupted("free", {"state.safetensors"});
 }
 
+TEST(resume, a_run_on_mixed_images_killed_while_its_state_is_written_equals_one_never_killed) {
+  expect_resumed_equals_uninterrupted("mixed", {"state.safetensors"});
+}
+
 // In the last epoch nothing later mends a file that the state claims is written.
 TEST(resume, in_the_last_epoch_writes_every_file_that_a_kill_prevented) {
   const TemporaryDirectory directory;

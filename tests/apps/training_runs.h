@@ -41,8 +41,9 @@ inline Dataset test_data() { return quadrants(33, 2); }
 
 // Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam", "pgd", "awp", "trades",
 // "free" (with averaged weights, so that all is kept that can be), "averaged"
-// (with a clipped gradient, smoothed labels and warm-up besides), "ssam-dynamic" or one of the SAM
-// family; augmented as CIFAR-10 is.
+// (with a clipped gradient, smoothed labels and warm-up besides), "mixed" (in pieces besides),
+// "pieces" (of an adversarial batch), "deit" (with stochastic depth), "ssam-dynamic" or one of the
+// SAM family; augmented as CIFAR-10 is.
 inline TrainOptions small_run(const std::string& name, const std::filesystem::path& output) {
   TrainOptions options;
   options.common.quiet = true;
@@ -74,6 +75,23 @@ inline TrainOptions small_run(const std::string& name, const std::filesystem::pa
     options.clip_norm = 0.5;
     options.label_smoothing = 0.1;
     options.warmup_epochs = 2;
+  } else if (name == "mixed") {
+    options.mixup = 0.8;
+    options.cutmix = 1;
+    options.accumulate = 3;
+  } else if (name == "pieces") {
+    options.optimizer = "sam";
+    options.adversarial = "pgd";
+    options.at_steps = 1;
+    options.accumulate = 2;
+  } else if (name == "deit") {
+    options.model = "deit_tiny";
+    options.width = 64;
+    options.patch = 6;
+    options.optimizer = "sam";
+    options.drop_path = 0.3;
+    options.lr = 0.01;
+    options.epochs = 2;
   } else if (name == "awp") {
     options.adversarial = "pgd";
     options.at_steps = 1;

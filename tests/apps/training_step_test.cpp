@@ -66,7 +66,8 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
 class TrainingSteps : public testing::TestWithParam<const char*> {};
 
 INSTANTIATE_TEST_SUITE_P(Runs, TrainingSteps,
-                         testing::Values("sgd", "sam-adam", "pgd", "trades", "free", "averaged"),
+                         testing::Values("sgd", "sam-adam", "pgd", "trades", "free", "averaged",
+                                         "mixed", "pieces"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -149,14 +150,17 @@ struct OneStep {
   Tensor delta = Tensor::filled(device, batch.images.shape(), 0.f), sums{device, {2}};
 
   StepOptions options;
+  int forwards = 0;
   OneStep() { options.sam_statistics = SamStatistics::none; }
 
   double take() {
     const std::int64_t size = model.network.layout.weights.size();
     Minimiser minimiser(Sgd(device, size, {0, 0, false}), device, size, {});
     minimiser.prepare(0.1);
-    step_on_batch(model, minimiser, {model.weights, {}}, batch, options, 5,
-                  Tensor::from_host(device, {1}, std::vector<std::int32_t>{0}), sums, delta);
+    forwards = step_on_batch(
+        model, minimiser, {model.weights, {}},
+        {batch, {}, Tensor::from_host(device, {1}, std::vector<std::int32_t>{0}), delta}, options,
+        5, sums);
     return sums.to_host<float>()[0];
   }
   // dL/dx of the mean loss at the weights as they are, in train mode.
@@ -169,6 +173,60 @@ struct OneStep {
     return x.gradient().to_host<float>();
   }
 };
+
+// A transformer has no batch-norm, whose statistics would be those of a piece.
+struct Stepped {
+  std::vector<float> weights, sums;
+};
+Stepped step_in_pieces(std::int64_t pieces, std::optional<PgdOptions> adversarial) {
+  Device& device = cpu_device();
+  const Dataset images = training_data();
+  const DeviceDataset data(device, images);
+  NetworkOptions network{"deit_tiny", 64, 1, images.height, images.width, 4, 6};
+  Classifier model(device, {network, images.mean, images.std}, 7);
+  Minimiser minimiser(Sgd(device, model.network.layout.weights.size(), {0, 0, false}), device,
+                      model.network.layout.weights.size(), 0.05);
+  StepOptions options;
+  options.pieces = pieces;
+  options.adversarial = adversarial;
+  const Tensor sums(device, {2});
+  minimiser.prepare(0.5);
+  step_on_batch(
+      model, minimiser, {model.weights, {}},
+      {data.batch(0, 16), {}, Tensor::from_host(device, {1}, std::vector<std::int32_t>{0}), {}},
+      options, 5, sums);
+  return {model.weights.to_host<float>(), sums.to_host<float>()};
+}
+
+TEST(accumulation, of_pieces_steps_as_the_whole_batch_where_examples_do_not_mind_each_other) {
+  for (const std::optional<PgdOptions>& adversarial :
+       {std::optional<PgdOptions>{}, std::optional{PgdOptions{Norm::linf, 0.1f, 0.05f, 2}}}) {
+    const Stepped whole = step_in_pieces(1, adversarial);
+
+    for (const std::int64_t pieces : {2, 3, 16}) {  // 3: the last piece is smaller
+      const Stepped parts = step_in_pieces(pieces, adversarial);
+
+      EXPECT_NEAR(parts.sums[0], whole.sums[0], 1e-5) << pieces << " pieces";
+      EXPECT_EQ(parts.sums[1], whole.sums[1]) << pieces << " pieces";
+      for (std::size_t i = 0; i < whole.weights.size(); ++i) {
+        ASSERT_NEAR(parts.weights[i], whole.weights[i], 1e-5) << pieces << " pieces, weight " << i;
+      }
+    }
+  }
+}
+
+TEST(accumulation, shows_batch_norm_every_piece) {
+  OneStep one;
+  one.options.pieces = 3;
+  one.take();
+  EXPECT_EQ(one.forwards, 3);
+
+  OneStep attacked;
+  attacked.options.pieces = 2;
+  attacked.options.adversarial = PgdOptions{Norm::linf, 0.1f, 0.05f, 4};
+  attacked.take();
+  EXPECT_EQ(attacked.forwards, 2 * (4 + 1));
+}
 
 TEST(free_training, moves_delta_by_eps_along_the_gradient_of_the_loss_it_descends) {
   OneStep one;

@@ -442,6 +442,39 @@ OpCase cross_entropy_case(LossReduction reduction, std::int64_t batch, std::int6
   return op;
 }
 
+// Two labels a row; the third row's are the same.
+OpCase mixed_cross_entropy_case(std::int64_t batch, std::int64_t classes, float smoothing) {
+  std::vector<std::int32_t> labels = random_labels(batch, 9, static_cast<std::int32_t>(classes)),
+                            other = random_labels(batch, 10, static_cast<std::int32_t>(classes));
+  other[2] = labels[2];
+  const std::vector<float> share = random_values(batch, 11, 0.f, 1.f);
+  OpCase op = cross_entropy_case(LossReduction::mean, batch, classes, smoothing);
+  op.name = std::string("cross_entropy_of_mixed_labels") + (smoothing > 0 ? "_smoothed" : "");
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    Device& device = v[0].device();
+    return cross_entropy(tape, v[0], Tensor::from_host(device, {batch}, labels),
+                         LossReduction::mean, smoothing,
+                         {Tensor::from_host(device, {batch}, other),
+                          Tensor::from_host(device, {batch}, share)})
+        .loss;
+  };
+  op.reference = [=](const Inputs& v) {
+    const Values of_label = cross_entropy_reference(v[0], labels),
+                 of_other = cross_entropy_reference(v[0], other);
+    double sum = 0;
+    for (std::size_t i = 0; i < share.size(); ++i) {
+      sum += (1. - smoothing) * (share[i] * of_label[i] + (1. - share[i]) * of_other[i]);
+    }
+    for (std::int32_t k = 0; k < classes; ++k) {
+      const std::vector<std::int32_t> all_k(static_cast<std::size_t>(batch), k);
+      sum +=
+          smoothing / static_cast<double>(classes) * sum_of(cross_entropy_reference(v[0], all_k));
+    }
+    return Values{sum / static_cast<double>(batch)};
+  };
+  return op;
+}
+
 OpCase trades_case(LossReduction reduction, std::int64_t batch, std::int64_t classes) {
   const std::vector<std::int32_t> labels =
       random_labels(batch, 9, static_cast<std::int32_t>(classes));
@@ -764,6 +797,8 @@ std::vector<OpCase> cases() {
       cross_entropy_case(LossReduction::mean, 33, 7),
       cross_entropy_case(LossReduction::sum, 33, 7),
       cross_entropy_case(LossReduction::mean, 33, 7, 0.1f),
+      mixed_cross_entropy_case(33, 7, 0),
+      mixed_cross_entropy_case(33, 7, 0.1f),
       trades_case(LossReduction::mean, 33, 7),
       trades_case(LossReduction::sum, 5, 3),
   };

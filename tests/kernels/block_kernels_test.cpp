@@ -278,18 +278,26 @@ BlockCase pgd_start_l2(std::int64_t examples, std::int64_t columns) {
           }};
 }
 
-BlockCase softmax_cross_entropy(std::int64_t rows, std::int64_t classes, float smoothing = 0) {
-  return {"SoftmaxCrossEntropy_" + size_name(rows, classes) + (smoothing > 0 ? "_smoothed" : ""),
+BlockCase softmax_cross_entropy(std::int64_t rows, std::int64_t classes, float smoothing = 0,
+                                bool mixed = false) {
+  return {"SoftmaxCrossEntropy_" + size_name(rows, classes) + (smoothing > 0 ? "_smoothed" : "") +
+              (mixed ? "_mixed" : ""),
           typeid(SoftmaxCrossEntropy), [=](How how) {
             const std::vector<float> logits = random_values(rows * classes, 36, -9.f, 9.f);
             const std::vector<std::int32_t> label =
                 random_labels(rows, 37, static_cast<std::int32_t>(classes));
             std::vector<float> loss = unwritten(rows), correct = unwritten(rows);
             std::vector<float> dlogits = unwritten(rows * classes);
-            run(how,
-                SoftmaxCrossEntropy{view(logits), view(label), view(loss), view(correct),
-                                    view(dlogits), classes, 0.25f, smoothing},
-                rows);
+            const std::vector<std::int32_t> other =
+                random_labels(rows, 38, static_cast<std::int32_t>(classes));
+            const std::vector<float> share = random_values(rows, 39, 0.f, 1.f);
+            SoftmaxCrossEntropy kernel{view(logits),  view(label), view(loss), view(correct),
+                                       view(dlogits), classes,     0.25f,      smoothing};
+            if (mixed) {
+              kernel.other = view(other);
+              kernel.share = view(share);
+            }
+            run(how, kernel, rows);
             return joined({loss, correct, dlogits});
           }};
 }
@@ -807,6 +815,7 @@ std::vector<BlockCase> cases() {
       sum_squares(5 * 1024 + 77, 1),
       sum_squares(2 * kSumBlocks * 1024 + 77),
       softmax_cross_entropy(1, 1),
+      softmax_cross_entropy(7, 33, 0.1f, true),
       softmax_cross_entropy(7, 10),
       softmax_cross_entropy(3, 31),
       softmax_cross_entropy(3, 33),

@@ -262,6 +262,13 @@ std::vector<SpanCase> of_floats(std::int64_t n) {
          run(how, ScaleByScalar{view(x), view(factor), view(y)}, n);
          return Outputs() << y;
        }},
+      {"AddScaled", typeid(AddScaled),
+       [=](How how) {
+         std::vector<float> y = x, fresh = unwritten<float>(n);
+         run(how, AddScaled{view(g), view(y), 0.3f, 1.f}, n);
+         run(how, AddScaled{view(g), view(fresh), 0.3f, 0.f}, n);
+         return Outputs() << y << fresh;
+       }},
       {"Gelu", typeid(Gelu),
        [=](How how) {
          std::vector<float> y = unwritten<float>(n);
@@ -367,8 +374,8 @@ std::vector<SpanCase> on_channels() {
   };
 }
 
-// Two rows each of three examples.
-std::vector<SpanCase> on_branches() {
+// Two rows each of three examples; two tokens of three heads.
+std::vector<SpanCase> of_transformers() {
   const std::int64_t n = kRows * kColumns;
   const std::vector<float> x = values<float>(n, 10), branch = values<float>(n, 11),
                            scale = values<float>(3, 12);
@@ -378,6 +385,18 @@ std::vector<SpanCase> on_branches() {
          std::vector<float> y = unwritten<float>(n);
          run(how, AddScaledBranch{view(x), view(branch), view(scale), view(y), 2, kColumns}, kRows,
              kColumns);
+         return Outputs() << y;
+       }},
+      {"SplitHeads", typeid(SplitHeads),
+       [=](How how) {
+         std::vector<float> y = unwritten<float>(n);
+         run(how, SplitHeads{view(x), view(y), {1, 2, 3, 1}, kColumns}, kRows, kColumns);
+         return Outputs() << y;
+       }},
+      {"MergeHeads", typeid(MergeHeads),
+       [=](How how) {
+         std::vector<float> y = unwritten<float>(n);
+         run(how, MergeHeads{view(x), view(y), {1, 2, 3, 1}, kColumns}, kRows, kColumns);
          return Outputs() << y;
        }},
       {"ScaleBranch", typeid(ScaleBranch),
@@ -412,7 +431,7 @@ std::vector<SpanCase> cases() {
   }
   append(all, on_channels<float>(), "");
   append(all, on_channels<Bfloat16>(), "");
-  append(all, on_branches(), "");
+  append(all, of_transformers(), "");
   return all;
 }
 

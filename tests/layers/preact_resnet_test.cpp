@@ -158,7 +158,7 @@ TEST_P(PreActResNetVectors, five_steps_of_every_optimiser_agree) {
     std::vector<float> losses;
     for (int step = 0; step < 5; ++step) {
       minimiser.prepare(options.at("lr"));
-      step_on_batch(model, minimiser, {model.weights, {}}, data, {}, 0, {}, sums);
+      step_on_batch(model, minimiser, {model.weights, {}}, {data, {}, {}, {}}, {}, 0, sums);
       losses.push_back(sums.to_host<float>()[0]);
     }
 
