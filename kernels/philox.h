@@ -49,6 +49,7 @@ enum class Purpose : uint32_t {
   mixing = 31,
   esam_freeze = 40,
   ssam_mask = 41,
+  toy_examples = 60,
 };
 
 // All the draws of one purpose and step: element `element` of example (or tensor) `item`.

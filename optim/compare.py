@@ -2,9 +2,9 @@
 
     python optim/compare.py --seeds 0,1,2 --output runs/optimizers
 
-needs the built programs and no package. Networks that are already there are not trained again. The
-times are measured apart, at the end, on an otherwise idle machine: --repeats rounds, in each of
-which every optimiser trains one epoch, and the median over the rounds of its ratio to SGD's.
+needs the built programs and no package. What is already there is not done again. The times are
+measured apart, at the end, on an otherwise idle machine: --repeats rounds, in each of which every
+optimiser trains one epoch, and the median over the rounds of its ratio to SGD's.
 """
 
 import argparse
@@ -25,16 +25,24 @@ OPTIMIZERS = {
     "asam, rho 0.5": ["--optimizer", "asam", "--rho", "0.5"],
     "asam, rho 1": ["--optimizer", "asam", "--rho", "1"],
     "asam_elementwise, rho 2": ["--optimizer", "asam_elementwise", "--rho", "2"],
+    "asam_elementwise, rho 1": ["--optimizer", "asam_elementwise", "--rho", "1"],
     "fisher_sam, rho 0.1": ["--optimizer", "fisher_sam", "--rho", "0.1"],
     "sam_on, rho 0.5": ["--optimizer", "sam_on", "--rho", "0.5"],
     "gsam, rho 0.1": ["--optimizer", "gsam", "--rho", "0.1"],
     "looksam, rho 0.1": ["--optimizer", "looksam", "--rho", "0.1"],
+    "looksam, rho 0.1, alpha 0.2": ["--optimizer", "looksam", "--rho", "0.1", "--looksam-alpha",
+                                    "0.2"],
+    "esam, rho 0.05": ["--optimizer", "esam", "--rho", "0.05"],
     "esam, rho 0.1": ["--optimizer", "esam", "--rho", "0.1"],
     "ssam fisher, rho 0.1": ["--optimizer", "ssam", "--rho", "0.1"],
     "ssam dynamic, rho 0.1": ["--optimizer", "ssam", "--rho", "0.1", "--ssam-mask", "dynamic"],
     "adam": ["--optimizer", "adam"],
     "sam over adam, rho 0.1": ["--optimizer", "sam", "--base-optimizer", "adam", "--rho", "0.1"],
+    "sam over adam, rho 0.05": ["--optimizer", "sam", "--base-optimizer", "adam", "--rho",
+                                "0.05"],
     "adamw": ["--optimizer", "adamw"],
+    "sam over adamw, rho 0.02": ["--optimizer", "sam", "--base-optimizer", "adamw", "--rho",
+                                 "0.02"],
     "sam over adamw, rho 0.1": ["--optimizer", "sam", "--base-optimizer", "adamw", "--rho", "0.1"],
 }
 SGD = "sgd"
@@ -46,8 +54,8 @@ def run(command):
 
 def train(options, name, seed, epochs, directory):
     run([options.programs / "saddle-train", *RECIPE, "--train-limit", TRAIN_LIMIT, "--epochs",
-         epochs, "--seed", seed, "--threads", options.threads, "--quiet", "--output", directory,
-         *OPTIMIZERS[name]])
+         epochs, "--seed", seed, "--threads", options.threads, "--quiet", "--resume", "--output",
+         directory, *OPTIMIZERS[name]])
 
 
 def robustness(options, name, seed):
@@ -55,14 +63,12 @@ def robustness(options, name, seed):
     directory = options.output / f"{name.replace(', ', '-').replace(' ', '-')}-seed-{seed}"
     report = directory / "attacks.json"
     if not report.exists():
-        if not (directory / "config.json").exists():
-            train(options, name, seed, EPOCHS, directory)
+        train(options, name, seed, EPOCHS, directory)
         attacks = [part for attack in ATTACKS for part in ("--attack", attack)]
         run([options.programs / "saddle-attack", "--checkpoint", directory / "last.safetensors",
              "--dataset", "fashion-mnist", "--test-limit", TEST_LIMIT, "--threads",
              options.threads, "--quiet", "--json", report, *attacks])
     metrics = (directory / "metrics.jsonl").read_text().splitlines()
-    assert len(metrics) == EPOCHS, f"{directory} is not whole: remove it"
     found = json.loads(report.read_text())
     return [json.loads(metrics[-1])["test_accuracy"],
             *(attack["robust_accuracy"] for attack in found["attacks"])]

@@ -58,17 +58,19 @@ std::int64_t text_width(const std::string& text, std::int64_t scale) {
   return static_cast<std::int64_t>(text.size()) * Canvas::kLetterWidth * scale;
 }
 
-void draw_axes(Canvas& canvas, double largest_x) {
+void draw_axes(Canvas& canvas, double largest_x, const PlotRange& range) {
   constexpr std::int64_t kScale = 2, kHalfLetter = Canvas::kLetterHeight * kScale / 2;
-  for (int percent = 0; percent <= 100; percent += 20) {
-    const std::int64_t y = plot_point(0, percent, largest_x).y;
+  const double y_step = tick_step(range.high - range.low, 5);
+  for (double i = std::ceil(range.low / y_step - 1e-9); i * y_step <= range.high + 1e-9 * y_step;
+       ++i) {
+    const std::int64_t y = plot_point(0, i * y_step, largest_x, range).y;
     canvas.line(static_cast<double>(y), kLeft, static_cast<double>(y), kLeft + kFrameWidth, kGrey);
-    const std::string label = number_text(percent);
+    const std::string label = number_text(i * y_step + 0.);  // never -0
     canvas.text(y - kHalfLetter, kLeft - 8 - text_width(label, kScale), label, kBlack, kScale);
   }
   const double step = tick_step(largest_x, 6);
   for (int i = 0; i * step <= largest_x * (1 + 1e-9); ++i) {
-    const std::int64_t x = plot_point(i * step, 0, largest_x).x;
+    const std::int64_t x = plot_point(i * step, range.low, largest_x, range).x;
     canvas.line(kTop, static_cast<double>(x), kTop + kFrameHeight, static_cast<double>(x), kGrey);
     const std::string label = number_text(i * step);
     const std::int64_t start = x - text_width(label, kScale) / 2;
@@ -81,18 +83,19 @@ void draw_axes(Canvas& canvas, double largest_x) {
 
 // Curves on top of each other stay apart by their markers, of which every second is hollow.
 void draw_curve(Canvas& canvas, const Curve& curve, const Colour& colour, double largest_x,
-                bool hollow) {
+                const PlotRange& range, bool hollow) {
   PlotPoint previous{};
   for (std::size_t i = 0; i < curve.x.size(); ++i) {
-    const PlotPoint at = plot_point(curve.x[i], curve.y[i], largest_x);
+    const PlotPoint at = plot_point(curve.x[i], curve.y[i], largest_x, range);
     if (i > 0) {
       canvas.line(static_cast<double>(previous.y), static_cast<double>(previous.x),
                   static_cast<double>(at.y), static_cast<double>(at.x), colour, 2);
     }
     previous = at;
   }
+  if (curve.x.size() > kMostMarkers) return;
   for (std::size_t i = 0; i < curve.x.size(); ++i) {
-    const PlotPoint at = plot_point(curve.x[i], curve.y[i], largest_x);
+    const PlotPoint at = plot_point(curve.x[i], curve.y[i], largest_x, range);
     canvas.fill(at.y - kMarker / 2, at.x - kMarker / 2, kMarker, kMarker, colour);
     if (hollow) {
       canvas.fill(at.y - kMarker / 2 + 2, at.x - kMarker / 2 + 2, kMarker - 4, kMarker - 4, kWhite);
@@ -102,28 +105,44 @@ void draw_curve(Canvas& canvas, const Curve& curve, const Colour& colour, double
 
 }  // namespace
 
-PlotPoint plot_point(double x, double y, double largest_x) {
-  return {kTop + kFrameHeight -
-              std::lround(std::clamp(y, 0., 100.) / 100 * static_cast<double>(kFrameHeight)),
+PlotRange range_of(const std::vector<Curve>& curves) {
+  check(curves);
+  PlotRange range{curves.front().y.front(), curves.front().y.front()};
+  for (const Curve& curve : curves) {
+    for (const double y : curve.y) {
+      range.low = std::min(range.low, y);
+      range.high = std::max(range.high, y);
+    }
+  }
+  const double room = range.high > range.low ? 0.05 * (range.high - range.low) : 1;
+  return {range.low - room, range.high + room};
+}
+
+PlotPoint plot_point(double x, double y, double largest_x, const PlotRange& range) {
+  const double share =
+      (std::clamp(y, range.low, range.high) - range.low) / (range.high - range.low);
+  return {kTop + kFrameHeight - std::lround(share * static_cast<double>(kFrameHeight)),
           kLeft + std::lround(x / largest_x * static_cast<double>(kFrameWidth))};
 }
 
 Canvas plot_curves(const std::string& title, const std::string& x_label, const std::string& y_label,
-                   const std::vector<Curve>& curves) {
+                   const std::vector<Curve>& curves, const PlotRange& range) {
   check(curves);
+  require(range.low < range.high, "plot: the range ", range.low, " to ", range.high, " is empty");
   const double largest_x = largest_x_of(curves);
   const auto lines = static_cast<std::int64_t>(curves.size());
   Canvas canvas(kWidth, kTop + kFrameHeight + kBelow + lines * kLegendLine + 10);
   canvas.text(16, kLeft, title, kBlack, 2);
-  draw_axes(canvas, largest_x);
+  draw_axes(canvas, largest_x, range);
   canvas.text(kTop + kFrameHeight + 32, kLeft + (kFrameWidth - text_width(x_label, 2)) / 2, x_label,
               kBlack, 2);
   canvas.text_upwards(kTop + (kFrameHeight + text_width(y_label, 2)) / 2, 10, y_label, kBlack, 2);
   for (std::size_t i = 0; i < curves.size(); ++i) {
     const Colour& colour = colour_of(i);
     const bool hollow = i % 2 == 1;
-    draw_curve(canvas, curves[i], colour, largest_x, hollow);
-    const std::int64_t y = kTop + kFrameHeight + kBelow + static_cast<std::int64_t>(i) * kLegendLine;
+    draw_curve(canvas, curves[i], colour, largest_x, range, hollow);
+    const std::int64_t y =
+        kTop + kFrameHeight + kBelow + static_cast<std::int64_t>(i) * kLegendLine;
     canvas.fill(y + 6, kLeft, 2, 30, colour);
     canvas.fill(y + 3, kLeft + 11, kMarker, kMarker, colour);
     if (hollow) canvas.fill(y + 5, kLeft + 13, kMarker - 4, kMarker - 4, kWhite);

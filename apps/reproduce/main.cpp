@@ -1,0 +1,121 @@
+// saddle-reproduce: a table of the paper from one command.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+
+#include "apps/common/command_line.h"
+#include "apps/common/progress.h"
+#include "apps/reproduce/report.h"
+#include "apps/reproduce/runner.h"
+#include "core/error.h"
+
+namespace saddle {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  CommonOptions common;
+  PlanOptions plan;
+  std::int64_t table = 0, jobs = 1;
+  std::string output, programs, tables = SADDLE_SOURCE_DIR "/apps/reproduce/tables";
+  bool dry_run = false;
+};
+
+fs::path own_directory() { return fs::read_symlink("/proc/self/exe").parent_path(); }
+
+PlanOptions plan_options(const Options& options) {
+  PlanOptions plan = options.plan;
+  plan.device = options.common.device;
+  plan.precision = options.common.precision;
+  plan.threads = options.common.threads > 0 ? options.common.threads : 1;
+  plan.tables = options.tables;
+  plan.programs = options.programs.empty() ? own_directory() : fs::path(options.programs);
+  plan.output = options.output;
+  return plan;
+}
+
+// Missing data is told before any work.
+std::int64_t training_images(const Plan& plan, const PlanOptions& options) {
+  DatasetOptions data;
+  data.name = plan.dataset;
+  data.directory = options.data_directory;
+  load_dataset(data, Split::test);
+  return load_dataset(data, Split::train).size();
+}
+
+// What is to do and how long its training is expected to take, from a short training of each row.
+void print_plan(const Plan& plan, std::int64_t images, const Options& options) {
+  std::cout << "table " << plan.table.number << ": " << plan.table.title << "\npreset "
+            << plan.preset << ": " << plan.about << "\ndata set " << plan.dataset << ", "
+            << plan.runs.size() << " runs, " << options.jobs << " at a time" << std::endl;
+  double total = 0;
+  std::string row;
+  double seconds = 0;
+  for (const PlannedRun& run : plan.runs) {
+    const bool finished = is_finished(run);
+    if (!finished && run.row != row) {
+      row = run.row;
+      seconds = measure_training_seconds_an_image(run) *
+                static_cast<double>(images_of_training(run, images));
+    }
+    std::cout << "  " << run.row << ", seed " << run.seed << ": "
+              << (finished ? "done" : "training " + duration_text(seconds)) << std::endl;
+    if (!finished) total += seconds;
+  }
+  std::cout << "expected: " << duration_text(total / static_cast<double>(options.jobs))
+            << " of training; attacks come on top, as long as the first row shows" << std::endl;
+}
+
+void run(const Options& options) {
+  if (options.table < 1) throw UsageError("--table N is required");
+  if (options.output.empty()) throw UsageError("--output DIR is required");
+  const PlanOptions plan_of = plan_options(options);
+  const Plan plan = make_plan(plan_of, static_cast<int>(options.table));
+  const std::int64_t images = training_images(plan, plan_of);
+  fs::create_directories(plan_of.output);
+  print_plan(plan, images, options);
+  if (options.dry_run) return;
+
+  const auto start = Clock::now();
+  do_runs(plan, options.jobs, {[&](const PlannedRun& run, const std::string& stage) {
+            if (options.common.quiet) return;
+            const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+            std::cerr << duration_text(seconds) << "  " << run.row << ", seed " << run.seed << ": "
+                      << stage << std::endl;
+          }});
+  const Report report = make_report(plan);
+  save_report(plan_of.output, report);
+  std::cout << '\n'
+            << markdown_of(report) << "\nreport: " << (plan_of.output / "report.html").string()
+            << std::endl;
+}
+
+}  // namespace
+}  // namespace saddle
+
+int main(int argc, char** argv) {
+  using namespace saddle;
+  Options options;
+  return run_program(
+      "saddle-reproduce", "Reproduces a table of the paper: trains, attacks, compares.", argc, argv,
+      [&](CLI::App& app) {
+        add_common_options(app, options.common);
+        add_integer(app, "--table", options.table, 1, "the paper's table", "required");
+        add_choice(app, "--preset", options.plan.preset, {"paper", "short", "tiny"},
+                   "how large everything is");
+        app.add_option("--dataset", options.plan.dataset,
+                       "data set; default: the table's, fashion-mnist with short and tiny");
+        app.add_option("--data-dir", options.plan.data_directory, "where the data set lies");
+        app.add_option("--only", options.plan.only, "only rows whose name begins with this");
+        add_integer(app, "--seeds", options.plan.seeds, 1, "runs of each row", "the preset's");
+        add_integer(app, "--jobs", options.jobs, 1, "runs at the same time, --threads each");
+        app.add_flag("--dry-run", options.dry_run, "print the plan and stop");
+        app.add_option("--output", options.output, "directory of the runs and the report");
+        app.add_option("--programs", options.programs,
+                       "where saddle-train and saddle-attack are; default: beside this program");
+        app.add_option("--tables", options.tables, "directory of the tables' files");
+      },
+      [&] { run(options); });
+}

@@ -1,0 +1,182 @@
+// saddle-theory: Section 4 of the paper, checked number by number.
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "apps/common/command_line.h"
+#include "apps/common/plot.h"
+#include "apps/theory/statements.h"
+#include "core/error.h"
+#include "core/file.h"
+
+namespace saddle {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::vector<std::string> models = {"0.95,0.1,100", "0.95,0.1,1000", "0.7,0.05,100", "0.9,0.5,10",
+                                     "0.6,0.01,10",  "0.8,0.2,2",     "0.95,0.3,1"};
+  std::string radii = "0.01,0.1,0.5,1,2,5", at_shares = "0.01,0.1,0.3,0.5";
+  std::string training_model = "0.8,0.5,10";
+  double training_at_share = 0.4, training_rho = 0.5;
+  std::int64_t training_seeds = 5;
+  std::string output;
+};
+
+std::vector<double> numbers(const std::string& flag, const std::string& given) {
+  std::vector<double> found;
+  std::istringstream parts(given);
+  for (std::string part; std::getline(parts, part, ',');) {
+    try {
+      found.push_back(parse_number(part));
+    } catch (const UsageError& error) {
+      throw UsageError(text(flag, ": ", error.what()));
+    }
+  }
+  if (found.empty()) throw UsageError(text(flag, ": there is no number in '", given, "'"));
+  return found;
+}
+
+ToyModel model_of(const std::string& flag, const std::string& given) {
+  const std::vector<double> three = numbers(flag, given);
+  if (three.size() != 3) throw UsageError(text(flag, " '", given, "' is not P,ETA,N"));
+  const ToyModel model{three[0], three[1], three[2]};
+  try {
+    check(model);
+  } catch (const Error& error) {
+    throw UsageError(text(flag, " '", given, "': ", error.what()));
+  }
+  return model;
+}
+
+TheoryOptions resolved(const Options& options) {
+  TheoryOptions theory;
+  for (const std::string& given : options.models) {
+    theory.models.push_back(model_of("--model", given));
+  }
+  theory.radii = numbers("--eps", options.radii);
+  theory.at_shares = numbers("--at-eps-over-eta", options.at_shares);
+  theory.at_shares.push_back(options.training_at_share);
+  for (const double share : theory.at_shares) {
+    if (!(share > 0 && share < 1)) {
+      throw UsageError(text("AT's eps over eta, ", share,
+                            ", must lie in (0, 1): a larger "
+                            "perturbation turns the non-robust features round"));
+    }
+  }
+  theory.at_shares.pop_back();
+  for (const double eps : theory.radii) {
+    if (!(eps > 0)) throw UsageError(text("--eps ", eps, " must be positive"));
+  }
+  if (!(options.training_rho >= 0)) throw UsageError("--training-rho must not be negative");
+  theory.training_model = model_of("--training-model", options.training_model);
+  theory.training_at_share = options.training_at_share;
+  theory.training_rho = options.training_rho;
+  theory.training_seeds = options.training_seeds;
+  theory.seed = static_cast<std::uint64_t>(options.common.seed);
+  return theory;
+}
+
+// Curves of the first model.
+void save_pictures(const std::filesystem::path& directory, const TheoryOptions& options) {
+  const ToyModel& model = options.models.front();
+  const double w = standard_optimum(model);
+  const std::string name = text("p ", model.p, ", eta ", model.eta, ", n ", model.n);
+  Curve of_w{"u(w)", {}, {}}, at{"AT, x_1 left alone", {}, {}}, all{"AT, all features", {}, {}},
+      sam{"SAM", {}, {}}, printed{"s / ((2/3) w* eps^2), as printed", {}, {}},
+      corrected{"s / (w* eps^2 / (3 n))", {}, {}};
+  for (int i = 0; i <= 200; ++i) {
+    of_w.x.push_back(4 * w * i / 200);
+    of_w.y.push_back(100 * accuracy(model, of_w.x.back()));
+  }
+  for (int i = 1; i <= 30; ++i) {
+    const double share = i / 31., eps = share * model.eta, radius = 5 * share * std::sqrt(model.n);
+    const double s = sam_shift(model, radius, density_factor(model));
+    const auto add = [&](Curve& curve, double x, double y) {
+      curve.x.push_back(x);
+      curve.y.push_back(y);
+    };
+    add(at, share, std::min(8., adversarial_optimum_without_robust(model, eps) / w));
+    if (const auto optimum = adversarial_optimum(model, eps)) add(all, share, *optimum / w);
+    add(sam, share, 1 + s / w);
+    add(printed, radius, s / (2. / 3 * w * radius * radius));
+    add(corrected, radius, s / (w * radius * radius / (3 * model.n)));
+  }
+  const auto save = [&](const char* file, const std::string& title, const std::string& x,
+                        const std::string& y, const std::vector<Curve>& curves) {
+    plot_curves(title + ", " + name, x, y, curves, range_of(curves)).write(directory / file);
+  };
+  save("accuracy.png", text("accuracy, best at w* ", w), "w", "accuracy, %", {of_w});
+  save("weights.png", "w over w*", "AT: eps / eta; SAM: eps / (5 sqrt(n))", "w / w*",
+       {at, all, sam});
+  save("coefficient.png", "theorem 4.4", "eps", "ratio", {printed, corrected});
+}
+
+void save(const std::filesystem::path& directory, const std::vector<Statement>& found,
+          const TheoryOptions& options, const nlohmann::json& how) {
+  std::filesystem::create_directories(directory);
+  nlohmann::json json = how;
+  std::string markdown;
+  for (const Statement& statement : found) {
+    json["statements"].push_back(to_json(statement));
+    markdown += to_markdown(statement) + "\n";
+  }
+  write_file_atomically(directory / "theory.json", std::string_view(json.dump(1) + "\n"));
+  write_file_atomically(directory / "theory.md", std::string_view(markdown));
+  save_pictures(directory, options);
+}
+
+void run(const Options& options, const std::string& command) {
+  const TheoryOptions theory = resolved(options);
+  Device& device = open_device(options.common);
+  const std::vector<Statement> found = check_statements(device, theory);
+  for (const Statement& statement : found) {
+    std::cout << (options.common.quiet ? statement.name + ": " + statement.verdict
+                                       : to_markdown(statement))
+              << '\n';
+  }
+  if (options.output.empty()) return;
+  save(options.output, found, theory,
+       {{"command", command},
+        {"version", SADDLE_VERSION},
+        {"device", device.name()},
+        {"seed", options.common.seed},
+        {"training_seeds", options.training_seeds}});
+}
+
+}  // namespace
+}  // namespace saddle
+
+int main(int argc, char** argv) {
+  using namespace saddle;
+  Options options;
+  std::string command;
+  for (int i = 0; i < argc; ++i) command += (i > 0 ? " " : "") + std::string(argv[i]);
+  return run_program(
+      "saddle-theory", "Checks the theorems of the paper's Section 4 in its toy model.", argc, argv,
+      [&](CLI::App& app) {
+        add_common_options(app, options.common);
+        app.add_option(
+               "--model", options.models,
+               "a toy model, repeatable; p: how often the robust feature is right, eta: mean "
+               "of the n others")
+            ->type_name("P,ETA,N");
+        app.add_option("--eps", options.radii, "SAM's radii, non-robust weights being 1")
+            ->type_name("R,...");
+        app.add_option("--at-eps-over-eta", options.at_shares,
+                       "AT's radii as parts of eta, in (0, 1)")
+            ->type_name("R,...");
+        app.add_option("--training-model", options.training_model, "the toy model that is trained")
+            ->type_name("P,ETA,N");
+        add_number(app, "--training-at-eps-over-eta", options.training_at_share,
+                   "radius of its adversarial training, part of eta");
+        add_number(app, "--training-rho", options.training_rho, "radius of its SAM");
+        add_integer(app, "--training-seeds", options.training_seeds, 0,
+                    "trainings of each kind, whose spread is shown; 0: none");
+        app.add_option("--output", options.output,
+                       "directory that receives theory.json, theory.md and pictures");
+      },
+      [&] { run(options, command); });
+}
