@@ -50,6 +50,7 @@ enum class Purpose : uint32_t {
   esam_freeze = 40,
   ssam_mask = 41,
   toy_examples = 60,
+  landscape = 61,
 };
 
 // All the draws of one purpose and step: element `element` of example (or tensor) `item`.

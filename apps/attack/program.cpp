@@ -7,6 +7,7 @@
 #include "apps/attack/auto_attack.h"
 #include "apps/attack/report.h"
 #include "apps/attack/session.h"
+#include "apps/common/load_model.h"
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
 #include "core/file.h"
@@ -63,9 +64,10 @@ void configure(CLI::App& app, AttackOptions& options) {
   add_number(app, "--time-budget", options.time_budget,
              "Stop after the batch in which so many seconds are over; the same command goes on",
              "none");
-  app.add_option("--json", options.json,
-                 "Write the results there as JSON. An interrupted run leaves FILE.state, from which "
-                 "the same command goes on")
+  app.add_option(
+         "--json", options.json,
+         "Write the results there as JSON. An interrupted run leaves FILE.state, from which "
+         "the same command goes on")
       ->type_name("FILE");
   app.add_flag("--restart", options.restart, "Begin anew where an interrupted run left a state");
   app.add_option("--csv", options.csv, "Write what became of each example, CSV")->type_name("FILE");
@@ -107,8 +109,8 @@ void check_flags(const AttackOptions& options) {
     throw UsageError("--plot draws the curves of --eps-curve: give that, too");
   if (options.time_budget && *options.time_budget <= 0)
     throw UsageError(text("--time-budget: ", *options.time_budget, " s is no time"));
-  const bool of_one = !options.adversarial.empty() || !options.logits.empty() ||
-                      !options.images.empty();
+  const bool of_one =
+      !options.adversarial.empty() || !options.logits.empty() || !options.images.empty();
   if (of_one && options.checkpoints.size() > 1) {
     throw UsageError(
         "--save-adversarial, --save-logits and --save-images take one --checkpoint a run");
@@ -166,8 +168,7 @@ SessionOptions make_session(const AttackOptions& options) {
   if (!options.suite.empty()) {
     const Suite suite = find_suite(options.suite, options.eps);
     // The average is of the suite's columns alone, at the suite's radii.
-    session.has_average =
-        suite.has_average && options.attacks.empty() && options.eps_curve.empty();
+    session.has_average = suite.has_average && options.attacks.empty() && options.eps_curve.empty();
     for (const std::string& spec : suite.specs) {
       add_jobs(options, parse_attack_spec(spec), session.jobs);
     }
@@ -237,38 +238,6 @@ void check_outputs(const AttackOptions& options, const SessionOptions& session) 
   }
 }
 
-std::string shape_text(std::int64_t channels, std::int64_t height, std::int64_t width) {
-  return text(channels, " x ", height, " x ", width);
-}
-
-Classifier load_model(const std::string& checkpoint, const CheckpointOverrides& overrides,
-                      Device& device, const Dataset& data) {
-  ModelDescription fallback;
-  fallback.network.in_channels = data.channels;
-  fallback.network.height = data.height;
-  fallback.network.width_pixels = data.width;
-  fallback.mean = data.mean;
-  fallback.std = data.std;
-  Classifier model = load_checkpoint(checkpoint, device, overrides, fallback);
-
-  const NetworkOptions& network = model.network.options;
-  const std::string expected =
-      shape_text(network.in_channels, network.height, network.width_pixels);
-  const std::string given = shape_text(data.channels, data.height, data.width);
-  require(expected == given, checkpoint, ": the model sees images of ", expected,
-          " (channels x height x width), ", data.name, " has ", given,
-          ". Name the data set it was trained on with --dataset");
-  // Its classes are the folders that are there: with one missing, the labels would be others'.
-  require(data.name != "image-folder" || data.classes == model.classes(), checkpoint,
-          ": the model has ", model.classes(), " classes, ", data.name, " has ", data.classes,
-          " folders. Put back what --data-dir had in training");
-  const std::int32_t largest = *std::max_element(data.labels.begin(), data.labels.end());
-  require(largest < model.classes(), checkpoint, ": the model has ", model.classes(),
-          " classes, ", data.name, " has labels up to ", largest,
-          " (counted from 0). Name the data set it was trained on with --dataset");
-  return model;
-}
-
 void write_outputs(const AttackOptions& options, const std::vector<AttackReport>& reports,
                    const Dataset& data) {
   if (!options.json.empty())
@@ -292,8 +261,7 @@ void execute(const AttackOptions& options) {
   const Dataset data = load_dataset(options.dataset, Split::test);
   const auto load = [&](const std::string& checkpoint) -> Victim {
     const auto model = std::make_shared<Classifier>(
-        load_model(checkpoint, options.overrides, device, data));
-    model->precision = precision_of(options.common);
+        load_model(checkpoint, options.overrides, device, data, precision_of(options.common)));
     return {model->network.options.model,
             [model, logits = model->evaluation()](Tape& tape, const Var& pixels) {
               return logits(tape, pixels);
@@ -303,8 +271,7 @@ void execute(const AttackOptions& options) {
   for (std::size_t i = 1; i < options.checkpoints.size(); ++i) load(options.checkpoints[i]);
   if (session.state) session.command = command_of(options, session, data);
   for (const std::string& warning : session.warnings) print_warning(kName, warning);
-  const std::vector<AttackReport> reports =
-      run_session(session, DeviceDataset(device, data), load);
+  const std::vector<AttackReport> reports = run_session(session, DeviceDataset(device, data), load);
   std::cout << report_table(reports, data) << std::flush;  // first: a failed write loses less
   write_outputs(options, reports, data);
   const bool finished = std::ranges::all_of(

@@ -1,0 +1,266 @@
+// saddle-landscape: the loss of checkpoints around their weights and around the images.
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "apps/common/command_line.h"
+#include "apps/common/load_model.h"
+#include "apps/common/plot.h"
+#include "apps/common/progress.h"
+#include "apps/landscape/landscape.h"
+#include "core/error.h"
+#include "core/file.h"
+
+namespace saddle {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+struct Options {
+  CommonOptions common;
+  DatasetOptions dataset;
+  CheckpointOverrides overrides;
+  std::vector<std::string> checkpoints, labels;
+  std::string rho = "0,0.02,0.05,0.1,0.2,0.5,1", eps = "0,0.5/255,1/255,2/255,4/255,8/255,16/255";
+  double range = 1;  // of the random lines
+  std::int64_t points = 11, plane = 0, batch_size = 500;
+  std::string output;
+};
+
+// A way of looking at a model, and what each model shows.
+struct Sweep {
+  std::string name, title, x_label;
+  double unit;  // what x is divided by in the picture
+  std::function<std::vector<LandscapePoint>(const Classifier& model)> look;
+};
+
+std::vector<double> ascending(const std::string& flag, const std::string& given, double most) {
+  std::vector<double> found;
+  std::istringstream parts(given);
+  for (std::string part; std::getline(parts, part, ',');) {
+    try {
+      found.push_back(parse_number(part));
+    } catch (const UsageError& error) {
+      throw UsageError(text(flag, ": ", error.what()));
+    }
+    if (found.back() < 0 || found.back() > most) {
+      throw UsageError(text(flag, ": ", part, " must lie in 0 to ", most));
+    }
+  }
+  if (found.empty() || !std::is_sorted(found.begin(), found.end())) {
+    throw UsageError(text(flag, " '", given, "' must be numbers in ascending order"));
+  }
+  return found;
+}
+
+// -range ... range; an odd number of places, so that 0 is among them.
+std::vector<double> places(double range, std::int64_t count) {
+  std::vector<double> all;
+  for (std::int64_t i = 0; i < count; ++i) {
+    all.push_back(range * static_cast<double>(2 * i - (count - 1)) /
+                  static_cast<double>(count - 1));
+  }
+  return all;
+}
+
+void check(const Options& o) {
+  if (o.checkpoints.empty()) throw UsageError("--checkpoint is missing: name a model to look at");
+  if (o.output.empty()) throw UsageError("--output DIR is required");
+  if (!o.labels.empty() && o.labels.size() != o.checkpoints.size()) {
+    throw UsageError(text("there are ", o.labels.size(), " --label and ", o.checkpoints.size(),
+                          " --checkpoint. Give one for each, or none"));
+  }
+  if (!(o.range > 0)) throw UsageError("--range must be positive");
+  if (o.points % 2 == 0) throw UsageError("--points must be odd, so that the middle is among them");
+  if (o.plane != 0 && (o.plane < 3 || o.plane % 2 == 0)) {
+    throw UsageError("--plane must be 0 or an odd number from 3 on");
+  }
+}
+
+// "runs/sam/last.safetensors" -> "sam"
+std::string label_of(const Options& options, std::size_t i) {
+  if (!options.labels.empty()) return options.labels[i];
+  const fs::path path = options.checkpoints[i];
+  const std::string folder = path.parent_path().filename().string();
+  return folder.empty() ? path.stem().string() : folder;
+}
+
+std::vector<Sweep> sweeps_of(const Options& o, const DeviceDataset& data) {
+  const auto rho = ascending("--rho", o.rho, 1e6), eps = ascending("--eps", o.eps, 1);
+  const auto line = places(o.range, o.points);
+  const auto seed = static_cast<std::uint64_t>(o.common.seed);
+  const std::int64_t batch = o.batch_size;
+  return {{"weights-sam", "loss at w + rho g / ||g||", "rho", 1,
+           [=, &data](const Classifier& model) {
+             return along_weights(model, sam_direction(model, data, batch), rho, data, batch);
+           }},
+          {"weights-random", "loss along a filter-normalised random direction", "distance", 1,
+           [=, &data](const Classifier& model) {
+             return along_weights(model, random_direction(model, seed, 0), line, data, batch);
+           }},
+          {"inputs-pgd", "loss at x + delta, PGD-10, l-infinity", "eps in 255ths", 1. / 255,
+           [=, &data](const Classifier& model) {
+             return along_inputs(model, InputStep::pgd, eps, data, batch);
+           }},
+          {"inputs-fgsm", "loss at x + eps sign(g)", "eps in 255ths", 1. / 255,
+           [=, &data](const Classifier& model) {
+             return along_inputs(model, InputStep::fgsm, eps, data, batch);
+           }}};
+}
+
+// The places of a line may be negative; a plot's x may not: it is shifted, and its label says so.
+void save_plot(const fs::path& directory, const Sweep& sweep,
+               const std::vector<std::string>& labels,
+               const std::vector<std::vector<LandscapePoint>>& found) {
+  std::vector<Curve> curves;
+  const double start = found.front().front().at;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    Curve curve{labels[i], {}, {}};
+    for (const LandscapePoint& point : found[i]) {
+      curve.x.push_back((point.at - start) / sweep.unit);
+      curve.y.push_back(point.loss);
+    }
+    curves.push_back(curve);
+  }
+  const std::string x =
+      start < 0 ? text(sweep.x_label, " from ", start / sweep.unit, " on") : sweep.x_label;
+  PlotRange range = range_of(curves);
+  range.low = 0;
+  plot_curves(sweep.title, x, "loss", curves, range).write(directory / (sweep.name + ".png"));
+}
+
+// Dark where the loss is small; the largest shown is ten times the middle's, or the largest.
+void save_plane(const fs::path& path, const std::string& label, std::int64_t side,
+                const std::vector<LandscapePoint>& points) {
+  constexpr std::int64_t kCell = 16, kTop = 30;
+  const double middle = points[points.size() / 2].loss;
+  double largest = 0;
+  for (const LandscapePoint& point : points) largest = std::max(largest, point.loss);
+  largest = std::min(largest, 10 * middle);
+  Canvas canvas(std::max<std::int64_t>(side * kCell, 420), kTop + side * kCell);
+  canvas.text(
+      8, 4, text(label, ": loss ", static_cast<float>(middle), " to ", static_cast<float>(largest)),
+      kBlack, 1);
+  for (std::int64_t i = 0; i < side * side; ++i) {
+    const double share =
+        std::min(1., points[static_cast<std::size_t>(i)].loss / std::max(largest, 1e-12));
+    const auto part = [&](double dark, double light) {
+      return static_cast<std::uint8_t>(std::lround(dark + share * (light - dark)));
+    };
+    canvas.fill(kTop + i / side * kCell, i % side * kCell, kCell, kCell,
+                {part(20, 250), part(40, 240), part(110, 200)});
+  }
+  canvas.write(path);
+}
+
+Json to_json(const std::vector<LandscapePoint>& points) {
+  Json json = Json::array();
+  for (const LandscapePoint& p : points) {
+    json.push_back({{"at", p.at}, {"loss", p.loss}, {"accuracy", p.accuracy}});
+  }
+  return json;
+}
+
+std::string to_markdown(const Sweep& sweep, const std::vector<std::string>& labels,
+                        const std::vector<std::vector<LandscapePoint>>& found) {
+  std::string made = "### " + sweep.title + "\n\n| " + sweep.x_label + " |";
+  for (const std::string& label : labels) made += " " + label + " |";
+  made += "\n|---:|";
+  for (std::size_t i = 0; i < labels.size(); ++i) made += "---:|";
+  char cell[64];
+  for (std::size_t row = 0; row < found.front().size(); ++row) {
+    std::snprintf(cell, sizeof cell, "\n| %.4g |", found.front()[row].at / sweep.unit);
+    made += cell;
+    for (const auto& points : found) {
+      std::snprintf(cell, sizeof cell, " %.4f (%.1f %%) |", points[row].loss, points[row].accuracy);
+      made += cell;
+    }
+  }
+  return made + "\n";
+}
+
+void run(const Options& options, const std::string& command) {
+  check(options);
+  Device& device = open_device(options.common);
+  const Dataset images = load_dataset(options.dataset, Split::test);
+  const DeviceDataset data(device, images);
+  const std::vector<Sweep> sweeps = sweeps_of(options, data);
+  std::vector<Classifier> models;
+  std::vector<std::string> labels;
+  Json json = {{"command", command},          {"version", SADDLE_VERSION},
+               {"device", device.name()},     {"seed", options.common.seed},
+               {"dataset", images.name},      {"examples", images.size()},
+               {"checkpoints", Json::array()}};
+  for (std::size_t i = 0; i < options.checkpoints.size(); ++i) {
+    models.push_back(load_model(options.checkpoints[i], options.overrides, device, images,
+                                precision_of(options.common)));
+    labels.push_back(label_of(options, i));
+    json["checkpoints"].push_back({{"file", options.checkpoints[i]}, {"label", labels.back()}});
+  }
+  const fs::path directory = options.output;
+  fs::create_directories(directory);
+  Progress progress("landscape", static_cast<std::int64_t>(sweeps.size() * models.size()), "curves",
+                    options.common.quiet ? Progress::Show::nothing : Progress::Show::line);
+  std::string markdown;
+  for (const Sweep& sweep : sweeps) {
+    std::vector<std::vector<LandscapePoint>> found;
+    for (const Classifier& model : models) {
+      found.push_back(sweep.look(model));
+      progress.advance(1);
+    }
+    save_plot(directory, sweep, labels, found);
+    markdown += to_markdown(sweep, labels, found) + "\n";
+    for (std::size_t i = 0; i < found.size(); ++i) json[sweep.name][labels[i]] = to_json(found[i]);
+  }
+  for (std::size_t i = 0; options.plane > 0 && i < models.size(); ++i) {
+    const auto seed = static_cast<std::uint64_t>(options.common.seed);
+    const auto points = over_plane(models[i], random_direction(models[i], seed, 0),
+                                   random_direction(models[i], seed, 1),
+                                   places(options.range, options.plane), data, options.batch_size);
+    save_plane(directory / ("plane-" + labels[i] + ".png"), labels[i], options.plane, points);
+    json["plane"][labels[i]] = to_json(points);
+  }
+  write_file_atomically(directory / "landscape.json", std::string_view(json.dump(1) + "\n"));
+  write_file_atomically(directory / "landscape.md", std::string_view(markdown));
+  std::cout << markdown << std::flush;
+}
+
+}  // namespace
+}  // namespace saddle
+
+int main(int argc, char** argv) {
+  using namespace saddle;
+  Options options;
+  std::string command;
+  for (int i = 0; i < argc; ++i) command += (i > 0 ? " " : "") + std::string(argv[i]);
+  return run_program(
+      "saddle-landscape",
+      "Shows the loss of checkpoints along their weights (SAM's and random directions) and along "
+      "the images (FGSM, PGD), in evaluation mode.",
+      argc, argv,
+      [&](CLI::App& app) {
+        app.add_option("--checkpoint", options.checkpoints, "a model, repeatable: a curve each")
+            ->type_name("FILE");
+        app.add_option("--label", options.labels, "its name in the pictures; default: its folder's")
+            ->type_name("TEXT");
+        app.add_option("--rho", options.rho,
+                       "steps along SAM's direction, l2 norm over all weights")
+            ->type_name("R,...");
+        app.add_option("--eps", options.eps, "radii of the attacks, pixel range [0, 1]")
+            ->type_name("R,...");
+        add_number(app, "--range", options.range,
+                   "how far the random directions are followed, in norms of the filters");
+        add_integer(app, "--points", options.points, 3, "points along a random direction, odd");
+        add_integer(app, "--plane", options.plane, 0,
+                    "points a side of a plane of two random directions, odd; 0: no plane");
+        add_integer(app, "--batch-size", options.batch_size, 1, "images a pass");
+        app.add_option("--output", options.output, "directory that receives numbers and pictures");
+        add_dataset_options(app, options.dataset, DatasetSplits::test_only);
+        add_checkpoint_overrides(app, options.overrides);
+        add_common_options(app, options.common);
+      },
+      [&] { run(options, command); });
+}
