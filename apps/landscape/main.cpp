@@ -93,7 +93,7 @@ std::vector<Sweep> sweeps_of(const Options& o, const DeviceDataset& data) {
   const auto line = places(o.range, o.points);
   const auto seed = static_cast<std::uint64_t>(o.common.seed);
   const std::int64_t batch = o.batch_size;
-  return {{"weights-sam", "loss at w + rho g / ||g||", "rho", 1,
+  return {{"weights-sam", "loss at w + rho g / norm(g)", "rho", 1,
            [=, &data](const Classifier& model) {
              return along_weights(model, sam_direction(model, data, batch), rho, data, batch);
            }},

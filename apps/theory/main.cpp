@@ -79,37 +79,43 @@ TheoryOptions resolved(const Options& options) {
   return theory;
 }
 
-// Curves of the first model.
+// Curves of the first model, as far as w is a few times w*.
+constexpr double kMostShown = 6;
 void save_pictures(const std::filesystem::path& directory, const TheoryOptions& options) {
   const ToyModel& model = options.models.front();
   const double w = standard_optimum(model);
   const std::string name = text("p ", model.p, ", eta ", model.eta, ", n ", model.n);
   Curve of_w{"u(w)", {}, {}}, at{"AT, x_1 left alone", {}, {}}, all{"AT, all features", {}, {}},
-      sam{"SAM", {}, {}}, printed{"s / ((2/3) w* eps^2), as printed", {}, {}},
-      corrected{"s / (w* eps^2 / (3 n))", {}, {}};
+      sam{"SAM", {}, {}}, printed{"s / ((2/3) w* eps eps), as printed", {}, {}},
+      corrected{"s / (w* eps eps / (3 n))", {}, {}};
   for (int i = 0; i <= 200; ++i) {
     of_w.x.push_back(4 * w * i / 200);
     of_w.y.push_back(100 * accuracy(model, of_w.x.back()));
   }
   for (int i = 1; i <= 30; ++i) {
-    const double share = i / 31., eps = share * model.eta, radius = 5 * share * std::sqrt(model.n);
-    const double s = sam_shift(model, radius, density_factor(model));
+    const double share = i / 31., eps = share * model.eta;
+    const double small = share * std::sqrt(model.n), large = 5 * small;
+    const auto s = [&](double radius) { return sam_shift(model, radius, density_factor(model)); };
     const auto add = [&](Curve& curve, double x, double y) {
       curve.x.push_back(x);
       curve.y.push_back(y);
     };
-    add(at, share, std::min(8., adversarial_optimum_without_robust(model, eps) / w));
-    if (const auto optimum = adversarial_optimum(model, eps)) add(all, share, *optimum / w);
-    add(sam, share, 1 + s / w);
-    add(printed, radius, s / (2. / 3 * w * radius * radius));
-    add(corrected, radius, s / (w * radius * radius / (3 * model.n)));
+    const double alone = adversarial_optimum_without_robust(model, eps) / w;
+    if (alone < kMostShown) add(at, share, alone);
+    const auto optimum = adversarial_optimum(model, eps);
+    if (optimum && *optimum / w < kMostShown) add(all, share, *optimum / w);
+    add(sam, share, 1 + s(large) / w);
+    add(printed, small, s(small) / (2. / 3 * w * small * small));
+    add(corrected, small, s(small) / (w * small * small / (3 * model.n)));
   }
   const auto save = [&](const char* file, const std::string& title, const std::string& x,
-                        const std::string& y, const std::vector<Curve>& curves) {
+                        const std::string& y, std::vector<Curve> curves) {
+    std::erase_if(curves, [](const Curve& curve) { return curve.x.empty(); });
+    if (curves.empty()) return;
     plot_curves(title + ", " + name, x, y, curves, range_of(curves)).write(directory / file);
   };
   save("accuracy.png", text("accuracy, best at w* ", w), "w", "accuracy, %", {of_w});
-  save("weights.png", "w over w*", "AT: eps / eta; SAM: eps / (5 sqrt(n))", "w / w*",
+  save("weights.png", "w over w*", "AT: eps / eta, SAM: eps / (5 sqrt(n))", "w / w*",
        {at, all, sam});
   save("coefficient.png", "theorem 4.4", "eps", "ratio", {printed, corrected});
 }
