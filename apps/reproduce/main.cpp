@@ -5,6 +5,7 @@
 
 #include "apps/common/command_line.h"
 #include "apps/common/progress.h"
+#include "apps/reproduce/estimate.h"
 #include "apps/reproduce/report.h"
 #include "apps/reproduce/runner.h"
 #include "core/error.h"
@@ -19,7 +20,8 @@ struct Options {
   CommonOptions common;
   PlanOptions plan;
   std::int64_t table = 0, jobs = 1;
-  std::string output, programs, tables = SADDLE_SOURCE_DIR "/apps/reproduce/tables";
+  std::string output = "runs/reproduce", programs;
+  std::string tables = SADDLE_SOURCE_DIR "/apps/reproduce/tables";
   bool dry_run = false;
 };
 
@@ -36,46 +38,49 @@ PlanOptions plan_options(const Options& options) {
   return plan;
 }
 
+struct DatasetSizes {
+  std::int64_t training, test;
+};
+
 // Missing data is told before any work.
-std::int64_t training_images(const Plan& plan, const PlanOptions& options) {
+DatasetSizes dataset_sizes(const Plan& plan, const PlanOptions& options) {
   DatasetOptions data;
   data.name = plan.dataset;
   data.directory = options.data_directory;
-  load_dataset(data, Split::test);
-  return load_dataset(data, Split::train).size();
+  const std::int64_t test = load_dataset(data, Split::test).size();
+  return {load_dataset(data, Split::train).size(), test};
 }
 
-// What is to do and how long its training is expected to take, from a short training of each row.
-void print_plan(const Plan& plan, std::int64_t images, const Options& options) {
+// What is to do and how long it is expected to take.
+void print_plan(const Plan& plan, const DatasetSizes& sizes, std::int64_t jobs) {
   std::cout << "table " << plan.table.number << ": " << plan.table.title << "\npreset "
             << plan.preset << ": " << plan.about << "\ndata set " << plan.dataset << ", "
-            << plan.runs.size() << " runs, " << options.jobs << " at a time" << std::endl;
+            << plan.runs.size() << " runs, " << jobs << " at a time" << std::endl;
+  Estimate estimate(plan, sizes.training, sizes.test);
   double total = 0;
-  std::string row;
-  double seconds = 0;
   for (const PlannedRun& run : plan.runs) {
-    const bool finished = is_finished(run);
-    if (!finished && run.row != row) {
-      row = run.row;
-      seconds = measure_training_seconds_an_image(run) *
-                static_cast<double>(images_of_training(run, images));
+    std::cout << "  " << run.row << ", seed " << run.seed << ": ";
+    if (is_finished(run)) {
+      std::cout << "done" << std::endl;
+    } else if (!run.chosen) {
+      std::cout << "left out by --only" << std::endl;
+    } else {
+      const Estimate::Left left = estimate.left_of(run);
+      std::cout << "training " << duration_text(left.training) << ", attacks about "
+                << duration_text(left.attacks) << std::endl;
+      total += left.training + left.attacks;
     }
-    std::cout << "  " << run.row << ", seed " << run.seed << ": "
-              << (finished ? "done" : "training " + duration_text(seconds)) << std::endl;
-    if (!finished) total += seconds;
   }
-  std::cout << "expected: " << duration_text(total / static_cast<double>(options.jobs))
-            << " of training; attacks come on top, as long as the first row shows" << std::endl;
+  std::cout << "expected: about " << duration_text(total / static_cast<double>(jobs)) << std::endl;
 }
 
 void run(const Options& options) {
   if (options.table < 1) throw UsageError("--table N is required");
-  if (options.output.empty()) throw UsageError("--output DIR is required");
   const PlanOptions plan_of = plan_options(options);
   const Plan plan = make_plan(plan_of, static_cast<int>(options.table));
-  const std::int64_t images = training_images(plan, plan_of);
-  fs::create_directories(plan_of.output);
-  print_plan(plan, images, options);
+  const DatasetSizes sizes = dataset_sizes(plan, plan_of);
+  const OutputLock lock(plan.directory);
+  print_plan(plan, sizes, options.jobs);
   if (options.dry_run) return;
 
   const auto start = Clock::now();
@@ -86,9 +91,10 @@ void run(const Options& options) {
                       << stage << std::endl;
           }});
   const Report report = make_report(plan);
-  save_report(plan_of.output, report);
+  save_report(report);
   std::cout << '\n'
-            << markdown_of(report) << "\nreport: " << (plan_of.output / "report.html").string()
+            << markdown_of(report) << "\nreport: "
+            << (plan.directory / ("table" + std::to_string(plan.table.number) + ".html")).string()
             << std::endl;
 }
 
@@ -108,11 +114,14 @@ int main(int argc, char** argv) {
         app.add_option("--dataset", options.plan.dataset,
                        "data set; default: the table's, fashion-mnist with short and tiny");
         app.add_option("--data-dir", options.plan.data_directory, "where the data set lies");
-        app.add_option("--only", options.plan.only, "only rows whose name begins with this");
+        app.add_option("--only", options.plan.only,
+                       "work at rows whose name begins with this; the report has all that is done");
         add_integer(app, "--seeds", options.plan.seeds, 1, "runs of each row", "the preset's");
         add_integer(app, "--jobs", options.jobs, 1, "runs at the same time, --threads each");
         app.add_flag("--dry-run", options.dry_run, "print the plan and stop");
-        app.add_option("--output", options.output, "directory of the runs and the report");
+        app.add_option("--output", options.output,
+                       "directory of the runs, which tables share, and the reports")
+            ->capture_default_str();
         app.add_option("--programs", options.programs,
                        "where saddle-train and saddle-attack are; default: beside this program");
         app.add_option("--tables", options.tables, "directory of the tables' files");

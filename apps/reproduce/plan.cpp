@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -23,6 +24,12 @@ Json read_json(const fs::path& path) {
   } catch (const std::exception& error) {
     fail(path.string(), ": ", error.what());
   }
+}
+
+// What DIRECTORY/commands.json holds, by the stage's name.
+Json recorded_commands(const PlannedRun& run) {
+  const fs::path record = run.directory / "commands.json";
+  return fs::exists(record) ? read_json(record) : Json::object();
 }
 
 std::string tables_in(const fs::path& directory) {
@@ -52,24 +59,17 @@ PaperTable parse_table(const Json& json) {
                           row.value("model", "preact_resnet18"),
                           row.at("paper").get<std::map<std::string, double>>()});
   }
+  require(table.columns.size() > 1 && table.columns.front().key == "natural",
+          "its first column must be 'natural', and attacks must follow");
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    require(table.columns[i].attack.empty() == (i == 0), "column '", table.columns[i].key,
+            i == 0 ? "' must not have an attack" : "' has no attack");
+  }
   for (const std::string& key : table.average) {
     require(std::ranges::any_of(table.columns, [&](const auto& c) { return c.key == key; }),
             "its average names '", key, "', which is no column");
   }
   return table;
-}
-
-// "SAM 0.1" -> "sam-0.1"
-std::string slug(const std::string& name) {
-  std::string made;
-  for (const char c : name) {
-    if (std::isalnum(static_cast<unsigned char>(c)) || c == '.') {
-      made += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    } else if (!made.empty() && made.back() != '-') {
-      made += '-';
-    }
-  }
-  return made;
 }
 
 void append(std::vector<std::string>& to, const std::vector<std::string>& more) {
@@ -86,22 +86,32 @@ class Planner {
     return options_.preset == "paper" ? table_.dataset : "fashion-mnist";
   }
 
+  fs::path directory() const { return options_.output / (options_.preset + "-" + slug(dataset())); }
+
   PlannedRun run(const TableRow& row, std::int64_t seed) const {
-    const fs::path directory = options_.output / (slug(row.name) + "-seed-" + std::to_string(seed));
-    PlannedRun made{row.name, seed, directory, {}, {}, {}};
-    made.train = program("saddle-train", seed);
-    append(made.train, words("train"));
-    append(made.train, model_flags(row));
-    append(made.train, row.flags);
-    append(made.train, {"--resume", "--output", directory.string()});
-    made.attack = attack(seed, directory, "attacks.json");
+    std::vector<std::string> flags = model_flags(row);
+    append(flags, row.flags);
+    std::string name;
+    for (const std::string& flag : flags) name += flag + " ";
+    const fs::path place = directory() / (slug(name + "seed " + std::to_string(seed)));
+    PlannedRun made{row.name, row.model, seed, place, {}, row.name.starts_with(options_.only)};
+
+    std::vector<std::string> train = program("saddle-train", seed);
+    append(train, words("train"));
+    append(train, flags);
+    append(train, {"--resume", "--output", place.string()});
+    made.stages.push_back({"train", train, place / "metrics.jsonl"});
     for (const TableColumn& column : table_.columns) {
-      if (!column.attack.empty()) append(made.attack, {"--attack", column.attack});
+      if (column.attack.empty()) continue;
+      Stage stage = attack(seed, place, slug(column.attack));
+      append(stage.command,
+             {"--csv", (place / (stage.name + ".csv")).string(), "--attack", column.attack});
+      made.stages.push_back(stage);
     }
-    append(made.attack, {"--csv", (directory / "examples.csv").string()});
-    made.curve = attack(seed, directory, "curve.json");
-    append(made.curve, {"--attack", kCurveAttack, "--eps-curve", kCurveRadii, "--save-images",
-                        (directory / "images.png").string()});
+    Stage curve = attack(seed, place, "curve");
+    append(curve.command, {"--attack", kCurveAttack, "--eps-curve", kCurveRadii, "--save-images",
+                           (place / "images.png").string()});
+    made.stages.push_back(curve);
     return made;
   }
 
@@ -127,16 +137,17 @@ class Planner {
                                      "--precision",
                                      options_.precision,
                                      "--quiet"};
-    if (!options_.data_directory.empty()) append(line, {"--data-dir", options_.data_directory});
+    if (!options_.data_directory.empty()) {
+      append(line, {"--data-dir", fs::absolute(options_.data_directory).string()});
+    }
     return line;
   }
-  std::vector<std::string> attack(std::int64_t seed, const fs::path& directory,
-                                  const char* json) const {
-    std::vector<std::string> line = program("saddle-attack", seed);
-    append(line, {"--checkpoint", (directory / "last.safetensors").string(), "--json",
-                  (directory / json).string()});
-    append(line, words("attack"));
-    return line;
+  Stage attack(std::int64_t seed, const fs::path& directory, const std::string& name) const {
+    Stage stage{name, program("saddle-attack", seed), directory / (name + ".json")};
+    append(stage.command, {"--checkpoint", (directory / "last.safetensors").string(), "--json",
+                           stage.result.string()});
+    append(stage.command, words("attack"));
+    return stage;
   }
 
   const PlanOptions& options_;
@@ -163,40 +174,66 @@ Plan make_plan(const PlanOptions& options, int number) {
   require(presets.contains(options.preset), "preset '", options.preset,
           "' is unknown. There are paper, short, tiny");
   const Json& preset = presets.at(options.preset);
-  Plan plan{load_table(options.tables, number), options.preset, preset.at("about"), {}, 0, {}};
+  Plan plan{load_table(options.tables, number), options.preset, preset.at("about"), {}, 0, {}, {}};
   const Planner planner(options, preset, plan.table);
   plan.dataset = planner.dataset();
+  plan.directory = planner.directory();
   plan.seeds = options.seeds.value_or(preset.at("seeds").get<std::int64_t>());
-  std::erase_if(plan.table.rows,
-                [&](const TableRow& row) { return !row.name.starts_with(options.only); });
-  require(!plan.table.rows.empty(), "no row's name begins with --only '", options.only, "'");
+  std::set<fs::path> directories;
   for (const TableRow& row : plan.table.rows) {
     for (std::int64_t seed = 0; seed < plan.seeds; ++seed) {
       plan.runs.push_back(planner.run(row, seed));
+      require(directories.insert(plan.runs.back().directory).second, "row '", row.name,
+              "' of table ", number, " has the flags of another row");
     }
   }
+  require(std::ranges::any_of(plan.runs, &PlannedRun::chosen), "no row's name begins with --only '",
+          options.only, "'");
   return plan;
 }
 
-Json commands_of(const PlannedRun& run) {
-  Json commands;
-  for (const auto& [name, line] : {std::pair{"train", &run.train}, std::pair{"attack", &run.attack},
-                                   std::pair{"curve", &run.curve}}) {
-    std::vector<std::string> words = *line;
-    words.front() = fs::path(words.front()).filename().string();
-    commands[name] = words;
+std::string slug(const std::string& words) {
+  std::string made;
+  for (const char c : words) {
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '.') {
+      made += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    } else if (!made.empty() && made.back() != '-') {
+      made += '-';
+    }
   }
-  return commands;
+  return made;
+}
+
+Json recorded_command(const PlannedRun& run, const Stage& stage) {
+  const std::string directory = run.directory.string();
+  std::vector<std::string> words = stage.command;
+  words.front() = fs::path(words.front()).filename().string();
+  for (std::string& word : words) {
+    if (word == directory) word = ".";
+    if (word.starts_with(directory + "/")) word.erase(0, directory.size() + 1);
+  }
+  return words;
+}
+
+bool is_done(const PlannedRun& run, const Stage& stage) {
+  const Json commands = recorded_commands(run);
+  if (!commands.contains(stage.name)) return false;
+  require(commands.at(stage.name) == recorded_command(run, stage), run.directory.string(),
+          " holds a run of other settings: '", stage.name,
+          "' of its commands.json is another command. Choose another --output, or remove it");
+  return fs::exists(stage.result);
 }
 
 bool is_finished(const PlannedRun& run) {
-  const fs::path record = run.directory / "commands.json";
-  if (!fs::exists(record)) return false;
-  require(read_json(record) == commands_of(run), run.directory.string(),
-          " holds a run of other settings (see its commands.json). Choose another --output, or "
-          "remove it");
-  return std::ranges::all_of(std::vector{"metrics.jsonl", "attacks.json", "curve.json"},
-                             [&](const char* file) { return fs::exists(run.directory / file); });
+  bool finished = true;
+  for (const Stage& stage : run.stages) finished = is_done(run, stage) && finished;  // each checked
+  return finished;
+}
+
+void record_command(const PlannedRun& run, const Stage& stage) {
+  Json commands = recorded_commands(run);
+  commands[stage.name] = recorded_command(run, stage);
+  write_file_atomically(run.directory / "commands.json", std::string_view(commands.dump(1) + "\n"));
 }
 
 }  // namespace saddle

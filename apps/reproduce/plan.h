@@ -1,9 +1,10 @@
 // Plan: a table of the paper as runs of Saddle's own programs.
 //
 // A table is a file, tables/tableN.json: columns (an attack each), rows (flags of saddle-train) and
-// the paper's numbers. A preset says how large everything is. Each (row, seed) is a run with a
-// directory of its own, made by command lines that are kept in it: every number of a report can be
-// traced to the command that made it.
+// the paper's numbers. A preset says how large everything is. Each (row, seed) is a run: a training
+// and attacks upon its network, one command and one result file each. The run's directory is named
+// after what is trained, so that tables share runs: Table 5's SAM is Table 2's. The command lines
+// are kept in it, and every number of a report can be traced to the one that made it.
 #pragma once
 
 #include <filesystem>
@@ -17,7 +18,7 @@ namespace saddle {
 
 struct TableColumn {
   std::string key, title;
-  std::string attack;  // a spec of saddle-attack; empty: accuracy without attack
+  std::string attack;  // a spec of saddle-attack; empty in the first column, "natural", alone
 };
 
 struct TableRow {
@@ -44,35 +45,52 @@ struct PlanOptions {
   std::string preset = "short";
   std::string dataset;         // empty: the table's, fashion-mnist with the presets short and tiny
   std::string data_directory;  // empty: where the data set is looked for by itself
-  std::string only;            // rows whose name begins with it; empty: all
+  std::string only;            // rows whose name begins with it are worked at; empty: all
   std::optional<std::int64_t> seeds;
   std::int64_t threads = 1;  // of each program
   std::string device = "auto", precision = "fp32";
   std::filesystem::path tables, programs, output;
 };
 
+// One command of a run.
+struct Stage {
+  std::string name;                  // "train", "curve", or the attack's spec as a file name
+  std::vector<std::string> command;  // the program's path first
+  std::filesystem::path result;      // the file that it leaves
+};
+
 struct PlannedRun {
-  std::string row;
+  std::string row, model;
   std::int64_t seed;
-  std::filesystem::path directory;
-  std::vector<std::string> train, attack, curve;  // command lines
+  std::filesystem::path directory;  // OUTPUT/PRESET-DATASET/MODEL-AND-FLAGS-seed-N
+  std::vector<Stage> stages;        // the training first, the curve last
+  bool chosen;                      // by PlanOptions::only
 };
 
 struct Plan {
   PaperTable table;
   std::string preset, about, dataset;
   std::int64_t seeds;
-  std::vector<PlannedRun> runs;  // row by row, seed by seed
+  std::filesystem::path directory;  // of the runs and reports: OUTPUT/PRESET-DATASET
+  std::vector<PlannedRun> runs;     // row by row, seed by seed
 };
 
-// Throws Error for an unknown preset, model or `only`.
+// Throws Error for an unknown preset, model or `only`, and for two rows of equal flags.
 Plan make_plan(const PlanOptions& options, int number);
 
-// What identifies a run's settings: its command lines without the programs' place.
-nlohmann::json commands_of(const PlannedRun& run);
+// "pgd:norm=linf,eps=1/255" -> "pgd-norm-linf-eps-1-255": the name of an attack's stage.
+std::string slug(const std::string& words);
 
-// Whether the run's files are all there; of older runs in the same place only those of equal
-// commands. Throws Error where the directory holds a run of other settings.
-bool is_finished(const PlannedRun& run);
+// The stage's command line as if called within the run's directory, the program without its place.
+nlohmann::json recorded_command(const PlannedRun& run, const Stage& stage);
+
+// Whether the stage's result is there and was made by this very command. Throws Error where it was
+// made by another. A training's result is there from its first epoch on: `saddle-train --resume`
+// knows whether that was the last.
+bool is_done(const PlannedRun& run, const Stage& stage);
+bool is_finished(const PlannedRun& run);  // every stage is done
+
+// Notes in DIRECTORY/commands.json, beside what is noted there, how the stage's result is made.
+void record_command(const PlannedRun& run, const Stage& stage);
 
 }  // namespace saddle

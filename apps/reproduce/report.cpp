@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 
+#include "apps/reproduce/charts.h"
 #include "core/error.h"
 #include "core/file.h"
 
@@ -17,90 +19,111 @@ namespace fs = std::filesystem;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* kAverage = "average";
 
-std::string contents(const fs::path& path) {
-  const std::vector<std::byte> bytes = read_file(path, std::int64_t{1} << 28);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-template <class Read>
-void reading(const fs::path& path, const Read& read) {
-  try {
-    read(contents(path));
-  } catch (const std::exception& error) {
-    fail(path.string(), " is not what a run writes: ", error.what());
-  }
+// The result of the column's attack.
+const Stage& stage_of(const PlannedRun& run, const TableColumn& column) {
+  return *std::ranges::find(run.stages, slug(column.attack), &Stage::name);
 }
 
 MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
-  MeasuredRun found{&run, {}, {}, {}, {}, {}};
-  reading(run.directory / "attacks.json", [&](const std::string& text) {
-    const Json json = Json::parse(text);
-    std::size_t attack = 0;
-    for (const TableColumn& column : plan.table.columns) {
-      found.values[column.key] =
-          column.attack.empty()
-              ? json.at("clean_accuracy").get<double>()
-              : json.at("attacks").at(attack++).at("robust_accuracy").get<double>();
+  MeasuredRun found{
+      &run, read_training(run.directory), {}, read_curve(run.stages.back().result), {}};
+  const double clean = found.curve.robust_accuracy.front();
+  for (const TableColumn& column : plan.table.columns) {
+    if (column.attack.empty()) {
+      found.values[column.key] = found.training.test_accuracy.back();
+      continue;
     }
-  });
+    const fs::path path = stage_of(run, column).result;
+    const AttackResult& attack = found.attacks[column.key] = read_attack(path);
+    found.values[column.key] = attack.robust_accuracy;
+    require(attack.clean_accuracy == clean, path.string(), " finds a clean accuracy of ",
+            attack.clean_accuracy, " %, curve.json beside it ", clean,
+            " %: they attacked different networks. Remove both and run again");
+  }
   if (!plan.table.average.empty()) {
     double sum = 0;
     for (const std::string& key : plan.table.average) sum += found.values.at(key);
     found.values[kAverage] = sum / static_cast<double>(plan.table.average.size());
   }
-  reading(run.directory / "metrics.jsonl", [&](const std::string& text) {
-    std::size_t first = 0;
-    for (std::size_t end; (end = text.find('\n', first)) != std::string::npos; first = end + 1) {
-      found.test_accuracy.push_back(
-          Json::parse(text.substr(first, end - first)).at("test_accuracy").get<double>());
-    }
-  });
-  reading(run.directory / "config.json", [&](const std::string& text) {
-    const Json json = Json::parse(text);
-    for (const char* key : {"version", "device", "threads"}) {
-      found.environment[key] = json.at("environment").at(key);
-    }
-  });
-  reading(run.directory / "curve.json", [&](const std::string& text) {
-    const Json curve = Json::parse(text).at("eps_curves").at(0);
-    found.radii = curve.at("eps").get<std::vector<double>>();
-    found.robustness = curve.at("robust_accuracy").get<std::vector<double>>();
-  });
   return found;
 }
 
-// A weaker attack must not leave less than a stronger one at the same radius and norm.
+// No attack leaves more than there was, and a weaker one not less than a stronger one at the same
+// radius and norm. All on the same images.
 void add_doubts(const MeasuredRun& run, std::vector<std::string>& doubts) {
+  const std::string who = text(run.run->row, ", seed ", run.run->seed, ": ");
   const auto beyond = [&](const char* strong, const char* weak, double slack) {
-    const auto a = run.values.find(strong), b = run.values.find(weak);
-    if (a == run.values.end() || b == run.values.end() || a->second <= b->second + slack) return;
-    doubts.push_back(text(run.run->row, ", seed ", run.run->seed, ": ", strong, " leaves ",
-                          a->second, " %, ", weak, " ", b->second, " %"));
+    const auto a = run.attacks.find(strong), b = run.attacks.find(weak);
+    if (a == run.attacks.end() || b == run.attacks.end()) return;
+    const double left = a->second.robust_accuracy, right = b->second.robust_accuracy;
+    if (left <= right + slack) return;
+    doubts.push_back(text(who, strong, " leaves ", left, " %, ", weak, " ", right, " %"));
   };
   beyond("autoattack-l2", "pgd-l2", 0);
   beyond("autoattack-l2", "fab", 0);
   beyond("pgd-linf", "fgsm", 0.5);
-  for (const auto& [key, value] : run.values) beyond(key.c_str(), "natural", 0);
+  for (const auto& [key, attack] : run.attacks) {
+    if (attack.robust_accuracy > attack.clean_accuracy) {
+      doubts.push_back(text(who, key, " leaves ", attack.robust_accuracy, " %, no attack ",
+                            attack.clean_accuracy, " %"));
+    }
+    for (const std::string& warning : attack.warnings) doubts.push_back(who + key + ": " + warning);
+  }
 }
 
-std::string number(double value) {
-  if (std::isnan(value)) return "-";
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.1f", value);
-  return digits;
+// An attack that breaks every network compares none.
+void add_saturated(const Report& report, std::vector<std::string>& remarks) {
+  for (const TableColumn& column : report.plan->table.columns) {
+    if (column.attack.empty() || report.runs.empty()) continue;
+    if (std::ranges::all_of(report.runs, [&](const MeasuredRun& run) {
+          return run.attacks.at(column.key).robust_accuracy <= 1;
+        })) {
+      remarks.push_back(
+          column.title +
+          " breaks every row (1 % or less is left): the column compares nothing here.");
+    }
+  }
 }
 
-std::string cell_text(const Cell& cell) {
-  return number(cell.mean) + (cell.count > 1 ? " ± " + number(cell.deviation) : "");
+// Where the runs differ in what should be one for all.
+void add_differences(const Report& report, std::vector<std::string>& remarks) {
+  std::map<std::string, std::set<std::string>> found;
+  for (const MeasuredRun& run : report.runs) {
+    for (const auto& [key, value] : run.training.environment.items()) {
+      found["trainings differ in " + key].insert(value.is_string() ? value.get<std::string>()
+                                                                   : value.dump());
+    }
+    for (const auto& [key, attack] : run.attacks) {
+      found["attacks differ in device"].insert(attack.device);
+    }
+  }
+  for (const auto& [what, values] : found) {
+    if (values.size() < 2) continue;
+    std::string all;
+    for (const std::string& value : values) all += (all.empty() ? "" : ", ") + value;
+    remarks.push_back("The " + what + ": " + all + ".");
+  }
 }
 
-// The keys and titles of the columns, the average last where there is one.
-std::vector<std::pair<std::string, std::string>> columns_of(const Plan& plan) {
-  std::vector<std::pair<std::string, std::string>> columns;
-  for (const TableColumn& column : plan.table.columns)
-    columns.emplace_back(column.key, column.title);
-  if (!plan.table.average.empty()) columns.emplace_back(kAverage, "average robustness");
-  return columns;
+std::vector<std::string> remarks_of(const Report& report) {
+  const Plan& plan = *report.plan;
+  std::vector<std::string> remarks = {
+      text("Preset `", plan.preset, "`: ", plan.about, ". Data set ", plan.dataset, ", ",
+           plan.seeds, plan.seeds == 1 ? " seed." : " seeds (mean ± deviation).")};
+  if (plan.dataset != plan.table.dataset || plan.preset != "paper") {
+    remarks.push_back(text("The paper's numbers are of ", plan.table.dataset,
+                           " with its own recipe: to be compared in tendency alone."));
+  }
+  if (!report.runs.empty()) {
+    // A share of n images has the deviation sqrt(p (1 - p) / n), the largest at p = 1/2.
+    const auto images = static_cast<double>(report.runs.front().attacks.begin()->second.examples);
+    remarks.push_back(text("Natural accuracy is of all test images, the attacks' of ", images,
+                           ": a standard error of up to ", number_text(50 / std::sqrt(images)),
+                           " points."));
+  }
+  add_saturated(report, remarks);
+  add_differences(report, remarks);
+  return remarks;
 }
 
 double paper_of(const MeasuredRow& row, const std::string& key) {
@@ -108,23 +131,32 @@ double paper_of(const MeasuredRow& row, const std::string& key) {
   return found == row.paper.end() ? kNone : found->second;
 }
 
-bool same_data(const Plan& plan) {
-  return plan.dataset == plan.table.dataset && plan.preset == "paper";
-}
-
-// What the reader must know before he looks at a number.
-std::string setting(const Plan& plan) {
-  std::string said =
-      text("Preset `", plan.preset, "`: ", plan.about, ". Data set ", plan.dataset, ", ",
-           plan.seeds, plan.seeds == 1 ? " seed." : " seeds (mean ± deviation).");
-  if (!same_data(plan)) {
-    said += text(" The paper's numbers are of ", plan.table.dataset,
-                 " with its own recipe: to be compared in tendency alone.");
-  }
-  return said;
+std::string list_of(const std::string& title, const std::vector<std::string>& items) {
+  if (items.empty()) return "";
+  std::string made = "\n" + title + "\n\n";
+  for (const std::string& item : items) made += "* " + item + "\n";
+  return made;
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> columns_of(const PaperTable& table) {
+  std::vector<std::pair<std::string, std::string>> columns;
+  for (const TableColumn& column : table.columns) columns.emplace_back(column.key, column.title);
+  if (!table.average.empty()) columns.emplace_back(kAverage, "average robustness");
+  return columns;
+}
+
+std::string number_text(double percent) {
+  if (std::isnan(percent)) return "-";
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.1f", percent);
+  return digits;
+}
+
+std::string cell_text(const Cell& cell) {
+  return number_text(cell.mean) + (cell.count > 1 ? " ± " + number_text(cell.deviation) : "");
+}
 
 Cell cell_of(const std::vector<double>& values) {
   const auto n = static_cast<double>(values.size());
@@ -137,15 +169,18 @@ Cell cell_of(const std::vector<double>& values) {
 }
 
 Report make_report(const Plan& plan) {
-  Report report{&plan, {}, {}, {}};
+  Report report{&plan, {}, {}, {}, {}, {}};
   for (const PlannedRun& run : plan.runs) {
-    if (!is_finished(run)) continue;
+    if (!is_finished(run)) {
+      report.missing.push_back(text(run.row, ", seed ", run.seed));
+      continue;
+    }
     report.runs.push_back(read_run(plan, run));
     add_doubts(report.runs.back(), report.doubts);
   }
   for (const TableRow& row : plan.table.rows) {
     MeasuredRow measured{row.name, {}, row.paper};
-    for (const auto& [key, title] : columns_of(plan)) {
+    for (const auto& [key, title] : columns_of(plan.table)) {
       std::vector<double> values;
       for (const MeasuredRun& run : report.runs) {
         if (run.run->row == row.name) values.push_back(run.values.at(key));
@@ -154,27 +189,29 @@ Report make_report(const Plan& plan) {
     }
     if (measured.cells.begin()->second.count > 0) report.rows.push_back(measured);
   }
+  report.remarks = remarks_of(report);
   return report;
 }
 
 std::string markdown_of(const Report& report) {
-  const Plan& plan = *report.plan;
-  std::string made = text("## Table ", plan.table.number, ": ", plan.table.title, "\n\n",
-                          setting(plan), " Accuracies in percent, here / in the paper.\n\n| |");
-  for (const auto& [key, title] : columns_of(plan)) made += " " + title + " |";
+  const PaperTable& table = report.plan->table;
+  std::string made = text("## Table ", table.number, ": ", table.title, "\n");
+  for (const std::string& remark : report.remarks) made += "\n" + remark;
+  made += " Accuracies in percent, here / in the paper.\n\n| |";
+  for (const auto& [key, title] : columns_of(table)) made += " " + title + " |";
   made += "\n|---|";
-  for (std::size_t i = 0; i < columns_of(plan).size(); ++i) made += "---:|";
+  for (std::size_t i = 0; i < columns_of(table).size(); ++i) made += "---:|";
   for (const MeasuredRow& row : report.rows) {
     made += "\n| " + row.name + " |";
-    for (const auto& [key, title] : columns_of(plan)) {
-      made += " " + cell_text(row.cells.at(key)) + " / " + number(paper_of(row, key)) + " |";
+    for (const auto& [key, title] : columns_of(table)) {
+      const double paper = paper_of(row, key);
+      made += " " + cell_text(row.cells.at(key)) +
+              (std::isnan(paper) ? "" : " / " + number_text(paper)) + " |";
     }
   }
   made += "\n";
-  for (const std::string& note : plan.table.notes) made += "\n" + note + "\n";
-  if (!report.doubts.empty()) made += "\nOrders that do not hold as they should:\n\n";
-  for (const std::string& doubt : report.doubts) made += "* " + doubt + "\n";
-  return made;
+  for (const std::string& note : table.notes) made += "\n" + note + "\n";
+  return made + list_of("Doubts:", report.doubts) + list_of("Not finished:", report.missing);
 }
 
 Json json_of(const Report& report) {
@@ -182,7 +219,8 @@ Json json_of(const Report& report) {
   Json json = {
       {"table", plan.table.number}, {"title", plan.table.title}, {"preset", plan.preset},
       {"dataset", plan.dataset},    {"seeds", plan.seeds},       {"notes", plan.table.notes},
-      {"doubts", report.doubts},    {"rows", Json::array()},     {"runs", Json::array()}};
+      {"remarks", report.remarks},  {"doubts", report.doubts},   {"missing", report.missing},
+      {"rows", Json::array()},      {"runs", Json::array()}};
   for (const MeasuredRow& row : report.rows) {
     Json cells;
     for (const auto& [key, cell] : row.cells) {
@@ -191,21 +229,31 @@ Json json_of(const Report& report) {
     json["rows"].push_back({{"name", row.name}, {"cells", cells}, {"paper", row.paper}});
   }
   for (const MeasuredRun& run : report.runs) {
+    Json commands;
+    for (const Stage& stage : run.run->stages) {
+      commands[stage.name] = recorded_command(*run.run, stage);
+    }
     json["runs"].push_back({{"row", run.run->row},
                             {"seed", run.run->seed},
                             {"directory", run.run->directory.filename().string()},
-                            {"commands", commands_of(*run.run)},
-                            {"environment", run.environment},
+                            {"commands", commands},
+                            {"environment", run.training.environment},
                             {"values", run.values}});
   }
   return json;
 }
 
-void save_report(const fs::path& directory, const Report& report) {
-  write_file_atomically(directory / "report.md", std::string_view(markdown_of(report)));
-  write_file_atomically(directory / "report.json",
-                        std::string_view(json_of(report).dump(1) + "\n"));
-  write_file_atomically(directory / "report.html", std::string_view(html_of(report)));
+void save_report(const Report& report) {
+  const std::string name =
+      (report.plan->directory / ("table" + std::to_string(report.plan->table.number))).string();
+  const auto save = [&](const char* ending, const std::string& text) {
+    write_file_atomically(name + ending, std::string_view(text));
+  };
+  save(".md", markdown_of(report));
+  save(".json", json_of(report).dump(1) + "\n");
+  save(".html", html_of(report));
+  save("-robustness.svg", robustness_chart(report, SvgPlace::file));
+  save("-trade-off.svg", trade_off_chart(report, SvgPlace::file));
 }
 
 }  // namespace saddle

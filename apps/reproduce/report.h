@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apps/reproduce/plan.h"
+#include "apps/reproduce/results.h"
 
 namespace saddle {
 
@@ -21,28 +22,41 @@ struct MeasuredRow {
 
 struct MeasuredRun {
   const PlannedRun* run;
-  std::map<std::string, double> values;   // by column key, and "average"
-  nlohmann::json environment;             // version, device, threads
-  std::vector<double> test_accuracy;      // after each epoch
-  std::vector<double> radii, robustness;  // of the curve, robustness in percent
+  TrainingResult training;
+  std::map<std::string, AttackResult> attacks;  // by column key
+  CurveResult curve;
+  // By column key, and "average": percent. Natural accuracy is of all test images after the last
+  // epoch, an attack's of those that its command names.
+  std::map<std::string, double> values;
 };
 
 struct Report {
   const Plan* plan;
   std::vector<MeasuredRow> rows;  // those with a finished run
   std::vector<MeasuredRun> runs;
-  std::vector<std::string> doubts;  // orders that the numbers break, in words
+  std::vector<std::string> missing;  // runs that have not finished
+  std::vector<std::string> doubts;   // orders that the numbers break, warnings of attacks
+  std::vector<std::string> remarks;  // what the reader must know before he looks at a number
 };
 
-// Reads what finished runs left. Throws Error for a file that is damaged.
+// Reads what finished runs left. Throws Error for a file that is damaged, and for attacks of one
+// run upon different networks.
 Report make_report(const Plan& plan);
+
+// The columns' keys and titles, the average last where there is one.
+std::vector<std::pair<std::string, std::string>> columns_of(const PaperTable& table);
 
 std::string markdown_of(const Report& report);
 nlohmann::json json_of(const Report& report);
 std::string html_of(const Report& report);
 
-// Markdown, JSON and HTML as report.md, report.json and report.html, each whole or not at all.
-void save_report(const std::filesystem::path& directory, const Report& report);
+// "87.5", or "87.5 ± 0.4" of several seeds; "-" where there is none.
+std::string cell_text(const Cell& cell);
+std::string number_text(double percent);
+
+// tableN.md, .json, .html, and the charts tableN-robustness.svg and tableN-trade-off.svg, in the
+// plan's directory; each file whole or not at all.
+void save_report(const Report& report);
 
 // Standard Base64 with padding (RFC 4648), for pictures within a page.
 std::string base64(const std::string& bytes);

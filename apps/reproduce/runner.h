@@ -7,21 +7,31 @@
 
 namespace saddle {
 
+// The right to write below a directory. The programs that are started under it hold it too: one
+// that a killed saddle-reproduce leaves behind still writes.
+class OutputLock {
+ public:
+  // Creates the directory. Throws Error where another process holds it.
+  explicit OutputLock(const std::filesystem::path& directory);
+  ~OutputLock();
+  OutputLock(const OutputLock&) = delete;
+  OutputLock& operator=(const OutputLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
 struct RunnerEvents {
-  // A run's stage ("train", "attack", "curve", "done") begins; from one thread at a time.
+  // A run's stage begins, named as in the plan, or "done"; from one thread at a time.
   std::function<void(const PlannedRun& run, const std::string& stage)> on_stage;
 };
 
-// Runs `jobs` unfinished runs at once. A run goes on where it was stopped. The first failure lets
-// the runs beside it finish their stage and is then thrown, as an Error with the command's last
-// words, which are in DIRECTORY/STAGE.log.
+// Does the chosen unfinished runs, `jobs` at once. A run goes on where it was stopped. The first
+// failure lets the runs beside it finish, begins no other and is then thrown, as an Error with the
+// command's last words, which are in DIRECTORY/STAGE.log.
 void do_runs(const Plan& plan, std::int64_t jobs, const RunnerEvents& events);
 
-// The seconds that one image takes to train in a run, measured on a short training of it in a
-// temporary place.
-double measure_training_seconds_an_image(const PlannedRun& run);
-
-// The images that the whole training of a run goes through, from its flags and the data set's size.
-std::int64_t images_of_training(const PlannedRun& run, std::int64_t dataset_size);
+// Runs a command line with its output in `log`. Throws Error with its last words where it fails.
+void call(const std::vector<std::string>& line, const std::filesystem::path& log);
 
 }  // namespace saddle

@@ -2,10 +2,16 @@
 // Shell scripts stand for saddle-train and saddle-attack; they write files in the format of these.
 #include <gtest/gtest.h>
 
+#include <signal.h>
+
 #include <cmath>
 #include <fstream>
+#include <optional>
 #include <set>
+#include <sstream>
 
+#include "apps/reproduce/charts.h"
+#include "apps/reproduce/estimate.h"
 #include "apps/reproduce/report.h"
 #include "apps/reproduce/runner.h"
 #include "tests/apps/data_files.h"
@@ -30,6 +36,10 @@ PlanOptions options_in(const fs::path& output, const std::string& preset = "shor
 
 bool has(const std::vector<std::string>& line, const std::vector<std::string>& part) {
   return std::search(line.begin(), line.end(), part.begin(), part.end()) != line.end();
+}
+
+const std::vector<std::string>& command_of(const PlannedRun& run, const std::string& stage) {
+  return std::ranges::find(run.stages, stage, &Stage::name)->command;
 }
 
 std::string written(const fs::path& path) {
@@ -68,17 +78,30 @@ TEST(paper_tables, that_do_not_exist_name_those_that_do) {
   EXPECT_CONTAINS(message_of<Error>([] { load_table(kTables, 12); }), "There are 2, 3, 4, 5, 6, 7");
 }
 
+TEST(paper_tables, have_attacks_in_every_column_but_the_first) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.path() / "table9.json") << R"({"table": 9, "title": "", "notes": [],
+    "dataset": "cifar10", "average": [], "rows": [],
+    "columns": [{"key": "natural", "title": ""}, {"key": "fgsm", "title": ""}]})";
+
+  EXPECT_CONTAINS(message_of<Error>([&] { load_table(directory.path(), 9); }),
+                  "table9.json: column 'fgsm' has no attack");
+}
+
 TEST(plan, of_the_paper_trains_its_network_on_its_data_three_times) {
   const TemporaryDirectory directory;
   const Plan plan = make_plan(options_in(directory.path(), "paper"), 2);
 
   EXPECT_EQ(plan.runs.size(), 8u * 3);
   for (const PlannedRun& run : plan.runs) {
-    EXPECT_TRUE(has(run.train, {"--dataset", "cifar10"}));
-    EXPECT_TRUE(has(run.train, {"--model", "preact_resnet18"}));
-    EXPECT_TRUE(has(run.train, {"--seed", std::to_string(run.seed)}));
-    EXPECT_EQ(std::count(run.train.begin(), run.train.end(), "--epochs"), 0);  // the default, 100
-    EXPECT_TRUE(has(run.attack, {"--attack", "autoattack:norm=l2,eps=32/255"}));
+    const auto& train = command_of(run, "train");
+    EXPECT_TRUE(has(train, {"--dataset", "cifar10"}));
+    EXPECT_TRUE(has(train, {"--model", "preact_resnet18"}));
+    EXPECT_TRUE(has(train, {"--seed", std::to_string(run.seed)}));
+    EXPECT_EQ(std::count(train.begin(), train.end(), "--epochs"), 0);  // the default, 100
+    EXPECT_TRUE(has(command_of(run, "autoattack-norm-l2-eps-32-255"),
+                    {"--attack", "autoattack:norm=l2,eps=32/255"}));
+    EXPECT_EQ(run.stages.size(), 1u + 7 + 1);  // training, attacks, curve
   }
   EXPECT_EQ(images_of_training(plan.runs[0], 50'000), 5'000'000);
 }
@@ -91,26 +114,57 @@ TEST(plan, runs_on_any_data_set_and_with_chosen_rows_and_seeds) {
   options.seeds = 2;
   const Plan plan = make_plan(options, 2);
 
-  EXPECT_EQ(plan.runs.size(), 4u * 2);
+  EXPECT_EQ(plan.runs.size(), 8u * 2);
+  EXPECT_EQ(std::ranges::count_if(plan.runs, &PlannedRun::chosen), 4 * 2);
   std::set<fs::path> directories;
   for (const PlannedRun& run : plan.runs) {
     EXPECT_TRUE(directories.insert(run.directory).second);
-    EXPECT_TRUE(has(run.train, {"--dataset", "mnist"}));
-    EXPECT_TRUE(has(run.train, {"--optimizer", "sam"}));
+    EXPECT_TRUE(has(command_of(run, "train"), {"--dataset", "mnist"}));
+    EXPECT_EQ(run.chosen, has(command_of(run, "train"), {"--optimizer", "sam"}));
   }
   EXPECT_EQ(images_of_training(plan.runs[0], 60'000), 15'000 * 8);
   options.only = "no such row";
-  EXPECT_CONTAINS(message_of<Error>([&] { make_plan(options, 2); }), "no row's name begins with --only");
+  EXPECT_CONTAINS(message_of<Error>([&] { make_plan(options, 2); }),
+                  "no row's name begins with --only");
 }
 
 TEST(plan, of_table_6_trains_three_networks) {
   const TemporaryDirectory directory;
   std::set<std::string> models;
   for (const PlannedRun& run : make_plan(options_in(directory.path(), "paper"), 6).runs) {
-    models.insert(*(std::find(run.train.begin(), run.train.end(), "--model") + 1));
+    const auto& train = command_of(run, "train");
+    models.insert(*(std::find(train.begin(), train.end(), "--model") + 1));
   }
 
   EXPECT_EQ(models, (std::set<std::string>{"deit_tiny", "preact_resnet18", "wrn_28_10"}));
+}
+
+// SAM 0.1 is a row of Tables 2 and 5: one network, and what both attack it with is equal.
+TEST(plan, shares_runs_among_tables) {
+  const TemporaryDirectory directory;
+  const PlannedRun two = make_plan(options_in(directory.path()), 2).runs[2],
+                   five = make_plan(options_in(directory.path()), 5).runs[1];
+
+  EXPECT_EQ(two.row, "SAM 0.1");
+  EXPECT_EQ(five.row, "SAM 0.1");
+  EXPECT_EQ(two.directory, five.directory);
+  for (const Stage& stage : five.stages) {
+    EXPECT_EQ(command_of(two, stage.name), stage.command) << stage.name;
+  }
+}
+
+TEST(plan, refuses_two_rows_that_train_the_same) {
+  const TemporaryDirectory directory;
+  PlanOptions options = options_in(directory.path());
+  options.tables = directory.path();
+  fs::copy(kTables / "presets.json", directory.path());
+  std::ofstream(directory.path() / "table2.json") << R"({"table": 2, "title": "", "notes": [],
+    "dataset": "cifar10", "columns": [{"key": "natural", "title": ""},
+    {"key": "fgsm", "title": "", "attack": "fgsm"}], "average": [], "rows": [
+    {"name": "a", "flags": [], "paper": {}}, {"name": "b", "flags": [], "paper": {}}]})";
+
+  EXPECT_CONTAINS(message_of<Error>([&] { make_plan(options, 2); }),
+                  "row 'b' of table 2 has the flags of another row");
 }
 
 // Scripts in the place of the programs: they note that they were called, and the rho that they were
@@ -122,13 +176,13 @@ class Reproduction : public testing::Test {
     script("saddle-train", R"(
 echo train >> "$calls"
 [ -e "$fail" ] && { echo "saddle-train: error: told to fail" >&2; exit 1; }
-echo '{"test_accuracy": 80.5}' > "$output/metrics.jsonl"
-echo '{"environment": {"version": "v", "device": "d", "threads": 1}}' > "$output/config.json"
+mkdir -p "$output"
+for ((epoch = 0; epoch < epochs; ++epoch)); do
+  echo '{"test_accuracy": 91.5, "seconds": 2}'
+done > "$output/metrics.jsonl"
+echo '{"environment": {"version": "v", "device": "cpu", "threads": 1}}' > "$output/config.json"
 )");
-    script("saddle-attack", R"(
-echo attack >> "$calls"
-echo '{"clean_accuracy": 90, "attacks": [{"robust_accuracy": 40}, {"robust_accuracy": 30}], "eps_curves": [{"eps": [0.1], "robust_accuracy": [20]}]}' > "$json"
-)");
+    write_attack(90, 40);
     options.seeds = 2;
     options.only = "SAM 0.1";
   }
@@ -136,11 +190,25 @@ echo '{"clean_accuracy": 90, "attacks": [{"robust_accuracy": 40}, {"robust_accur
     const fs::path path = options.programs / name;
     std::ofstream(path) << "#!/bin/bash\ncalls=" << calls.string()
                         << "\nfail=" << (directory.path() / "fail").string() << R"(
-while [ $# -gt 0 ]; do case $1 in --output) output=$2;; --json) json=$2;; esac; shift; done
+while [ $# -gt 0 ]; do case $1 in
+  --output) output=$2;; --json) json=$2;; --epochs) epochs=$2;; --test-limit) limit=$2;;
+  esac; shift; done
 )" << work;
     fs::permissions(path, fs::perms::owner_all);
   }
-  Plan plan() const { return make_plan(options, 5); }
+  // Each attack takes a second an image, of which half were right.
+  void write_attack(int clean, int robust) {
+    std::ostringstream work;
+    work << R"(
+echo attack >> "$calls"
+echo '{"examples": 200, "clean_accuracy": )"
+         << clean << R"(, "device": "cpu", "finished": true, "attacks": [{"robust_accuracy": )"
+         << robust << R"(, "attacked": '$((limit / 2))', "seconds": '$((limit / 2))',
+  "warnings": []}], "eps_curves": [{"eps": [0.1], "robust_accuracy": [20]}]}' > "$json"
+)";
+    script("saddle-attack", work.str());
+  }
+  Plan plan(int table = 5) const { return make_plan(options, table); }
   std::vector<std::string> run() const {
     std::vector<std::string> stages;
     do_runs(plan(), 1,
@@ -154,20 +222,44 @@ while [ $# -gt 0 ]; do case $1 in --output) output=$2;; --json) json=$2;; esac; 
   PlanOptions options = options_in(directory.path());
 };
 
+constexpr const char* kAutoattack = "autoattack-norm-l2-eps-32-255";
+
 TEST_F(Reproduction, trains_and_attacks_each_run_once) {
-  EXPECT_EQ(run(), (std::vector<std::string>{"train", "attack", "curve", "done", "train", "attack",
-                                             "curve", "done"}));
-  EXPECT_EQ(called(), "train\nattack\nattack\ntrain\nattack\nattack\n");
+  EXPECT_EQ(run(), (std::vector<std::string>{"train", kAutoattack, "stadv", "curve", "done",
+                                             "train", kAutoattack, "stadv", "curve", "done"}));
+  const std::string all = called();
+  EXPECT_EQ(all, "train\nattack\nattack\nattack\ntrain\nattack\nattack\nattack\n");
 
   EXPECT_TRUE(run().empty());
-  EXPECT_EQ(called(), "train\nattack\nattack\ntrain\nattack\nattack\n");
+  EXPECT_EQ(called(), all);
 }
 
 TEST_F(Reproduction, goes_on_where_it_was_stopped) {
   run();
-  fs::remove(plan().runs[1].directory / "curve.json");
+  fs::remove(plan().runs[3].directory / "stadv.json");
 
-  EXPECT_EQ(run(), (std::vector<std::string>{"train", "curve", "done"}));
+  EXPECT_EQ(run(), (std::vector<std::string>{"train", "stadv", "done"}));
+}
+
+TEST_F(Reproduction, does_for_another_table_what_is_missing_there) {
+  run();
+
+  std::vector<std::string> stages;
+  do_runs(plan(4), 1,
+          {[&](const PlannedRun&, const std::string& stage) { stages.push_back(stage); }});
+  EXPECT_TRUE(stages.empty()) << "Table 4's columns are among Table 5's";
+  do_runs(plan(2), 1,
+          {[&](const PlannedRun&, const std::string& stage) { stages.push_back(stage); }});
+  EXPECT_EQ(stages.size(), 2u * (1 + 5 + 1)) << "Table 2 has five attacks more";
+  EXPECT_TRUE(run().empty()) << "and Table 5 is still finished";
+}
+
+// A result whose command is not noted could be anybody's.
+TEST_F(Reproduction, makes_anew_what_it_cannot_trace) {
+  run();
+  fs::remove(plan().runs[2].directory / "commands.json");
+
+  EXPECT_EQ(run(), (std::vector<std::string>{"train", kAutoattack, "stadv", "curve", "done"}));
 }
 
 TEST_F(Reproduction, tells_the_last_words_of_what_failed) {
@@ -188,31 +280,111 @@ TEST_F(Reproduction, never_mixes_runs_of_different_settings) {
   EXPECT_CONTAINS(message_of<Error>([&] { make_report(plan()); }), "holds a run of other settings");
 }
 
+TEST_F(Reproduction, never_mixes_attacks_upon_different_networks) {
+  run();
+  write_attack(89, 40);
+  fs::remove(plan().runs[2].directory / "stadv.json");
+  run();
+
+  EXPECT_CONTAINS(message_of<Error>([&] { make_report(plan()); }),
+                  "finds a clean accuracy of 89 %, curve.json beside it 90 %");
+}
+
+TEST_F(Reproduction, moves_with_its_directory) {
+  run();
+  fs::rename(options.output, directory.path() / "elsewhere");
+  options.output = directory.path() / "elsewhere";
+
+  EXPECT_TRUE(run().empty());
+}
+
+TEST_F(Reproduction, is_alone_in_its_directory_with_what_it_started) {
+  std::optional<OutputLock> lock(std::in_place, options.output);
+  EXPECT_CONTAINS(message_of<Error>([&] { OutputLock(options.output); }),
+                  "is being written to by another saddle-reproduce");
+
+  script("saddle-train", "mkdir -p \"$output\"; sleep 60 & echo $! > \"$output/left-behind\"");
+  call(command_of(plan().runs[2], "train"), directory.path() / "log");
+  lock.reset();
+  EXPECT_CONTAINS(message_of<Error>([&] { OutputLock(options.output); }), "left behind");
+
+  const std::string process = written(plan().runs[2].directory / "left-behind");
+  ::kill(std::stoi(process), SIGKILL);
+}
+
+// The training that stands in takes 2 seconds an epoch: of 512 images, 2 / 512 each. An attack
+// takes a second for each image that was right: half of those it is given.
+TEST_F(Reproduction, expects_the_time_of_a_short_training_and_of_a_trial) {
+  const Plan made = plan();
+  {
+    Estimate estimate(made, 60'000, 10'000);
+    const Estimate::Left left = estimate.left_of(made.runs[2]);
+
+    EXPECT_DOUBLE_EQ(left.training, 2. / 512 * 15'000 * 8);
+    EXPECT_DOUBLE_EQ(left.attacks, 3 * 200);
+  }
+  EXPECT_FALSE(fs::exists(made.directory / "measurement"));
+  EXPECT_FALSE(fs::exists(made.runs[2].directory));
+}
+
+TEST_F(Reproduction, expects_of_an_attack_what_it_took_others) {
+  options.seeds = 1;
+  run();
+  options.seeds = 2;
+  const Plan made = plan();
+  Estimate estimate(made, 60'000, 10'000);
+
+  EXPECT_EQ(estimate.left_of(made.runs[2]).training, 0) << "its epochs are there";
+  EXPECT_DOUBLE_EQ(estimate.left_of(made.runs[3]).attacks, 3 * 100);
+}
+
 TEST_F(Reproduction, reports_means_beside_the_papers_numbers_and_where_each_is_from) {
   run();
   const Plan made = plan();
   const Report report = make_report(made);
 
   ASSERT_EQ(report.rows.size(), 1u);
-  EXPECT_EQ(report.rows[0].cells.at("natural").mean, 90);
+  EXPECT_EQ(report.rows[0].cells.at("natural").mean, 91.5) << "of all test images";
   EXPECT_EQ(report.rows[0].cells.at("autoattack-l2").mean, 40);
   EXPECT_EQ(report.rows[0].cells.at("stadv").count, 2);
-  EXPECT_CONTAINS(markdown_of(report), "| SAM 0.1 | 90.0 ± 0.0 / 95.4 | 40.0 ± 0.0 / 43.6 |");
-  EXPECT_CONTAINS(markdown_of(report), "to be compared in tendency alone");
+  EXPECT_TRUE(report.doubts.empty());
+  EXPECT_EQ(report.missing.size(), 15u * 2) << "the other rows are named";
+  const std::string markdown = markdown_of(report);
+  EXPECT_CONTAINS(markdown, "| SAM 0.1 | 91.5 ± 0.0 / 95.4 | 40.0 ± 0.0 / 43.6 | 40.0 ± 0.0 |");
+  EXPECT_CONTAINS(markdown, "to be compared in tendency alone");
+  EXPECT_CONTAINS(markdown, "of 200: a standard error of up to 3.5 points");
+  EXPECT_CONTAINS(markdown, "* SGD, seed 0");
   const nlohmann::json json = json_of(report);
   EXPECT_EQ(json.at("runs").size(), 2u);
   EXPECT_EQ(json.at("runs")[1].at("seed"), 1);
-  EXPECT_EQ(json.at("runs")[0].at("environment").at("device"), "d");
+  EXPECT_EQ(json.at("runs")[0].at("environment").at("device"), "cpu");
   EXPECT_EQ(json.at("runs")[0].at("commands").at("train")[0], "saddle-train");
+}
+
+TEST_F(Reproduction, says_where_runs_differ) {
+  run();
+  const Plan made = plan();
+  std::ofstream(made.runs[2].directory / "config.json")
+      << R"({"environment": {"version": "v", "device": "cuda:0", "threads": 1}})";
+
+  EXPECT_CONTAINS(markdown_of(make_report(made)), "The trainings differ in device: cpu, cuda:0.");
+}
+
+TEST_F(Reproduction, says_where_a_column_compares_nothing) {
+  write_attack(90, 1);
+  run();
+  const Plan made = plan();
+
+  EXPECT_CONTAINS(markdown_of(make_report(made)), "StAdv breaks every row");
 }
 
 TEST_F(Reproduction, makes_a_page_that_needs_nothing_else) {
   run();
   const Plan made = plan();
-  std::ofstream(made.runs[0].directory / "images.png") << "picture";
-  save_report(directory.path(), make_report(made));
+  std::ofstream(made.runs[2].directory / "images.png") << "picture";
+  save_report(make_report(made));
 
-  const std::string page = written(directory.path() / "report.html");
+  const std::string page = written(made.directory / "table5.html");
   EXPECT_CONTAINS(page, "<!doctype html>");
   EXPECT_CONTAINS(page, "data:image/png;base64," + base64("picture"));
   EXPECT_CONTAINS(page, "<svg");
@@ -220,18 +392,48 @@ TEST_F(Reproduction, makes_a_page_that_needs_nothing_else) {
   for (const char* outside : {"http", "src=\"/", "<link", "<script", "url("}) {
     EXPECT_EQ(page.find(outside), std::string::npos) << outside;
   }
+  EXPECT_CONTAINS(written(made.directory / "table5.md"), "| SAM 0.1 |");
+}
+
+TEST_F(Reproduction, resumed_gives_the_same_report) {
+  run();
+  save_report(make_report(plan()));
+  const std::string first = written(plan().directory / "table5.json");
+  fs::remove(plan().runs[3].directory / "curve.json");
+  run();
+  save_report(make_report(plan()));
+
+  EXPECT_EQ(written(plan().directory / "table5.json"), first);
 }
 
 TEST_F(Reproduction, doubts_an_attack_that_leaves_more_than_no_attack) {
-  script("saddle-attack", R"(
-echo '{"clean_accuracy": 35, "attacks": [{"robust_accuracy": 40}, {"robust_accuracy": 30}], "eps_curves": [{"eps": [0.1], "robust_accuracy": [20]}]}' > "$json"
-)");
+  write_attack(35, 40);
   run();
   const Plan made = plan();
   const Report report = make_report(made);
 
-  ASSERT_EQ(report.doubts.size(), 2u);
-  EXPECT_CONTAINS(report.doubts[0], "autoattack-l2 leaves 40 %, natural 35 %");
+  ASSERT_EQ(report.doubts.size(), 4u);
+  EXPECT_CONTAINS(report.doubts[0], "SAM 0.1, seed 0: autoattack-l2 leaves 40 %, no attack 35 %");
+}
+
+// Two rows of one family: natural 90 and 92, robust 40 and 50. The axes end at the values, 250 of
+// 340 pixels apart.
+TEST(charts, join_the_rows_of_a_family) {
+  Plan plan;
+  plan.table.columns = {{"natural", "natural", ""}, {"autoattack-l2", "AutoAttack", "autoattack"}};
+  Report report{&plan, {}, {}, {}, {}, {}};
+  const auto row = [](const char* name, double natural, double robust) {
+    return MeasuredRow{
+        name, {{"natural", cell_of({natural})}, {"autoattack-l2", cell_of({robust})}}, {}};
+  };
+  report.rows = {row("SAM 0.1", 90, 40), row("SAM 0.2", 92, 50), row("SGD", 90, 40)};
+  const std::string svg = trade_off_chart(report, SvgPlace::file);
+
+  EXPECT_CONTAINS(svg, "<polyline points=\"50.0,295.0 490.0,30.0 \"/>");
+  EXPECT_CONTAINS(svg, "<polyline points=\"50.0,295.0 \"/>");
+  EXPECT_CONTAINS(svg, ">SAM</text>");
+  EXPECT_CONTAINS(svg, ">0.2</text>");
+  EXPECT_EQ(svg.find(">SAM 0.1</text>"), std::string::npos);
 }
 
 TEST(cells, are_means_with_the_deviation_of_n_minus_one) {

@@ -1,0 +1,24 @@
+// Charts of a report, as SVG: within its page, and as files for a README.
+#pragma once
+
+#include <string>
+
+#include "apps/reproduce/report.h"
+
+namespace saddle {
+
+// Where an SVG stands: within HTML, or in a file of its own, which names its language.
+enum class SvgPlace { page, file };
+
+// Test accuracy over the epochs, of each row's first seed.
+std::string training_chart(const Report& report, SvgPlace place);
+// Robust accuracy over the radius of the plan's curve, of each row's first seed.
+std::string robustness_chart(const Report& report, SvgPlace place);
+// Robust accuracy (the average, else AutoAttack or the last column) over natural accuracy: means of
+// the rows. Rows of one name but for a number at its end ("SAM 0.1", "SAM 0.2") are one line.
+std::string trade_off_chart(const Report& report, SvgPlace place);
+
+// Text within HTML or SVG.
+std::string escaped(const std::string& text);
+
+}  // namespace saddle

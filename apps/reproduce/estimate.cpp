@@ -1,0 +1,151 @@
+#include "apps/reproduce/estimate.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "apps/reproduce/results.h"
+#include "apps/reproduce/runner.h"
+
+namespace saddle {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+constexpr std::int64_t kTrainingImages = 512;
+// A few images are enough for a CPU; a GPU takes hardly longer for a batch of them.
+constexpr std::int64_t kAttackedOnCpu = 4, kAttackedOnGpu = 128;
+
+// The value behind a flag; empty where it is not there.
+std::string value_of(const Words& line, const std::string& flag) {
+  const auto found = std::find(line.begin(), line.end(), flag);
+  return found == line.end() || found + 1 == line.end() ? "" : *(found + 1);
+}
+
+void set_value(Words& line, const std::string& flag, const std::string& value) {
+  const auto found = std::find(line.begin(), line.end(), flag);
+  if (found != line.end()) {
+    *(found + 1) = value;
+  } else {
+    line.insert(line.end(), {flag, value});
+  }
+}
+
+// The command line with another directory in the run's place.
+Words moved(Words line, const fs::path& from, const fs::path& to) {
+  for (std::string& word : line) {
+    if (word.starts_with(from.string())) word.replace(0, from.string().size(), to.string());
+  }
+  return line;
+}
+
+std::int64_t epochs_of(const PlannedRun& run) {
+  const std::string epochs = value_of(run.stages.front().command, "--epochs");
+  return epochs.empty() ? 100 : std::stoll(epochs);
+}
+
+// The part of the training that is done, from 0 to 1.
+double trained_part(const PlannedRun& run) {
+  if (!is_done(run, run.stages.front())) return 0;
+  return static_cast<double>(read_training(run.directory).test_accuracy.size()) /
+         static_cast<double>(epochs_of(run));
+}
+
+std::int64_t limited(const Words& line, const std::string& flag, std::int64_t images) {
+  const std::string limit = value_of(line, flag);
+  return limit.empty() ? images : std::min<std::int64_t>(images, std::stoll(limit));
+}
+
+}  // namespace
+
+Estimate::Estimate(const Plan& plan, std::int64_t training_images, std::int64_t test_images)
+    : training_images_(training_images),
+      test_images_(test_images),
+      place_(plan.directory / "measurement") {
+  // The mean times of the attacks that have finished.
+  std::map<std::string, std::vector<double>> finished;
+  for (const PlannedRun& run : plan.runs) {
+    for (const Stage& stage : run.stages) {
+      if (stage.name == "train" || !is_done(run, stage)) continue;
+      finished[run.model + stage.name].push_back(read_attack(stage.result).seconds);
+    }
+  }
+  for (const auto& [what, seconds] : finished) {
+    seconds_[what] =
+        std::accumulate(seconds.begin(), seconds.end(), 0.) / static_cast<double>(seconds.size());
+  }
+}
+
+Estimate::~Estimate() {
+  std::error_code ignored;
+  fs::remove_all(place_, ignored);
+}
+
+Estimate::Left Estimate::left_of(const PlannedRun& run) {
+  Left left;
+  for (const Stage& stage : run.stages) {
+    if (stage.name == "train") {
+      left.training = training_seconds(run);
+    } else if (!is_done(run, stage)) {
+      left.attacks += attack_seconds(run, stage);
+    }
+  }
+  return left;
+}
+
+double Estimate::training_seconds(const PlannedRun& run) {
+  const double left = 1 - trained_part(run);
+  if (left <= 0) return 0;
+  if (!seconds_.contains(run.row)) train_shortly(run);
+  return left * seconds_.at(run.row) *
+         static_cast<double>(images_of_training(run, training_images_));
+}
+
+double Estimate::attack_seconds(const PlannedRun& run, const Stage& stage) {
+  const std::string what = run.model + stage.name;
+  if (const auto found = seconds_.find(what); found != seconds_.end()) return found->second;
+  fs::path network = run.directory;
+  if (trained_part(run) < 1) {
+    if (!trained_.contains(run.model)) train_shortly(run);
+    network = trained_.at(run.model);
+  }
+  const std::string device = read_training(network).environment.at("device");
+  const bool gpu = device.starts_with("cuda") && !device.ends_with("emulated");
+  const std::int64_t images = images_of_attack(stage, test_images_);
+  fs::create_directories(place_);
+  Words line = moved(stage.command, run.directory, place_);
+  set_value(line, "--checkpoint", (network / "last.safetensors").string());
+  AttackResult trial;
+  // What the network gets wrong is not attacked: more images, until some are.
+  for (std::int64_t some = gpu ? kAttackedOnGpu : kAttackedOnCpu; trial.attacked < kAttackedOnCpu;
+       some *= 4) {
+    set_value(line, "--test-limit", std::to_string(std::min(images, some)));
+    call(line, place_ / "log");
+    trial = read_attack(place_ / stage.result.filename());
+    if (some >= images) break;
+  }
+  return seconds_[what] = trial.seconds * static_cast<double>(images) /
+                          static_cast<double>(std::max<std::int64_t>(1, trial.attacked));
+}
+
+void Estimate::train_shortly(const PlannedRun& run) {
+  const fs::path directory = place_ / run.directory.filename();
+  fs::create_directories(place_);
+  Words line = moved(run.stages.front().command, run.directory, directory);
+  set_value(line, "--train-limit", std::to_string(kTrainingImages));
+  set_value(line, "--epochs", "1");
+  set_value(line, "--test-limit", "1");
+  call(line, place_ / "log");
+  seconds_[run.row] = read_training(directory).seconds / static_cast<double>(kTrainingImages);
+  trained_[run.model] = directory;
+}
+
+std::int64_t images_of_training(const PlannedRun& run, std::int64_t training_images) {
+  return limited(run.stages.front().command, "--train-limit", training_images) * epochs_of(run);
+}
+
+std::int64_t images_of_attack(const Stage& stage, std::int64_t test_images) {
+  return limited(stage.command, "--test-limit", test_images);
+}
+
+}  // namespace saddle

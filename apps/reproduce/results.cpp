@@ -1,0 +1,77 @@
+#include "apps/reproduce/results.h"
+
+#include "core/error.h"
+#include "core/file.h"
+
+namespace saddle {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+template <class Read>
+void reading(const fs::path& path, const Read& read) {
+  const std::vector<std::byte> bytes = read_file(path, std::int64_t{1} << 26);
+  try {
+    read(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  } catch (const std::exception& error) {
+    fail(path.string(), " is not what a run writes: ", error.what());
+  }
+}
+
+}  // namespace
+
+TrainingResult read_training(const fs::path& directory) {
+  TrainingResult result;
+  reading(directory / "metrics.jsonl", [&](const std::string& text) {
+    std::size_t first = 0;
+    for (std::size_t end; (end = text.find('\n', first)) != std::string::npos; first = end + 1) {
+      const Json epoch = Json::parse(text.substr(first, end - first));
+      result.test_accuracy.push_back(epoch.at("test_accuracy"));
+      result.seconds += epoch.at("seconds").get<double>();
+    }
+    require(!result.test_accuracy.empty(), "no epoch");
+  });
+  reading(directory / "config.json", [&](const std::string& text) {
+    const Json config = Json::parse(text);
+    for (const char* key : {"version", "device", "threads"}) {
+      result.environment[key] = config.at("environment").at(key);
+    }
+  });
+  return result;
+}
+
+AttackResult read_attack(const fs::path& path) {
+  AttackResult result;
+  reading(path, [&](const std::string& text) {
+    const Json json = Json::parse(text);
+    const Json& attack = json.at("attacks").at(0);
+    require(json.at("finished").get<bool>(), "the attack has not finished");
+    result = {json.at("examples"),
+              attack.at("attacked"),
+              json.at("clean_accuracy"),
+              attack.at("robust_accuracy"),
+              0,
+              json.at("device"),
+              attack.at("warnings")};
+    for (const Json& each : json.at("attacks")) result.seconds += each.at("seconds").get<double>();
+  });
+  return result;
+}
+
+CurveResult read_curve(const fs::path& path) {
+  CurveResult result;
+  reading(path, [&](const std::string& text) {
+    const Json json = Json::parse(text);
+    const Json& curve = json.at("eps_curves").at(0);
+    result.eps = {0};
+    result.robust_accuracy = {json.at("clean_accuracy")};
+    for (const double eps : curve.at("eps")) result.eps.push_back(eps);
+    for (const double robust : curve.at("robust_accuracy"))
+      result.robust_accuracy.push_back(robust);
+    require(result.eps.size() == result.robust_accuracy.size(), "eps and robust_accuracy differ");
+  });
+  return result;
+}
+
+}  // namespace saddle

@@ -1,0 +1,35 @@
+// Results: what saddle-train and saddle-attack left in a run's directory.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace saddle {
+
+struct TrainingResult {
+  std::vector<double> test_accuracy;  // after each epoch, percent of all test images
+  double seconds = 0;                 // of all epochs
+  nlohmann::json environment;         // version, device, threads
+};
+
+struct AttackResult {
+  std::int64_t examples = 0, attacked = 0;         // test images, and those that were right before
+  double clean_accuracy = 0, robust_accuracy = 0;  // percent of `examples`
+  double seconds = 0;                              // of all attacks in the file
+  std::string device;
+  std::vector<std::string> warnings;
+};
+
+// Robust accuracy in percent over the radius, without attack (radius 0) first.
+struct CurveResult {
+  std::vector<double> eps, robust_accuracy;
+};
+
+// Each throws Error, naming the file, where it is missing or not what the program writes.
+TrainingResult read_training(const std::filesystem::path& directory);
+AttackResult read_attack(const std::filesystem::path& json);  // its first
+CurveResult read_curve(const std::filesystem::path& json);
+
+}  // namespace saddle
