@@ -10,11 +10,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string table_of(const Report& report) {
+using Columns = std::vector<std::pair<std::string, std::string>>;
+
+std::string table_head(const Columns& columns) {
   std::string made = "<table><tr><th></th>";
-  const auto columns = columns_of(report.plan->table);
   for (const auto& [key, title] : columns) made += "<th>" + escaped(title) + "</th>";
-  made += "</tr>";
+  return made + "</tr>";
+}
+
+std::string table_of(const Report& report) {
+  const Columns columns = columns_of(report.plan->table);
+  std::string made = table_head(columns);
   for (const MeasuredRow& row : report.rows) {
     made += "<tr><th>" + escaped(row.name) + "</th>";
     for (const auto& [key, title] : columns) {
@@ -25,6 +31,23 @@ std::string table_of(const Report& report) {
     made += "</tr>";
   }
   return made + "</table>";
+}
+
+std::string differences_of(const Report& report) {
+  const Columns columns = columns_of(report.plan->table);
+  std::string rows;
+  for (const MeasuredRow& row : report.rows) {
+    if (row.base.empty()) continue;
+    rows += "<tr><th>" + escaped(row.name) + "</th>";
+    for (const auto& [key, title] : columns) {
+      rows += "<td>" + difference_text(row.differences.at(key)) + "</td>";
+    }
+    rows += "</tr>";
+  }
+  if (rows.empty()) return "";
+  return "<h2>Against SGD</h2><p>In points; of attacks with the standard error over the images, "
+         "which are the same.</p>" +
+         table_head(columns) + rows + "</table>";
 }
 
 std::string charts_of(const Report& report) {
@@ -99,7 +122,7 @@ std::string html_of(const Report& report) {
               "</style></head><body><h1>Table ",
               table.number, ": ", escaped(table.title), "</h1>") +
          paragraphs("", report.remarks) + "<p>Accuracies in percent; small: the paper's.</p>" +
-         table_of(report) + paragraphs("", table.notes) +
+         table_of(report) + differences_of(report) + paragraphs("", table.notes) +
          paragraphs("<b>Doubt:</b> ", report.doubts) +
          paragraphs("<b>Not finished:</b> ", report.missing) + charts_of(report) +
          pictures_of(report) + runs_of(report) + "</body></html>\n";

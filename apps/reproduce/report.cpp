@@ -19,14 +19,18 @@ namespace fs = std::filesystem;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* kAverage = "average";
 
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.) / static_cast<double>(values.size());
+}
+
 // The result of the column's attack.
 const Stage& stage_of(const PlannedRun& run, const TableColumn& column) {
   return *std::ranges::find(run.stages, slug(column.attack), &Stage::name);
 }
 
 MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
-  MeasuredRun found{
-      &run, read_training(run.directory), {}, read_curve(run.stages.back().result), {}};
+  MeasuredRun found{&run, read_training(run.directory), {}, {}, {}, {}};
+  found.curve = read_curve(run.stages.back().result);
   const double clean = found.curve.robust_accuracy.front();
   for (const TableColumn& column : plan.table.columns) {
     if (column.attack.empty()) {
@@ -39,11 +43,23 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
     require(attack.clean_accuracy == clean, path.string(), " finds a clean accuracy of ",
             attack.clean_accuracy, " %, curve.json beside it ", clean,
             " %: they attacked different networks. Remove both and run again");
+    fs::path csv = path;
+    found.outcomes[column.key] = read_outcomes(csv.replace_extension(".csv"));
+    const std::vector<double>& outcomes = found.outcomes[column.key];
+    require(static_cast<std::int64_t>(outcomes.size()) == attack.examples &&
+                std::abs(100 * mean_of(outcomes) - attack.robust_accuracy) < 1e-6,
+            csv.string(), " is not of the same attack as ", path.filename().string(),
+            ". Remove both and run again");
   }
   if (!plan.table.average.empty()) {
-    double sum = 0;
-    for (const std::string& key : plan.table.average) sum += found.values.at(key);
-    found.values[kAverage] = sum / static_cast<double>(plan.table.average.size());
+    std::vector<double>& average = found.outcomes[kAverage];
+    average.assign(found.outcomes.at(plan.table.average.front()).size(), 0);
+    for (const std::string& key : plan.table.average) {
+      for (std::size_t i = 0; i < average.size(); ++i) {
+        average[i] += found.outcomes.at(key)[i] / static_cast<double>(plan.table.average.size());
+      }
+    }
+    found.values[kAverage] = 100 * mean_of(average);
   }
   return found;
 }
@@ -126,9 +142,70 @@ std::vector<std::string> remarks_of(const Report& report) {
   return remarks;
 }
 
+// The row of plain training that another is to be compared with; null: there is none.
+const TableRow* base_of(const PaperTable& table, const TableRow& row) {
+  const std::vector<std::string> sgd = {"--optimizer", "sgd"};
+  for (const TableRow& other : table.rows) {
+    if (other.model != row.model || other.name == row.name) continue;
+    if (std::ranges::search(other.flags, sgd).begin() == other.flags.begin()) return &other;
+  }
+  return nullptr;
+}
+
+// Of means, the error is that of the independent errors' mean.
+void compare(const Report& report, const std::string& base, MeasuredRow& row) {
+  std::map<std::string, std::vector<Difference>> found;
+  for (const MeasuredRun& run : report.runs) {
+    for (const MeasuredRun& other : report.runs) {
+      if (run.run->row != row.name || other.run->row != base || run.run->seed != other.run->seed) {
+        continue;
+      }
+      found["natural"].push_back({run.values.at("natural") - other.values.at("natural"), kNone});
+      for (const auto& [key, outcomes] : run.outcomes) {
+        found[key].push_back(paired_difference(outcomes, other.outcomes.at(key)));
+      }
+    }
+  }
+  for (const auto& [key, differences] : found) {
+    const auto n = static_cast<double>(differences.size());
+    double sum = 0, squares = 0;
+    for (const Difference& difference : differences) {
+      sum += difference.mean;
+      squares += difference.error * difference.error;
+    }
+    row.differences[key] = {sum / n, std::sqrt(squares) / n};
+  }
+  if (!found.empty()) row.base = base;
+}
+
 double paper_of(const MeasuredRow& row, const std::string& key) {
   const auto found = row.paper.find(key);
   return found == row.paper.end() ? kNone : found->second;
+}
+
+std::string markdown_head(const PaperTable& table) {
+  std::string head = "| |", rule = "|---|";
+  for (const auto& [key, title] : columns_of(table)) {
+    head += " " + title + " |";
+    rule += "---:|";
+  }
+  return head + "\n" + rule + "\n";
+}
+
+std::string markdown_of_differences(const Report& report) {
+  std::string rows;
+  for (const MeasuredRow& row : report.rows) {
+    if (row.base.empty()) continue;
+    rows += "| " + row.name + " |";
+    for (const auto& [key, title] : columns_of(report.plan->table)) {
+      rows += " " + difference_text(row.differences.at(key)) + " |";
+    }
+    rows += "\n";
+  }
+  if (rows.empty()) return "";
+  return "\nAgainst SGD, in points; of attacks with the standard error over the images, which are "
+         "the same:\n\n" +
+         markdown_head(report.plan->table) + rows;
 }
 
 std::string list_of(const std::string& title, const std::vector<std::string>& items) {
@@ -158,14 +235,31 @@ std::string cell_text(const Cell& cell) {
   return number_text(cell.mean) + (cell.count > 1 ? " ± " + number_text(cell.deviation) : "");
 }
 
+std::string difference_text(const Difference& difference) {
+  char digits[64];
+  std::snprintf(digits, sizeof digits, "%+.1f", difference.mean);
+  if (std::isnan(difference.error)) return digits;
+  return digits + text(" ± ") + number_text(difference.error);
+}
+
 Cell cell_of(const std::vector<double>& values) {
   const auto n = static_cast<double>(values.size());
   if (values.empty()) return {kNone, kNone, 0};
-  const double mean = std::accumulate(values.begin(), values.end(), 0.) / n;
+  const double mean = mean_of(values);
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   return {mean, n > 1 ? std::sqrt(squares / (n - 1)) : kNone,
           static_cast<std::int64_t>(values.size())};
+}
+
+Difference paired_difference(const std::vector<double>& outcomes, const std::vector<double>& base) {
+  require(outcomes.size() == base.size(), "the rows attack ", outcomes.size(), " and ", base.size(),
+          " images");
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < base.size(); ++i)
+    differences.push_back(100 * (outcomes[i] - base[i]));
+  const Cell cell = cell_of(differences);
+  return {cell.mean, cell.deviation / std::sqrt(static_cast<double>(cell.count))};
 }
 
 Report make_report(const Plan& plan) {
@@ -179,7 +273,7 @@ Report make_report(const Plan& plan) {
     add_doubts(report.runs.back(), report.doubts);
   }
   for (const TableRow& row : plan.table.rows) {
-    MeasuredRow measured{row.name, {}, row.paper};
+    MeasuredRow measured{row.name, {}, row.paper, {}, {}};
     for (const auto& [key, title] : columns_of(plan.table)) {
       std::vector<double> values;
       for (const MeasuredRun& run : report.runs) {
@@ -187,6 +281,7 @@ Report make_report(const Plan& plan) {
       }
       measured.cells[key] = cell_of(values);
     }
+    if (const TableRow* base = base_of(plan.table, row)) compare(report, base->name, measured);
     if (measured.cells.begin()->second.count > 0) report.rows.push_back(measured);
   }
   report.remarks = remarks_of(report);
@@ -197,20 +292,18 @@ std::string markdown_of(const Report& report) {
   const PaperTable& table = report.plan->table;
   std::string made = text("## Table ", table.number, ": ", table.title, "\n");
   for (const std::string& remark : report.remarks) made += "\n" + remark;
-  made += " Accuracies in percent, here / in the paper.\n\n| |";
-  for (const auto& [key, title] : columns_of(table)) made += " " + title + " |";
-  made += "\n|---|";
-  for (std::size_t i = 0; i < columns_of(table).size(); ++i) made += "---:|";
+  made += " Accuracies in percent, here / in the paper.\n\n" + markdown_head(table);
   for (const MeasuredRow& row : report.rows) {
-    made += "\n| " + row.name + " |";
+    made += "| " + row.name + " |";
     for (const auto& [key, title] : columns_of(table)) {
       const double paper = paper_of(row, key);
       made += " " + cell_text(row.cells.at(key)) +
               (std::isnan(paper) ? "" : " / " + number_text(paper)) + " |";
     }
+    made += "\n";
   }
-  made += "\n";
   for (const std::string& note : table.notes) made += "\n" + note + "\n";
+  made += markdown_of_differences(report);
   return made + list_of("Doubts:", report.doubts) + list_of("Not finished:", report.missing);
 }
 
@@ -226,7 +319,15 @@ Json json_of(const Report& report) {
     for (const auto& [key, cell] : row.cells) {
       cells[key] = {{"mean", cell.mean}, {"deviation", cell.deviation}, {"count", cell.count}};
     }
-    json["rows"].push_back({{"name", row.name}, {"cells", cells}, {"paper", row.paper}});
+    Json differences = Json::object();
+    for (const auto& [key, difference] : row.differences) {
+      differences[key] = {{"mean", difference.mean}, {"error", difference.error}};
+    }
+    json["rows"].push_back({{"name", row.name},
+                            {"cells", cells},
+                            {"paper", row.paper},
+                            {"base", row.base},
+                            {"differences", differences}});
   }
   for (const MeasuredRun& run : report.runs) {
     Json commands;

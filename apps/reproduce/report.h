@@ -14,16 +14,28 @@ struct Cell {
 };
 Cell cell_of(const std::vector<double>& values);
 
+// What one network has more than another on the same images, in points, and its standard error: the
+// deviation of the images' differences over the root of their number. Outcomes in [0, 1].
+struct Difference {
+  double mean, error;  // NaN where it is not known
+};
+Difference paired_difference(const std::vector<double>& outcomes, const std::vector<double>& base);
+
 struct MeasuredRow {
   std::string name;
   std::map<std::string, Cell> cells;  // by column key, and "average"
   std::map<std::string, double> paper;
+  // Against the row of SGD with the same model; empty where that is this row or not there. Means
+  // over the seeds that both have.
+  std::string base;
+  std::map<std::string, Difference> differences;
 };
 
 struct MeasuredRun {
   const PlannedRun* run;
   TrainingResult training;
-  std::map<std::string, AttackResult> attacks;  // by column key
+  std::map<std::string, AttackResult> attacks;          // by column key
+  std::map<std::string, std::vector<double>> outcomes;  // of each image, and their "average"
   CurveResult curve;
   // By column key, and "average": percent. Natural accuracy is of all test images after the last
   // epoch, an attack's of those that its command names.
@@ -53,6 +65,7 @@ std::string html_of(const Report& report);
 // "87.5", or "87.5 ± 0.4" of several seeds; "-" where there is none.
 std::string cell_text(const Cell& cell);
 std::string number_text(double percent);
+std::string difference_text(const Difference& difference);  // "+8.0 ± 2.4"
 
 // tableN.md, .json, .html, and the charts tableN-robustness.svg and tableN-trade-off.svg, in the
 // plan's directory; each file whole or not at all.

@@ -19,17 +19,35 @@ void reading(const fs::path& path, const Read& read) {
   }
 }
 
+template <class Read>
+void reading_lines(const std::string& text, const Read& read) {
+  std::size_t first = 0;
+  for (std::size_t end; (end = text.find('\n', first)) != std::string::npos; first = end + 1) {
+    read(text.substr(first, end - first));
+  }
+}
+
+// A field of a CSV line, counted from its end: the first ones are quoted and may hold commas.
+std::string field_from_end(const std::string& line, int count) {
+  std::size_t end = line.size(), comma = line.rfind(',');
+  for (int i = 1; i < count; ++i) {
+    require(comma != std::string::npos && comma > 0, "too few fields");
+    end = comma;
+    comma = line.rfind(',', comma - 1);
+  }
+  return line.substr(comma + 1, end - comma - 1);
+}
+
 }  // namespace
 
 TrainingResult read_training(const fs::path& directory) {
   TrainingResult result;
   reading(directory / "metrics.jsonl", [&](const std::string& text) {
-    std::size_t first = 0;
-    for (std::size_t end; (end = text.find('\n', first)) != std::string::npos; first = end + 1) {
-      const Json epoch = Json::parse(text.substr(first, end - first));
+    reading_lines(text, [&](const std::string& line) {
+      const Json epoch = Json::parse(line);
       result.test_accuracy.push_back(epoch.at("test_accuracy"));
       result.seconds += epoch.at("seconds").get<double>();
-    }
+    });
     require(!result.test_accuracy.empty(), "no epoch");
   });
   reading(directory / "config.json", [&](const std::string& text) {
@@ -72,6 +90,27 @@ CurveResult read_curve(const fs::path& path) {
     require(result.eps.size() == result.robust_accuracy.size(), "eps and robust_accuracy differ");
   });
   return result;
+}
+
+std::vector<double> read_outcomes(const fs::path& csv) {
+  std::vector<double> outcomes;
+  reading(csv, [&](const std::string& text) {
+    int attacked = 0;
+    reading_lines(text, [&](const std::string& line) {
+      if (attacked == 0) {  // the header
+        while (field_from_end(line, ++attacked) != "attacked") {
+        }
+        return;
+      }
+      const std::string was_attacked = field_from_end(line, attacked),
+                        was_broken = field_from_end(line, attacked - 1);
+      require(
+          (was_attacked == "0" || was_attacked == "1") && (was_broken == "0" || was_broken == "1"),
+          "line ", outcomes.size() + 2);
+      outcomes.push_back(was_attacked == "1" && was_broken == "0" ? 1 : 0);
+    });
+  });
+  return outcomes;
 }
 
 }  // namespace saddle

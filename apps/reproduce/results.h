@@ -31,5 +31,7 @@ struct CurveResult {
 TrainingResult read_training(const std::filesystem::path& directory);
 AttackResult read_attack(const std::filesystem::path& json);  // its first
 CurveResult read_curve(const std::filesystem::path& json);
+// For each example 1 where the attack did not break it, else 0 (also where it was wrong before).
+std::vector<double> read_outcomes(const std::filesystem::path& csv);
 
 }  // namespace saddle

@@ -192,19 +192,34 @@ echo '{"environment": {"version": "v", "device": "cpu", "threads": 1}}' > "$outp
                         << "\nfail=" << (directory.path() / "fail").string() << R"(
 while [ $# -gt 0 ]; do case $1 in
   --output) output=$2;; --json) json=$2;; --epochs) epochs=$2;; --test-limit) limit=$2;;
+  --checkpoint) checkpoint=$2;;
   esac; shift; done
 )" << work;
     fs::permissions(path, fs::perms::owner_all);
   }
-  // Each attack takes a second an image, of which half were right.
+  // Attacks that find `clean` of 100 images right and leave `robust`, the first ones, a network of
+  // plain training ten less. They take a second for each image that was right: half of those given.
   void write_attack(int clean, int robust) {
+    const auto file = [&](int left) {
+      std::ofstream csv(directory.path() / (std::to_string(left) + ".csv"));
+      csv << "checkpoint,attack,example,attacked,broken,broken_by,linf\n";
+      for (int i = 0; i < 100; ++i) {
+        csv << "\"a,b\",\"pgd:eps=1,steps=2\"," << i << ",1," << (i < left ? "0,,0" : "1,fgsm,0.5")
+            << '\n';
+      }
+    };
+    file(robust);
+    file(robust - 10);
     std::ostringstream work;
-    work << R"(
+    work << "robust=" << robust << "; clean=" << clean << "; folder=" << directory.path().string()
+         << R"(
 echo attack >> "$calls"
-echo '{"examples": 200, "clean_accuracy": )"
-         << clean << R"(, "device": "cpu", "finished": true, "attacks": [{"robust_accuracy": )"
-         << robust << R"(, "attacked": '$((limit / 2))', "seconds": '$((limit / 2))',
-  "warnings": []}], "eps_curves": [{"eps": [0.1], "robust_accuracy": [20]}]}' > "$json"
+[[ "$checkpoint" == *sgd* ]] && robust=$((robust - 10))
+echo '{"examples": 100, "clean_accuracy": '$clean', "device": "cpu", "finished": true,
+  "attacks": [{"robust_accuracy": '$robust', "attacked": '$((limit / 2))',
+    "seconds": '$((limit / 2))', "warnings": []}],
+  "eps_curves": [{"eps": [0.1], "robust_accuracy": [20]}]}' > "$json"
+cp "$folder/$robust.csv" "${json%json}csv"
 )";
     script("saddle-attack", work.str());
   }
@@ -352,13 +367,51 @@ TEST_F(Reproduction, reports_means_beside_the_papers_numbers_and_where_each_is_f
   const std::string markdown = markdown_of(report);
   EXPECT_CONTAINS(markdown, "| SAM 0.1 | 91.5 ± 0.0 / 95.4 | 40.0 ± 0.0 / 43.6 | 40.0 ± 0.0 |");
   EXPECT_CONTAINS(markdown, "to be compared in tendency alone");
-  EXPECT_CONTAINS(markdown, "of 200: a standard error of up to 3.5 points");
+  EXPECT_CONTAINS(markdown, "of 100: a standard error of up to 5.0 points");
   EXPECT_CONTAINS(markdown, "* SGD, seed 0");
   const nlohmann::json json = json_of(report);
   EXPECT_EQ(json.at("runs").size(), 2u);
   EXPECT_EQ(json.at("runs")[1].at("seed"), 1);
   EXPECT_EQ(json.at("runs")[0].at("environment").at("device"), "cpu");
   EXPECT_EQ(json.at("runs")[0].at("commands").at("train")[0], "saddle-train");
+}
+
+// SGD leaves the images 0 to 29, SAM 0 to 39: of 100 differences ten are 1. Their deviation is
+// sqrt((10 - 100 * 0.1^2) / 99).
+TEST_F(Reproduction, compares_with_plain_training_image_by_image) {
+  options.only = "S";
+  options.seeds = 1;
+  run();
+  const Plan made = plan();
+  const Report report = make_report(made);
+
+  ASSERT_EQ(report.rows.size(), 6u);
+  EXPECT_EQ(report.rows[0].base, "");
+  EXPECT_EQ(report.rows[1].base, "SGD");
+  const Difference difference = report.rows[1].differences.at("autoattack-l2");
+  EXPECT_NEAR(difference.mean, 10, 1e-9);
+  EXPECT_NEAR(difference.error, 10 * std::sqrt(9. / 99), 1e-9);
+  EXPECT_CONTAINS(markdown_of(report), "| SAM 0.1 | +0.0 | +10.0 ± 3.0 | +10.0 ± 3.0 |");
+  EXPECT_CONTAINS(html_of(report), "<td>+10.0 ± 3.0</td>");
+}
+
+TEST_F(Reproduction, refuses_an_attacks_outcomes_that_are_not_its_accuracy) {
+  run();
+  const Plan made = plan();
+  fs::copy(directory.path() / "30.csv", made.runs[2].directory / "stadv.csv",
+           fs::copy_options::overwrite_existing);
+
+  EXPECT_CONTAINS(message_of<Error>([&] { make_report(made); }),
+                  "stadv.csv is not of the same attack as stadv.json");
+}
+
+TEST_F(Reproduction, refuses_a_damaged_list_of_outcomes) {
+  run();
+  const Plan made = plan();
+  for (const char* line : {"\n", "attacked,broken\n1\n", "attacked,broken\n1,x\n"}) {
+    std::ofstream(made.runs[2].directory / "stadv.csv") << line;
+    EXPECT_CONTAINS(message_of<Error>([&] { make_report(made); }), "is not what a run writes");
+  }
 }
 
 TEST_F(Reproduction, says_where_runs_differ) {
@@ -424,7 +477,7 @@ TEST(charts, join_the_rows_of_a_family) {
   Report report{&plan, {}, {}, {}, {}, {}};
   const auto row = [](const char* name, double natural, double robust) {
     return MeasuredRow{
-        name, {{"natural", cell_of({natural})}, {"autoattack-l2", cell_of({robust})}}, {}};
+        name, {{"natural", cell_of({natural})}, {"autoattack-l2", cell_of({robust})}}, {}, {}, {}};
   };
   report.rows = {row("SAM 0.1", 90, 40), row("SAM 0.2", 92, 50), row("SGD", 90, 40)};
   const std::string svg = trade_off_chart(report, SvgPlace::file);
@@ -442,6 +495,23 @@ TEST(cells, are_means_with_the_deviation_of_n_minus_one) {
   EXPECT_EQ(cell_of({4}).mean, 4);
   EXPECT_TRUE(std::isnan(cell_of({4}).deviation));
   EXPECT_TRUE(std::isnan(cell_of({}).mean));
+}
+
+TEST(paired_differences, are_zero_where_the_images_are_the_same) {
+  EXPECT_EQ(paired_difference({1, 0, 1}, {1, 0, 1}).mean, 0);
+  EXPECT_EQ(paired_difference({1, 0, 1}, {1, 0, 1}).error, 0);
+}
+
+// Differences 1, 0, -1, 1: mean 1/4, squares about it 11/4, over 3, over 4.
+TEST(paired_differences, have_the_error_of_their_mean) {
+  const Difference difference = paired_difference({1, 1, 0, 1}, {0, 1, 1, 0});
+
+  EXPECT_DOUBLE_EQ(difference.mean, 25);
+  EXPECT_DOUBLE_EQ(difference.error, 100 * std::sqrt(11. / 4 / 3 / 4));
+  EXPECT_CONTAINS(message_of<Error>([] {
+                    paired_difference({1}, {1, 0});
+                  }),
+                  "attack 1 and 2 images");
 }
 
 // The examples of RFC 4648.
