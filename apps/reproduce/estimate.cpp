@@ -62,6 +62,7 @@ Estimate::Estimate(const Plan& plan, std::int64_t training_images, std::int64_t 
     : training_images_(training_images),
       test_images_(test_images),
       place_(plan.directory / "measurement") {
+  fs::remove_all(place_);  // of a process that was killed
   // The mean times of the attacks that have finished.
   std::map<std::string, std::vector<double>> finished;
   for (const PlannedRun& run : plan.runs) {
