@@ -197,6 +197,11 @@ std::string trade_off_chart(const Report& report, SvgPlace place) {
     found->y.push_back(row.cells.at(key).mean);
     found->labels.push_back(radius);
   }
+  for (Series& s : series) {
+    if (s.x.size() > 1) continue;
+    if (!s.labels.front().empty()) s.name += " " + s.labels.front();
+    s.labels.clear();
+  }
   const Axes axes{"natural accuracy, %", title + ", %", around(series, &Series::x, 2),
                   around(series, &Series::y, 10)};
   return Chart(axes, series).svg(place);

@@ -15,7 +15,8 @@ std::string training_chart(const Report& report, SvgPlace place);
 // Robust accuracy over the radius of the plan's curve, of each row's first seed.
 std::string robustness_chart(const Report& report, SvgPlace place);
 // Robust accuracy (the average, else AutoAttack or the last column) over natural accuracy: means of
-// the rows. Rows of one name but for a number at its end ("SAM 0.1", "SAM 0.2") are one line.
+// the rows. Rows of one name but for a number at its end ("SAM 0.1", "SAM 0.2") are one line, with
+// the numbers at its points.
 std::string trade_off_chart(const Report& report, SvgPlace place);
 
 // Text within HTML or SVG.

@@ -479,14 +479,16 @@ TEST(charts, join_the_rows_of_a_family) {
     return MeasuredRow{
         name, {{"natural", cell_of({natural})}, {"autoattack-l2", cell_of({robust})}}, {}, {}, {}};
   };
-  report.rows = {row("SAM 0.1", 90, 40), row("SAM 0.2", 92, 50), row("SGD", 90, 40)};
+  report.rows = {row("SAM 0.1", 90, 40), row("SAM 0.2", 92, 50), row("AT linf 8/255", 90, 40)};
   const std::string svg = trade_off_chart(report, SvgPlace::file);
 
   EXPECT_CONTAINS(svg, "<polyline points=\"50.0,295.0 490.0,30.0 \"/>");
   EXPECT_CONTAINS(svg, "<polyline points=\"50.0,295.0 \"/>");
   EXPECT_CONTAINS(svg, ">SAM</text>");
   EXPECT_CONTAINS(svg, ">0.2</text>");
+  EXPECT_CONTAINS(svg, ">AT linf 8/255</text>");
   EXPECT_EQ(svg.find(">SAM 0.1</text>"), std::string::npos);
+  EXPECT_EQ(svg.find(">8/255</text>"), std::string::npos);
 }
 
 TEST(cells, are_means_with_the_deviation_of_n_minus_one) {
