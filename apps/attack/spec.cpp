@@ -179,13 +179,22 @@ Attack make_attack(const AttackSpec& spec, std::uint64_t seed) {
 std::string describe_attacks() {
   std::string lines;
   const auto padded = [](std::string word, std::size_t width) {
-    word.resize(std::max(word.size() + 1, width), ' ');
+    word.resize(width + 2, ' ');
     return word;
   };
+  std::size_t name = 0, value = 0;
   for (const AttackRow& row : attack_table()) {
-    lines += padded(row.name, 10) + row.source + "\n";
+    name = std::max(name, row.name.size());
     for (const AttackKey& key : row.keys) {
-      lines += "  " + padded(key.name, 10) + padded(key.shown_default, 28) + key.meaning + "\n";
+      name = std::max(name, key.name.size() + 2);
+      value = std::max(value, key.shown_default.size());
+    }
+  }
+  for (const AttackRow& row : attack_table()) {
+    lines += padded(row.name, name) + row.source + "\n";
+    for (const AttackKey& key : row.keys) {
+      lines +=
+          padded("  " + key.name, name) + padded(key.shown_default, value) + key.meaning + "\n";
     }
   }
   return lines;
