@@ -30,6 +30,8 @@ const Stage& stage_of(const PlannedRun& run, const TableColumn& column) {
 
 MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
   MeasuredRun found{&run, read_training(run.directory), {}, {}, {}, {}};
+  require(!found.training.test_accuracy.empty(), run.directory.string(),
+          "/metrics.jsonl has no epoch, but attacks lie beside it. Remove the directory");
   found.curve = read_curve(run.stages.back().result);
   const double clean = found.curve.robust_accuracy.front();
   for (const TableColumn& column : plan.table.columns) {

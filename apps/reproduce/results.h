@@ -9,7 +9,7 @@
 namespace saddle {
 
 struct TrainingResult {
-  std::vector<double> test_accuracy;  // after each epoch, percent of all test images
+  std::vector<double> test_accuracy;  // after each epoch so far, percent of all test images
   double seconds = 0;                 // of all epochs
   nlohmann::json environment;         // version, device, threads
 };

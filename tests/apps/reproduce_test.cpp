@@ -342,6 +342,20 @@ TEST_F(Reproduction, expects_the_time_of_a_short_training_and_of_a_trial) {
   EXPECT_FALSE(fs::exists(made.runs[2].directory));
 }
 
+TEST_F(Reproduction, expects_the_rest_of_a_training_that_was_stopped) {
+  run();
+  const Plan made = plan();
+  const auto write = [&](const char* lines) {
+    std::ofstream(made.runs[2].directory / "metrics.jsonl") << lines;
+  };
+  const double whole = 2. / 512 * 15'000 * 8;
+
+  write("");
+  EXPECT_DOUBLE_EQ(Estimate(made, 60'000, 10'000).left_of(made.runs[2]).training, whole);
+  write("{\"test_accuracy\": 50, \"seconds\": 1}\n{\"test_accuracy\": 60, \"seconds\": 1}\n");
+  EXPECT_DOUBLE_EQ(Estimate(made, 60'000, 10'000).left_of(made.runs[2]).training, whole * 6 / 8);
+}
+
 TEST_F(Reproduction, expects_of_an_attack_what_it_took_others) {
   options.seeds = 1;
   run();
