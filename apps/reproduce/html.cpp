@@ -45,9 +45,8 @@ std::string differences_of(const Report& report) {
     rows += "</tr>";
   }
   if (rows.empty()) return "";
-  return "<h2>Against SGD</h2><p>In points; of attacks with the standard error over the images, "
-         "which are the same.</p>" +
-         table_head(columns) + rows + "</table>";
+  return "<h2>Differences</h2><p>" + escaped(kAboutDifferences) + "</p>" + table_head(columns) +
+         rows + "</table>";
 }
 
 std::string charts_of(const Report& report) {

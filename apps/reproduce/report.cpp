@@ -23,6 +23,10 @@ double mean_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.) / static_cast<double>(values.size());
 }
 
+double standard_error(const Cell& cell) {
+  return cell.deviation / std::sqrt(static_cast<double>(cell.count));
+}
+
 // The result of the column's attack.
 const Stage& stage_of(const PlannedRun& run, const TableColumn& column) {
   return *std::ranges::find(run.stages, slug(column.attack), &Stage::name);
@@ -47,14 +51,14 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
             " %: they attacked different networks. Remove both and run again");
     fs::path csv = path;
     found.outcomes[column.key] = read_outcomes(csv.replace_extension(".csv"));
-    const std::vector<double>& outcomes = found.outcomes[column.key];
+    const Outcomes& outcomes = found.outcomes[column.key];
     require(static_cast<std::int64_t>(outcomes.size()) == attack.examples &&
                 std::abs(100 * mean_of(outcomes) - attack.robust_accuracy) < 1e-6,
             csv.string(), " is not of the same attack as ", path.filename().string(),
             ". Remove both and run again");
   }
   if (!plan.table.average.empty()) {
-    std::vector<double>& average = found.outcomes[kAverage];
+    Outcomes& average = found.outcomes[kAverage];
     average.assign(found.outcomes.at(plan.table.average.front()).size(), 0);
     for (const std::string& key : plan.table.average) {
       for (std::size_t i = 0; i < average.size(); ++i) {
@@ -154,30 +158,28 @@ const TableRow* base_of(const PaperTable& table, const TableRow& row) {
   return nullptr;
 }
 
-// Of means, the error is that of the independent errors' mean.
 void compare(const Report& report, const std::string& base, MeasuredRow& row) {
-  std::map<std::string, std::vector<Difference>> found;
+  std::vector<double> natural;
+  std::map<std::string, std::pair<std::vector<Outcomes>, std::vector<Outcomes>>> outcomes;
   for (const MeasuredRun& run : report.runs) {
     for (const MeasuredRun& other : report.runs) {
       if (run.run->row != row.name || other.run->row != base || run.run->seed != other.run->seed) {
         continue;
       }
-      found["natural"].push_back({run.values.at("natural") - other.values.at("natural"), kNone});
-      for (const auto& [key, outcomes] : run.outcomes) {
-        found[key].push_back(paired_difference(outcomes, other.outcomes.at(key)));
+      natural.push_back(run.values.at("natural") - other.values.at("natural"));
+      for (const auto& [key, of_images] : run.outcomes) {
+        outcomes[key].first.push_back(of_images);
+        outcomes[key].second.push_back(other.outcomes.at(key));
       }
     }
   }
-  for (const auto& [key, differences] : found) {
-    const auto n = static_cast<double>(differences.size());
-    double sum = 0, squares = 0;
-    for (const Difference& difference : differences) {
-      sum += difference.mean;
-      squares += difference.error * difference.error;
-    }
-    row.differences[key] = {sum / n, std::sqrt(squares) / n};
+  if (natural.empty()) return;
+  row.base = base;
+  const Cell cell = cell_of(natural);
+  row.differences["natural"] = {cell.mean, standard_error(cell)};
+  for (const auto& [key, both] : outcomes) {
+    row.differences[key] = paired_difference(both.first, both.second);
   }
-  if (!found.empty()) row.base = base;
 }
 
 double paper_of(const MeasuredRow& row, const std::string& key) {
@@ -205,9 +207,7 @@ std::string markdown_of_differences(const Report& report) {
     rows += "\n";
   }
   if (rows.empty()) return "";
-  return "\nAgainst SGD, in points; of attacks with the standard error over the images, which are "
-         "the same:\n\n" +
-         markdown_head(report.plan->table) + rows;
+  return "\n" + std::string(kAboutDifferences) + "\n\n" + markdown_head(report.plan->table) + rows;
 }
 
 std::string list_of(const std::string& title, const std::vector<std::string>& items) {
@@ -254,14 +254,18 @@ Cell cell_of(const std::vector<double>& values) {
           static_cast<std::int64_t>(values.size())};
 }
 
-Difference paired_difference(const std::vector<double>& outcomes, const std::vector<double>& base) {
-  require(outcomes.size() == base.size(), "the rows attack ", outcomes.size(), " and ", base.size(),
-          " images");
-  std::vector<double> differences;
-  for (std::size_t i = 0; i < base.size(); ++i)
-    differences.push_back(100 * (outcomes[i] - base[i]));
-  const Cell cell = cell_of(differences);
-  return {cell.mean, cell.deviation / std::sqrt(static_cast<double>(cell.count))};
+Difference paired_difference(const std::vector<Outcomes>& row, const std::vector<Outcomes>& base) {
+  Outcomes images(base.front().size(), 0), seeds;
+  for (std::size_t seed = 0; seed < base.size(); ++seed) {
+    require(row[seed].size() == images.size() && base[seed].size() == images.size(),
+            "the rows attack ", row[seed].size(), " and ", base[seed].size(), " images");
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      images[i] += 100 * (row[seed][i] - base[seed][i]) / static_cast<double>(base.size());
+    }
+    seeds.push_back(100 * (mean_of(row[seed]) - mean_of(base[seed])));
+  }
+  const double training = seeds.size() > 1 ? standard_error(cell_of(seeds)) : 0;
+  return {mean_of(seeds), std::hypot(standard_error(cell_of(images)), training)};
 }
 
 Report make_report(const Plan& plan) {

@@ -14,12 +14,20 @@ struct Cell {
 };
 Cell cell_of(const std::vector<double>& values);
 
-// What one network has more than another on the same images, in points, and its standard error: the
-// deviation of the images' differences over the root of their number. Outcomes in [0, 1].
+// What a row has more than another on the same images, in points, and its standard error.
 struct Difference {
   double mean, error;  // NaN where it is not known
 };
-Difference paired_difference(const std::vector<double>& outcomes, const std::vector<double>& base);
+// Of each seed's outcomes of the images, in [0, 1]. Two sources of error are added as variances:
+// the images (the deviation of the images' differences, means over the seeds, over the root of
+// their number) and the trainings (the deviation of the seeds' differences over the root of theirs;
+// of one seed it is not known and left out). Throws Error where the images differ in number.
+using Outcomes = std::vector<double>;
+Difference paired_difference(const std::vector<Outcomes>& row, const std::vector<Outcomes>& base);
+
+inline constexpr const char* kAboutDifferences =
+    "Against SGD with the same seeds, in points. The standard error is that over the images, which "
+    "are the same, and of several seeds that over the trainings too.";
 
 struct MeasuredRow {
   std::string name;
@@ -34,8 +42,8 @@ struct MeasuredRow {
 struct MeasuredRun {
   const PlannedRun* run;
   TrainingResult training;
-  std::map<std::string, AttackResult> attacks;          // by column key
-  std::map<std::string, std::vector<double>> outcomes;  // of each image, and their "average"
+  std::map<std::string, AttackResult> attacks;  // by column key
+  std::map<std::string, Outcomes> outcomes;     // of each image, and their "average"
   CurveResult curve;
   // By column key, and "average": percent. Natural accuracy is of all test images after the last
   // epoch, an attack's of those that its command names.

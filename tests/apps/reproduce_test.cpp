@@ -514,20 +514,29 @@ TEST(cells, are_means_with_the_deviation_of_n_minus_one) {
 }
 
 TEST(paired_differences, are_zero_where_the_images_are_the_same) {
-  EXPECT_EQ(paired_difference({1, 0, 1}, {1, 0, 1}).mean, 0);
-  EXPECT_EQ(paired_difference({1, 0, 1}, {1, 0, 1}).error, 0);
+  EXPECT_EQ(paired_difference({{1, 0, 1}}, {{1, 0, 1}}).mean, 0);
+  EXPECT_EQ(paired_difference({{1, 0, 1}}, {{1, 0, 1}}).error, 0);
 }
 
 // Differences 1, 0, -1, 1: mean 1/4, squares about it 11/4, over 3, over 4.
-TEST(paired_differences, have_the_error_of_their_mean) {
-  const Difference difference = paired_difference({1, 1, 0, 1}, {0, 1, 1, 0});
+TEST(paired_differences, have_the_error_of_their_mean_over_the_images) {
+  const Difference difference = paired_difference({{1, 1, 0, 1}}, {{0, 1, 1, 0}});
 
   EXPECT_DOUBLE_EQ(difference.mean, 25);
   EXPECT_DOUBLE_EQ(difference.error, 100 * std::sqrt(11. / 4 / 3 / 4));
   EXPECT_CONTAINS(message_of<Error>([] {
-                    paired_difference({1}, {1, 0});
+                    paired_difference({{1}}, {{1, 0}});
                   }),
                   "attack 1 and 2 images");
+}
+
+// The seeds differ by 1/2 and 0: mean 1/4, the error of two trainings 1/4. The images' differences,
+// means over the seeds, are 1/2 and 0: the error over the images is 1/4 as well.
+TEST(paired_differences, of_several_seeds_have_the_error_over_the_trainings_too) {
+  const Difference difference = paired_difference({{1, 1}, {0, 1}}, {{0, 1}, {0, 1}});
+
+  EXPECT_DOUBLE_EQ(difference.mean, 25);
+  EXPECT_DOUBLE_EQ(difference.error, 100 * std::sqrt(2. / 16));
 }
 
 // The examples of RFC 4648.
