@@ -28,19 +28,8 @@ struct Axes {
   Range x, y;
 };
 
-// The text of a tick: "0.5", "87".
-std::string tick(double value) {
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.3g", value);
-  return digits;
-}
-
 // Pixels with a tenth, so that equal reports are equal texts.
-std::string pixel(double value) {
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.1f", value);
-  return digits;
-}
+std::string pixel(double value) { return formatted("%.1f", value); }
 
 std::string label(double x, double y, const std::string& said, const char* anchor) {
   return text("<text x=\"", pixel(x), "\" y=\"", pixel(y), "\" text-anchor=\"", anchor, "\">",
@@ -62,8 +51,8 @@ class Chart {
                    y = axes_.y.low + (axes_.y.high - axes_.y.low) * i / 4;
       made += text("<path stroke=\"#ddd\" d=\"M", pixel(kLeft), " ", pixel(at_y(y)), "H",
                    pixel(kWidth - kRight), "\"/>") +
-              label(kLeft - 6, at_y(y) + 4, tick(y), "end") +
-              label(at_x(x), kHeight - kBottom + 18, tick(x), "middle");
+              label(kLeft - 6, at_y(y) + 4, formatted("%.3g", y), "end") +
+              label(at_x(x), kHeight - kBottom + 18, formatted("%.3g", x), "middle");
     }
     made += label((kLeft + kWidth - kRight) / 2, kHeight - 8, axes_.x_label, "middle") +
             label(kLeft, kTop - 12, axes_.y_label, "start");

@@ -226,11 +226,14 @@ std::vector<std::pair<std::string, std::string>> columns_of(const PaperTable& ta
   return columns;
 }
 
-std::string number_text(double percent) {
-  if (std::isnan(percent)) return "-";
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.1f", percent);
+std::string formatted(const char* format, double value) {
+  char digits[64];
+  std::snprintf(digits, sizeof digits, format, value);
   return digits;
+}
+
+std::string number_text(double percent) {
+  return std::isnan(percent) ? "-" : formatted("%.1f", percent);
 }
 
 std::string cell_text(const Cell& cell) {
@@ -238,10 +241,8 @@ std::string cell_text(const Cell& cell) {
 }
 
 std::string difference_text(const Difference& difference) {
-  char digits[64];
-  std::snprintf(digits, sizeof digits, "%+.1f", difference.mean);
-  if (std::isnan(difference.error)) return digits;
-  return digits + text(" ± ") + number_text(difference.error);
+  return formatted("%+.1f", difference.mean) +
+         (std::isnan(difference.error) ? "" : " ± " + number_text(difference.error));
 }
 
 Cell cell_of(const std::vector<double>& values) {

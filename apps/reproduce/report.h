@@ -73,6 +73,7 @@ std::string html_of(const Report& report);
 // "87.5", or "87.5 ± 0.4" of several seeds; "-" where there is none.
 std::string cell_text(const Cell& cell);
 std::string number_text(double percent);
+std::string formatted(const char* format, double value);    // as printf does
 std::string difference_text(const Difference& difference);  // "+8.0 ± 2.4"
 
 // tableN.md, .json, .html, and the charts tableN-robustness.svg and tableN-trade-off.svg, in the

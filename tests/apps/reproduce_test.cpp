@@ -424,7 +424,8 @@ TEST_F(Reproduction, refuses_a_damaged_list_of_outcomes) {
   const Plan made = plan();
   for (const char* line : {"\n", "attacked,broken\n1\n", "attacked,broken\n1,x\n"}) {
     std::ofstream(made.runs[2].directory / "stadv.csv") << line;
-    EXPECT_CONTAINS(message_of<Error>([&] { make_report(made); }), "is not what a run writes");
+    EXPECT_CONTAINS(message_of<Error>([&] { make_report(made); }), "is not what a run writes")
+        << line;
   }
 }
 
