@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/file.h"
+#include "core/json_text.h"
 #include "core/safetensors.h"
 
 namespace saddle {
@@ -199,13 +200,26 @@ void save_state(const std::filesystem::path& path, const Command& command,
   save_safetensors(path, tensors.list(), metadata);
 }
 
+namespace {
+
+Json state_json(const std::filesystem::path& path, const std::string& metadata) {
+  try {
+    return parse_ordered_json(metadata);
+  } catch (const Error& error) {
+    fail(path.string(), ": the state of the attack is ", error.what(),
+         ". Begin anew with --restart");
+  }
+}
+
+}  // namespace
+
 RunState load_state(const std::filesystem::path& path, const Command& command) {
   const SafetensorsFile file = SafetensorsFile::load(path);
   const auto found = file.metadata().find(kMetadata);
   require(found != file.metadata().end(), path.string(),
           ": is not the state of an attack. Name another --json, or begin anew with --restart");
   try {
-    const Json json = Json::parse(found->second);
+    const Json json = state_json(path, found->second);
     compare(command, json.at("command"), path.string());
     RunState state;
     for (const Json& summary : json.at("finished")) {

@@ -17,6 +17,7 @@
 #include "apps/bench/workload.h"
 #include "apps/common/command_line.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle {
 namespace {
@@ -64,7 +65,7 @@ Json run_peer(const Options& options, const Device& device, const Row& row,
   std::string output;
   char buffer[4096];
   while (std::fgets(buffer, sizeof buffer, pipe.get()) != nullptr) output += buffer;
-  if (pclose(pipe.get()) == 0) return Json::parse(output);
+  if (pclose(pipe.get()) == 0) return parse_json(output);
   print_warning("saddle-bench", text("peer: '", command,
                                      "' failed. Does that Python have torch, numpy and safetensors?"));
   return nullptr;

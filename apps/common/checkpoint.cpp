@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/json_text.h"
+
 namespace saddle {
 namespace {
 
@@ -47,7 +49,7 @@ ModelDescription read_description(const SafetensorsFile& file, const CheckpointO
             ": has no 'saddle' metadata. Say what it is with --model and --classes");
   } else {
     try {
-      const Json json = Json::parse(entry->second);
+      const Json json = parse_json(entry->second);
       network.model = json.at("model").get<std::string>();
       network.classes = integer(json.at("classes"));
       network.width = integer(json.at("options").value("width", Json(0)));

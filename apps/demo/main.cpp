@@ -17,6 +17,7 @@
 #include "apps/common/png.h"
 #include "apps/train/trainer.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle {
 namespace {
@@ -244,7 +245,7 @@ double training_seconds(const std::string& run) {
   std::istringstream lines(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   double seconds = 0;
   for (std::string line; std::getline(lines, line);)
-    seconds += nlohmann::json::parse(line).at("seconds").get<double>();
+    seconds += parse_json(line).at("seconds").get<double>();
   return seconds;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle {
 namespace {
@@ -18,11 +19,10 @@ constexpr const char* kCurveRadii = "0.5/255,1/255,2/255,4/255,8/255";
 
 Json read_json(const fs::path& path) {
   const std::vector<std::byte> bytes = read_file(path, std::int64_t{1} << 24);
-  const auto* text = reinterpret_cast<const char*>(bytes.data());
   try {
-    return Json::parse(text, text + bytes.size());
-  } catch (const std::exception& error) {
-    fail(path.string(), ": ", error.what());
+    return parse_json(bytes);
+  } catch (const Error& error) {
+    fail(path.string(), ": is ", error.what());
   }
 }
 

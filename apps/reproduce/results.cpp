@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle {
 namespace {
@@ -44,13 +45,13 @@ TrainingResult read_training(const fs::path& directory) {
   TrainingResult result;
   reading(directory / "metrics.jsonl", [&](const std::string& text) {
     reading_lines(text, [&](const std::string& line) {
-      const Json epoch = Json::parse(line);
+      const Json epoch = parse_json(line);
       result.test_accuracy.push_back(epoch.at("test_accuracy"));
       result.seconds += epoch.at("seconds").get<double>();
     });
   });
   reading(directory / "config.json", [&](const std::string& text) {
-    const Json config = Json::parse(text);
+    const Json config = parse_json(text);
     for (const char* key : {"version", "device", "threads"}) {
       result.environment[key] = config.at("environment").at(key);
     }
@@ -61,7 +62,7 @@ TrainingResult read_training(const fs::path& directory) {
 AttackResult read_attack(const fs::path& path) {
   AttackResult result;
   reading(path, [&](const std::string& text) {
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text);
     const Json& attack = json.at("attacks").at(0);
     require(json.at("finished").get<bool>(), "the attack has not finished");
     result = {json.at("examples"),
@@ -79,7 +80,7 @@ AttackResult read_attack(const fs::path& path) {
 CurveResult read_curve(const fs::path& path) {
   CurveResult result;
   reading(path, [&](const std::string& text) {
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text);
     const Json& curve = json.at("eps_curves").at(0);
     result.eps = {0};
     result.robust_accuracy = {json.at("clean_accuracy")};

@@ -8,6 +8,7 @@
 #include "apps/common/command_line.h"
 #include "apps/train/tensorboard.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle {
 namespace {
@@ -25,11 +26,13 @@ constexpr std::int64_t kMaxConfigBytes = 1 << 20;
 
 Json read_json(const fs::path& path) {
   const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
-  const auto* begin = reinterpret_cast<const char*>(bytes.data());
-  Json json = Json::parse(begin, begin + bytes.size(), nullptr, false);
-  require(json.is_object(), path.string(),
-          ": is not a JSON object. Remove it, or start over with --overwrite");
-  return json;
+  try {
+    Json json = parse_json(bytes);
+    require(json.is_object(), "not a JSON object");
+    return json;
+  } catch (const Error& error) {
+    fail(path.string(), ": is ", error.what(), ". Remove it, or start over with --overwrite");
+  }
 }
 
 // The settings in which two configurations differ, "lr (0.1, now 0.2)".
@@ -115,7 +118,7 @@ RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
   if (!fs::exists(path_ / kState)) return position;
   const SafetensorsFile file = SafetensorsFile::load(path_ / kState);
   try {
-    const Json json = Json::parse(file.metadata().at("position"));
+    const Json json = parse_json(file.metadata().at("position"));
     position = {json.at("epochs_done"), json.at("steps_done"), json.at("best_accuracy"),
                 json.at("metrics")};
     model.batches_tracked = json.at("batches_tracked");

@@ -100,7 +100,12 @@ TEST(LoadState, refuses_files_that_are_no_state) {
   expect_error("cannot be read", [&] { load_state(path, Command{}); });
 
   save_safetensors(path, {}, {{"saddle_attack", "no json"}});
-  expect_error("cannot be read", [&] { load_state(path, Command{}); });
+  expect_error("the state of the attack is not JSON at byte 1",
+               [&] { load_state(path, Command{}); });
+
+  save_safetensors(path, {}, {{"saddle_attack", "{\"command\": " + deep_json() + "}"}});
+  expect_error("the state of the attack is JSON nested deeper than 64 levels",
+               [&] { load_state(path, Command{}); });
 }
 
 TEST(Fingerprint, tells_one_changed_byte) {

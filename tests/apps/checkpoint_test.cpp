@@ -307,6 +307,8 @@ TEST_F(Checkpoint, with_garbage_metadata_is_refused) {
   expect_part(expected, error_after([](Editable& file) {
                 file.metadata["saddle"] = std::string(100'000, '[');
               }));
+  expect_part(expected,
+              error_after([](Editable& file) { file.metadata["saddle"] = deep_json(); }));
 }
 
 TEST_F(Checkpoint, with_a_description_of_the_wrong_types_is_refused) {

@@ -69,6 +69,9 @@ inline Blob gzip(const Blob& bytes) {
   return out;
 }
 
+// JSON that overflows the stack of whoever walks down it.
+inline std::string deep_json() { return std::string(300'000, '[') + std::string(300'000, ']'); }
+
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {

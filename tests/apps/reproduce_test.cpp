@@ -13,6 +13,7 @@
 #include "apps/reproduce/charts.h"
 #include "apps/reproduce/estimate.h"
 #include "apps/reproduce/report.h"
+#include "apps/reproduce/results.h"
 #include "apps/reproduce/runner.h"
 #include "tests/apps/data_files.h"
 #include "tests/support/expect_near.h"
@@ -275,6 +276,22 @@ TEST_F(Reproduction, makes_anew_what_it_cannot_trace) {
   fs::remove(plan().runs[2].directory / "commands.json");
 
   EXPECT_EQ(run(), (std::vector<std::string>{"train", kAutoattack, "stadv", "curve", "done"}));
+}
+
+TEST_F(Reproduction, refuses_deeply_nested_commands_and_results) {
+  run();
+  const fs::path place = plan().runs[2].directory;
+  const std::string commands = written(place / "commands.json"),
+                    expected = "nested deeper than 64 levels";
+
+  std::ofstream(place / "commands.json") << deep_json();
+  EXPECT_CONTAINS(message_of<Error>([&] { run(); }), expected);
+  std::ofstream(place / "commands.json") << commands;
+  std::ofstream(place / "stadv.json") << deep_json();
+  EXPECT_CONTAINS(message_of<Error>([&] { make_report(plan()); }), expected);
+  EXPECT_CONTAINS(message_of<Error>([&] { read_curve(place / "stadv.json"); }), expected);
+  std::ofstream(place / "metrics.jsonl") << deep_json() << "\n";
+  EXPECT_CONTAINS(message_of<Error>([&] { read_training(place); }), expected);
 }
 
 TEST_F(Reproduction, tells_the_last_words_of_what_failed) {

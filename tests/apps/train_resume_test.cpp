@@ -233,6 +233,20 @@ TEST(resume, without_the_runs_settings_is_refused) {
   expect_error("config.json", [&] { train_small(options); });
 }
 
+TEST(resume, with_deeply_nested_settings_is_refused) {
+  const TemporaryDirectory directory;
+  TrainOptions options = small_run("sgd", directory.path());
+  options.epochs = 1;
+  train_small(options);
+
+  directory.write("config.json", bytes_of("{\"settings\": " + deep_json() + "}"));
+  options.resume = true;
+  expect_error("config.json: is JSON nested deeper than 64 levels at byte 77. Remove it",
+               [&] { train_small(options); });
+  directory.write("config.json", bytes_of("[]"));
+  expect_error("config.json: is not a JSON object. Remove it", [&] { train_small(options); });
+}
+
 TEST(resume, of_a_damaged_state_says_what_to_do) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("sgd", directory.path());
@@ -242,6 +256,9 @@ TEST(resume, of_a_damaged_state_says_what_to_do) {
                    {{"position", "{\"epochs_done\": 1}"}});
 
   options.resume = true;
+  expect_error("is not a training state. Start over with --overwrite",
+               [&] { train_small(options); });
+  save_safetensors(directory.path() / "state.safetensors", {}, {{"position", deep_json()}});
   expect_error("is not a training state. Start over with --overwrite",
                [&] { train_small(options); });
 }
