@@ -1,7 +1,11 @@
 #include "apps/attack/resume.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/file.h"
@@ -32,11 +36,27 @@ std::vector<double> record_table(const std::vector<ExampleRecord>& records) {
   return table;
 }
 
+// A state file may have been damaged or edited: what is read from it is checked before it is used
+// as a place or a size. The Errors thrown say what is wrong; load_state says where.
+
+std::int32_t whole_number(double value) {
+  constexpr std::int32_t kLeast = std::numeric_limits<std::int32_t>::min(),
+                         kMost = std::numeric_limits<std::int32_t>::max();
+  require(value >= kLeast && value <= kMost && value == std::floor(value), "an example has ", value,
+          " where a whole number belongs");
+  return static_cast<std::int32_t>(value);
+}
+
 std::vector<ExampleRecord> records_of(const std::vector<double>& table) {
   std::vector<ExampleRecord> records;
   for (std::size_t i = 0; i < table.size(); i += kFields) {
     const double* v = table.data() + i;
-    const auto integer = [&](int field) { return static_cast<std::int32_t>(v[field]); };
+    const auto integer = [&](int field) { return whole_number(v[field]); };
+    for (int field = 7; field < kFields - 1; ++field) {  // of passes, norms and a loss
+      require(std::isfinite(v[field]) && v[field] >= 0, "an example has ", v[field],
+              " where a number from 0 belongs");
+    }
+    require(!std::isnan(v[kFields - 1]), "the margin of an example is not a number");
     ExampleRecord r;
     r.label = integer(0);
     r.clean_prediction = integer(1);
@@ -79,24 +99,38 @@ Json summary_json(const AttackResult& result) {
           {"members", members}};
 }
 
+// A count: a whole number from 0.
+std::int64_t count_in(const Json& json, const char* key) {
+  const Json& value = json.at(key);
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  require(value.is_number_unsigned() && value.get<std::uint64_t>() <= kMost, key,
+          " is no whole number from 0");
+  return value.get<std::int64_t>();
+}
+
+double number_in(const Json& json, const char* key,
+                 double most = std::numeric_limits<double>::max()) {
+  const double value = json.at(key).get<double>();
+  require(value >= 0 && value <= most, key, " is ", value, ", outside 0 to ", most);
+  return value;
+}
+
 AttackResult summary_of(const Json& json) {
   AttackResult result;
-  result.robust_accuracy = json.at("robust_accuracy").get<double>();
-  result.max_linf = json.at("max_linf").get<double>();
-  result.max_l2 = json.at("max_l2").get<double>();
-  result.max_l1 = json.at("max_l1").get<double>();
-  result.passes = {json.at("forward").get<std::int64_t>(),
-                   json.at("backward").get<std::int64_t>()};
-  result.seconds = json.at("seconds").get<double>();
-  result.attacked = json.at("attacked").get<std::int64_t>();
+  result.robust_accuracy = number_in(json, "robust_accuracy", 100);
+  result.max_linf = number_in(json, "max_linf");
+  result.max_l2 = number_in(json, "max_l2");
+  result.max_l1 = number_in(json, "max_l1");
+  result.passes = {count_in(json, "forward"), count_in(json, "backward")};
+  result.seconds = number_in(json, "seconds");
+  result.attacked = count_in(json, "attacked");
   result.warnings = json.at("warnings").get<std::vector<std::string>>();
   for (const Json& member : json.at("members")) {
     result.members.push_back({member.at("name").get<std::string>(),
-                              member.at("robust_accuracy").get<double>(),
-                              {member.at("forward").get<std::int64_t>(),
-                               member.at("backward").get<std::int64_t>()},
-                              member.at("seconds").get<double>(),
-                              member.at("zero_gradients").get<std::int64_t>()});
+                              number_in(member, "robust_accuracy", 100),
+                              {count_in(member, "forward"), count_in(member, "backward")},
+                              number_in(member, "seconds"),
+                              count_in(member, "zero_gradients")});
   }
   return result;
 }
@@ -128,28 +162,73 @@ class Tensors {
 template <class T>
 std::vector<T> read_values(const SafetensorsFile& file, const std::string& name) {
   const FileTensor& tensor = file.tensor(name);
-  require(tensor.dtype == dtype_of<T>, file.file_name(), ": ", name, " has another type");
+  require(tensor.dtype == dtype_of<T>, name, " has another type");
   std::vector<T> values(static_cast<std::size_t>(tensor.shape.count()));
   if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
   return values;
 }
 
-AttackResult read_result(const SafetensorsFile& file, const std::string& prefix, const Json& json) {
+AttackResult read_result(const SafetensorsFile& file, const std::string& prefix, const Json& json,
+                         const StateExtent& extent) {
   AttackResult result = summary_of(json);
-  const std::vector<double> table = read_values<double>(file, prefix + ".examples");
-  require(table.size() % kFields == 0, file.file_name(), ": ", prefix, ".examples is misshapen");
-  result.examples = records_of(table);
-  result.adversarial = read_values<float>(file, prefix + ".adversarial");
+  const std::string records = prefix + ".examples", images = prefix + ".adversarial";
+  const Shape expected{extent.examples, kFields};
+  require(file.tensor(records).shape == expected, records, " has the shape ",
+          file.tensor(records).shape, ", this run's ", expected);
+  result.examples = records_of(read_values<double>(file, records));
+  const std::int64_t pixels =
+      extent.images == SavedImages::all ? extent.examples * extent.image : 0;
+  require(file.tensor(images).shape.count() == pixels, images, " has ",
+          file.tensor(images).shape.count(), " values, this run's ", pixels);
+  result.adversarial = read_values<float>(file, images);
+  require(std::ranges::all_of(result.adversarial, [](float x) { return x >= 0 && x <= 1; }), images,
+          " holds a value outside [0, 1]");
   return result;
 }
 
-void compare(const Command& command, const Json& saved, const std::string& file) {
-  for (const auto& [name, value] : command) {
-    const std::string was = saved.value(name, std::string());
-    require(was == value, file, ": is the state of a run with other ", name, " ('", was,
-            "', this one has '", value,
-            "'). Repeat that command, name another --json, or begin anew with --restart");
+AttackState read_current(const SafetensorsFile& file, const Json& json, const StateExtent& extent) {
+  AttackState current;
+  current.result = read_result(file, "current", json.at("current"), extent);
+  current.standing = read_values<std::uint8_t>(file, "current.standing");
+  require(static_cast<std::int64_t>(current.standing.size()) == extent.examples &&
+              std::ranges::all_of(current.standing, [](std::uint8_t is) { return is <= 1; }),
+          "current.standing is not a 0 or 1 for each of ", extent.examples, " examples");
+  const Json& queue = json.at("queue");
+  current.member = count_in(queue, "member");
+  current.attempt = count_in(queue, "attempt");
+  current.position = count_in(queue, "position");
+  return current;
+}
+
+RunState read_state(const SafetensorsFile& file, const Json& json, const StateExtent& extent) {
+  RunState state;
+  const bool begun = json.contains("current");
+  const std::size_t attacks = json.at("finished").size() + (begun ? 1 : 0);
+  require(attacks <= extent.attacks, "it has ", attacks, " attacks, this run ", extent.attacks);
+  for (const Json& summary : json.at("finished")) {
+    state.finished.push_back(
+        read_result(file, text("finished.", state.finished.size()), summary, extent));
   }
+  if (begun) state.current = read_current(file, json, extent);
+  return state;
+}
+
+void compare(const Command& command, std::map<std::string, std::string> saved,
+             const std::string& file) {
+  const auto refuse = [&](const std::string& name, const std::string& was, const std::string& is) {
+    fail(file, ": is the state of a run with other ", name, " ('", was, "', this one has '", is,
+         "'). Repeat that command, name another --json, or begin anew with --restart");
+  };
+  for (const auto& [name, value] : command) {
+    if (saved[name] != value) refuse(name, saved[name], value);
+    saved.erase(name);
+  }
+  if (!saved.empty()) refuse(saved.begin()->first, saved.begin()->second, "");
+}
+
+[[noreturn]] void unreadable(const std::filesystem::path& path, const std::exception& error) {
+  fail(path.string(), ": the state of the attack cannot be read (", error.what(),
+       "). Begin anew with --restart");
 }
 
 std::string hexadecimal(std::uint64_t number) {
@@ -192,7 +271,9 @@ void save_state(const std::filesystem::path& path, const Command& command,
   }
   if (current) {
     json["current"] = summary_json(current->result);
-    json["queue"] = {current->member, current->attempt, current->position};
+    json["queue"] = {{"member", current->member},
+                     {"attempt", current->attempt},
+                     {"position", current->position}};
     tensors.add("current", current->result, images);
     tensors.add("current.standing", DType::u8, current->standing);
   }
@@ -200,44 +281,29 @@ void save_state(const std::filesystem::path& path, const Command& command,
   save_safetensors(path, tensors.list(), metadata);
 }
 
-namespace {
-
-Json state_json(const std::filesystem::path& path, const std::string& metadata) {
-  try {
-    return parse_ordered_json(metadata);
-  } catch (const Error& error) {
-    fail(path.string(), ": the state of the attack is ", error.what(),
-         ". Begin anew with --restart");
-  }
-}
-
-}  // namespace
-
-RunState load_state(const std::filesystem::path& path, const Command& command) {
+RunState load_state(const std::filesystem::path& path, const Command& command,
+                    const StateExtent& extent) {
   const SafetensorsFile file = SafetensorsFile::load(path);
   const auto found = file.metadata().find(kMetadata);
   require(found != file.metadata().end(), path.string(),
           ": is not the state of an attack. Name another --json, or begin anew with --restart");
+  Json json;
+  std::map<std::string, std::string> saved;
   try {
-    const Json json = state_json(path, found->second);
-    compare(command, json.at("command"), path.string());
-    RunState state;
-    for (const Json& summary : json.at("finished")) {
-      state.finished.push_back(read_result(file, text("finished.", state.finished.size()), summary));
-    }
-    if (json.contains("current")) {
-      AttackState current;
-      current.result = read_result(file, "current", json.at("current"));
-      current.standing = read_values<std::uint8_t>(file, "current.standing");
-      current.member = json.at("queue").at(0).get<std::int64_t>();
-      current.attempt = json.at("queue").at(1).get<std::int64_t>();
-      current.position = json.at("queue").at(2).get<std::int64_t>();
-      state.current = std::move(current);
-    }
-    return state;
+    json = parse_ordered_json(found->second);
+    saved = json.at("command").get<std::map<std::string, std::string>>();
   } catch (const nlohmann::json::exception& error) {
-    fail(path.string(), ": the state of the attack cannot be read (", error.what(),
-         "). Begin anew with --restart");
+    unreadable(path, error);
+  } catch (const Error& error) {
+    unreadable(path, error);
+  }
+  compare(command, saved, path.string());
+  try {
+    return read_state(file, json, extent);
+  } catch (const nlohmann::json::exception& error) {
+    unreadable(path, error);
+  } catch (const Error& error) {
+    unreadable(path, error);
   }
 }
 

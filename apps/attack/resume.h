@@ -38,8 +38,19 @@ void save_state(const std::filesystem::path& path, const Command& command,
                 std::span<const AttackResult> finished, const AttackState* current,
                 SavedImages images);
 
-// Throws Error where the file is not such a state, or is of another command (names what differs).
-RunState load_state(const std::filesystem::path& path, const Command& command);
+// How large what a state holds must be.
+struct StateExtent {
+  std::size_t attacks = 0;    // of the whole run, begun or not
+  std::int64_t examples = 0;  // N
+  std::int64_t image = 0;     // values of an image, H W C
+  SavedImages images = SavedImages::all;
+};
+
+// Throws Error where the file is not such a state, is of another command (names what differs) or
+// another extent, or holds values that no run writes. Whether it fits model and data is for
+// AttackRun::check and resume to say.
+RunState load_state(const std::filesystem::path& path, const Command& command,
+                    const StateExtent& extent);
 
 // Which bytes a file or a data set consists of, as 16 hexadecimal digits (FNV-1a, 64 bits): tells
 // files apart, protects against nobody.

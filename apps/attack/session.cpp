@@ -18,9 +18,10 @@ class Session {
   Session(const SessionOptions& options, const DeviceDataset& data)
       : options_(options), data_(data), batch_size_(options.batch_size) {
     if (!options.state || options.restart || !std::filesystem::exists(*options.state)) return;
-    RunState state = load_state(*options.state, options.command);
-    require(state.finished.size() <= options.jobs.size() * options.checkpoints.size(),
-            options.state->string(), ": has more attacks than this run. Begin anew with --restart");
+    RunState state =
+        load_state(*options.state, options.command,
+                   {options.jobs.size() * options.checkpoints.size(), data.size(),
+                    data.image_shape().count(), saved_images()});
     finished_ = std::move(state.finished);
     current_ = std::move(state.current);
     resumed_ = finished_.size();
@@ -113,15 +114,17 @@ class Session {
                NamedResult& named) {
     const std::size_t place = next_++;
     if (place < resumed_) {
+      AttackRun(logits, data_, report.clean, job.attack, options_.which, batch_size_)
+          .check(finished_[place]);
       named.result = finished_[place];
-      require(named.result.examples.size() == static_cast<std::size_t>(data_.size()),
-              "attack ", job.spec.text, ": the state has ", named.result.examples.size(),
-              " examples, the data ", data_.size(), ". Begin anew with --restart");
       return;
     }
     AttackRun run(logits, data_, report.clean, job.attack, options_.which, batch_size_);
-    if (job.continues) run.inherit(finished_.back());
-    if (current_) run.resume(*std::exchange(current_, std::nullopt));
+    if (current_) {
+      run.resume(*std::exchange(current_, std::nullopt));
+    } else if (job.continues) {
+      run.inherit(finished_.back());
+    }
     advance(job, place, run);
     batch_size_ = run.batch_size();
     named.finished = run.finished();
@@ -186,9 +189,12 @@ class Session {
   void save(const AttackState* current) {
     if (!options_.state) return;
     clock_.run([&] {
-      save_state(*options_.state, options_.command, finished_, current,
-                 options_.keep_images ? SavedImages::all : SavedImages::none);
+      save_state(*options_.state, options_.command, finished_, current, saved_images());
     });
+  }
+
+  SavedImages saved_images() const {
+    return options_.keep_images ? SavedImages::all : SavedImages::none;
   }
 
   void warn(std::vector<std::string>& warnings, const std::string& warning) {

@@ -247,22 +247,94 @@ void AttackRun::skip_to_work() {
   while (!finished() && next_pairs(after).empty()) end_member();
 }
 
+// Whether a record that was stored can be of this run.
+bool AttackRun::fits(const ExampleRecord& record, std::size_t example) const {
+  const ExampleRecord& is = state_.result.examples[example];
+  const bool same = record.label == is.label && record.clean_prediction == is.clean_prediction &&
+                    record.attacked == is.attacked;
+  if (!same || record.prediction < 0 || record.prediction >= classes_) return false;
+  if (record.changed_pixels < 0) return false;
+  if (attack_.ball) {
+    const double norm = norm_in(record, attack_.ball->norm);
+    if (!(norm <= attack_.ball->eps + slack_of(*attack_.ball))) return false;
+  }
+  if (!record.broken()) {
+    const bool moved = record.attacked == 0 && record.prediction != is.prediction;
+    return record.member == -1 && record.attempt == -1 && !moved;
+  }
+  if (record.member >= static_cast<std::int64_t>(attack_.members.size())) return false;
+  const AttackMember& member = attack_.members[static_cast<std::size_t>(record.member)];
+  return record.attacked != 0 && record.prediction != record.label && record.attempt >= 0 &&
+         record.attempt < attempts(member);
+}
+
+// Throws where examples, images or members are not those of this run, which has tried nothing yet:
+// its images are the clean ones.
+void AttackRun::check_examples(const AttackResult& result) const {
+  const AttackResult& own = state_.result;
+  constexpr const char* kMend = ", so it is of another run. Begin anew with --restart";
+  require(result.examples.size() == own.examples.size(), "evaluate: the state has ",
+          result.examples.size(), " examples, the data ", own.examples.size(), kMend);
+  const std::vector<float>& images = result.adversarial;
+  require(images.empty() || images.size() == own.adversarial.size(), "evaluate: the state has ",
+          images.size(), " values of images, the data ", own.adversarial.size(), kMend);
+  require(result.members.size() <= attack_.members.size(), "evaluate: the state has ",
+          result.members.size(), " members of the attack, which has ", attack_.members.size(),
+          kMend);
+  for (std::size_t m = 0; m < result.members.size(); ++m) {
+    require(result.members[m].name == attack_.members[m].name, "evaluate: the state has '",
+            result.members[m].name, "' in the place of ", attack_.members[m].name, kMend);
+  }
+  const std::size_t size = images.size() / std::max<std::size_t>(1, result.examples.size());
+  for (std::size_t i = 0; i < result.examples.size(); ++i) {
+    const ExampleRecord& record = result.examples[i];
+    require(fits(record, i), "evaluate: the state's example ", i, " contradicts data and model",
+            kMend);
+    if (images.empty()) continue;
+    ExampleRecord measured;
+    measure({own.adversarial.data() + i * size, size}, {images.data() + i * size, size},
+            data_.image_shape()[2], std::nullopt, static_cast<std::int32_t>(i), measured);
+    require(measured.linf == record.linf && measured.l2 == record.l2 && measured.l1 == record.l1 &&
+                measured.changed_pixels == record.changed_pixels,
+            "evaluate: the state's image ", i, " is not the one that was measured", kMend);
+  }
+}
+
+void AttackRun::check(const AttackResult& finished) const {
+  check_examples(finished);
+  AttackResult own;
+  std::int64_t right = 0, attacked = 0;
+  for (const ExampleRecord& record : finished.examples) {
+    right += record.prediction == record.label ? 1 : 0;
+    attacked += record.attacked;
+    own.max_linf = std::max(own.max_linf, record.linf);
+    own.max_l2 = std::max(own.max_l2, record.l2);
+    own.max_l1 = std::max(own.max_l1, record.l1);
+  }
+  require(finished.members.size() == attack_.members.size() &&
+              finished.robust_accuracy == percent(right, data_.size()) &&
+              finished.attacked == attacked && finished.max_linf == own.max_linf &&
+              finished.max_l2 == own.max_l2 && finished.max_l1 == own.max_l1,
+          "evaluate: the state's summary is not of its examples. Begin anew with --restart");
+}
+
 void AttackRun::resume(AttackState state) {
-  const std::size_t examples = state_.result.examples.size();
   std::vector<float>& images = state.result.adversarial;
-  const auto members = static_cast<std::int64_t>(attack_.members.size());
-  const auto fits = [&](std::size_t i) {
-    const ExampleRecord &was = state.result.examples[i], &is = state_.result.examples[i];
-    return was.label == is.label && was.clean_prediction == is.clean_prediction &&
-           was.attacked == is.attacked && was.member >= -1 && was.member < members;
-  };
-  bool same = state.result.examples.size() == examples && state.standing.size() == examples &&
-              (images.empty() || images.size() == state_.result.adversarial.size()) &&
-              state.member >= 0 && state.member < members && state.attempt >= 0 &&
-              state.position >= 0 &&
-              state.position <= static_cast<std::int64_t>(attacked_.size()) &&
-              static_cast<std::int64_t>(state.result.members.size()) == state.member + 1;
-  for (std::size_t i = 0; same && i < examples; ++i) same = fits(i);
+  check_examples(state.result);
+  bool same = state.member >= 0 && state.member < static_cast<std::int64_t>(attack_.members.size());
+  same = same && state.attempt >= 0 &&
+         state.attempt < attempts(attack_.members[static_cast<std::size_t>(state.member)]) &&
+         state.position >= 0 && state.position <= static_cast<std::int64_t>(attacked_.size()) &&
+         static_cast<std::int64_t>(state.result.members.size()) == state.member + 1 &&
+         state.standing.size() == state.result.examples.size();
+  // Who is left to try is said twice; the two agree.
+  for (std::size_t i = 0; same && i < state.standing.size(); ++i) {
+    const ExampleRecord& record = state.result.examples[i];
+    const bool standing = state.standing[i] != 0;
+    same = attack_.order == Members::in_sequence
+               ? standing == (record.attacked != 0 && !record.broken())
+               : standing ? record.attacked != 0 : record.attacked == 0 || record.broken();
+  }
   require(same, "evaluate: the state is of another run. Begin anew with --restart");
   if (images.empty()) images = std::move(state_.result.adversarial);
   state_ = std::move(state);

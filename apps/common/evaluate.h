@@ -139,8 +139,12 @@ class AttackRun {
             const Attack& attack, AttackedExamples which, std::int64_t batch_size);
 
   // Goes on where `state`, of the same run with whatever batch size, was left. A state without
-  // adversarial images leaves those of what it had tried clean. Throws Error for another run's.
+  // adversarial images leaves those of what it had tried clean. Throws Error for another run's, or
+  // one that contradicts itself.
   void resume(AttackState state);
+  // Throws the same for what is said to be the result of this run. Both are for a run that has not
+  // begun.
+  void check(const AttackResult& finished) const;
   // Takes over what the same attack broke within a smaller radius (its images too, where it has
   // them); those examples need no more attempts. To be called before the first step.
   void inherit(const AttackResult& smaller);
@@ -169,6 +173,8 @@ class AttackRun {
   void run(const std::vector<Pair>& pairs);
   void judge(const std::vector<Pair>& pairs, const AttackBatch& batch, const Tensor& adversarial,
              const AttemptCounts& counts);
+  bool fits(const ExampleRecord& record, std::size_t example) const;
+  void check_examples(const AttackResult& result) const;
   void begin_member();
   void end_member();
   void skip_to_work();

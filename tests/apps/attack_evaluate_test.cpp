@@ -425,7 +425,68 @@ TEST(AttackRun, refuses_the_state_of_other_examples) {
   AttackState state = run.state();
   state.result.examples[1].label = 0;
 
-  expect_error("the state is of another run", [&] { run.resume(state); });
+  expect_error("example 1 contradicts data and model, so it is of another run",
+               [&] { run.resume(state); });
+}
+
+// A fault that a state file may carry: `edit` of the true result of a run is refused by another that
+// has not begun.
+void expect_no_result(const std::string& part, const std::function<void(AttackResult&)>& edit) {
+  const Victim victim;
+  const Attack attack = pgd_of(fgsm(8.f / 255), 2);
+  AttackResult result = victim.attack(attack);
+  const AttackRun run(victim.logits, victim.data, victim.clean, attack,
+                      AttackedExamples::correct_only, 3);
+  run.check(result);  // the true one is taken
+
+  edit(result);
+
+  expect_error(part, [&] { run.check(result); });
+}
+
+TEST(AttackRun, refuses_a_result_that_is_not_of_its_run) {
+  constexpr const char* kContradicts = "the state's example 0 contradicts data and model";
+  expect_no_result("has 3 examples, the data 4", [](AttackResult& r) { r.examples.pop_back(); });
+  expect_no_result("has 1 values of images", [](AttackResult& r) { r.adversarial.resize(1); });
+  expect_no_result("has 2 members", [](AttackResult& r) { r.members.push_back(r.members[0]); });
+  expect_no_result("'fab' in the place of pgd", [](AttackResult& r) { r.members[0].name = "fab"; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].label = 1; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].clean_prediction = 1; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].attacked = 0; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].prediction = 2; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].prediction = 0; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].member = 1; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].member = -2; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].attempt = 2; });
+  expect_no_result(kContradicts, [](AttackResult& r) { r.examples[0].linf = 0.5; });
+  expect_no_result("image 1 is not the one", [](AttackResult& r) { r.adversarial[3] = 0.75f; });
+  expect_no_result("summary", [](AttackResult& r) { r.robust_accuracy = 75; });
+  expect_no_result("summary", [](AttackResult& r) { r.max_l2 = 0; });
+}
+
+TEST(AttackRun, refuses_a_place_in_the_queue_that_is_not_there) {
+  const Victim victim;
+  const Attack attack = pgd_of(fgsm(8.f / 255), 2);
+  const auto start = [&] {
+    return AttackRun(victim.logits, victim.data, victim.clean, attack,
+                     AttackedExamples::correct_only, 1);
+  };
+  AttackRun run = start();
+  run.step();
+  const auto refused = [&](const std::function<void(AttackState&)>& edit) {
+    AttackState state = run.state();
+    start().resume(state);
+    edit(state);
+    expect_error("the state is of another run", [&] { start().resume(state); });
+  };
+
+  refused([](AttackState& state) { state.member = 1; });
+  refused([](AttackState& state) { state.member = -1; });
+  refused([](AttackState& state) { state.attempt = 2; });
+  refused([](AttackState& state) { state.position = 4; });
+  refused([](AttackState& state) { state.standing.pop_back(); });
+  refused([](AttackState& state) { state.standing[0] = 1; });  // it is broken
+  refused([](AttackState& state) { state.standing[2] = 1; });  // it is not attacked
 }
 
 TEST(AttackRun, takes_over_what_a_smaller_radius_broke) {

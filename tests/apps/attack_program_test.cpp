@@ -202,6 +202,29 @@ TEST_F(AttackProgram, stops_after_its_time_and_goes_on_with_the_same_command) {
   EXPECT_FALSE(std::filesystem::exists(file("r.json.state")));
 }
 
+// The tensors of a finished attack are read by place: fewer than the data has must not be taken.
+TEST_F(AttackProgram, refuses_a_state_whose_images_are_too_few) {
+  std::vector<std::string> command{"--checkpoint", checkpoint(), "--test-limit", "16",
+                                   "--quiet", "--attack", "fgsm", "--attack", "pgd:steps=1",
+                                   "--json", file("r.json"), "--save-adversarial",
+                                   file("a.safetensors"), "--attack-all"};
+  std::vector<std::string> hurried = command;
+  hurried.insert(hurried.end(), {"--time-budget", "1e-6"});
+  ASSERT_EQ(attack(hurried).exit_code, 0);
+  const SafetensorsFile state = SafetensorsFile::load(file("r.json.state"));
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, tensor] : state.tensors()) {
+    tensors.push_back({name, tensor.dtype, tensor.shape, tensor.bytes});
+    if (name != "finished.0.adversarial") continue;
+    tensors.back().shape = {1};
+    tensors.back().bytes = tensor.bytes.first(4);
+  }
+  save_safetensors(file("edited"), tensors, state.metadata());
+  std::filesystem::rename(file("edited"), file("r.json.state"));
+
+  expect_answer(1, "finished.0.adversarial has 1 values, this run's 12544", command);
+}
+
 TEST_F(AttackProgram, says_in_a_line_that_the_model_answers_with_what_is_no_number) {
   expect_answer(1, "the model answers",
                 {"--checkpoint", checkpoint(), "--test-limit", "16", "--quiet", "--std", "2.95e-39",
