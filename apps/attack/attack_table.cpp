@@ -71,6 +71,11 @@ std::int64_t targets_value(const SpecValues& values) {
   return values.is("classes", "all") ? kAllTargets : values.integer("classes", 1, 9);
 }
 
+void check_restarts(std::int64_t restarts, bool random) {
+  require(restarts == 1 || random, restarts,
+          " restarts from the image itself do the same over again. Take start=random, or one");
+}
+
 Attack pgd_attack(const std::string& name, const PgdOptions& options, std::uint64_t seed,
                   std::int64_t restarts) {
   check(options);
@@ -103,7 +108,9 @@ Attack make_pgd(const SpecValues& values) {
   options.steps = integer_value(values, "steps", 0, options.norm == Norm::l1 ? 50 : 10);
   options.start =
       values.choice("start", {"random", "zero"}) == "random" ? Start::random : Start::zero;
-  return pgd_attack("pgd", options, values.seed(), values.integer("restarts", 1, 1));
+  const std::int64_t restarts = values.integer("restarts", 1, 1);
+  check_restarts(restarts, options.start == Start::random);
+  return pgd_attack("pgd", options, values.seed(), restarts);
 }
 
 Attack make_mi_fgsm(const SpecValues& values) {
@@ -225,6 +232,7 @@ Attack make_stadv(const SpecValues& values) {
       values.choice("start", {"zero", "random"}) == "zero" ? StadvStart::zero : StadvStart::random;
   AttackMember member = member_of<Stadv>("stadv", options, values.seed());
   member.restarts = values.integer("restarts", 1, 1);
+  check_restarts(member.restarts, options.start == StadvStart::random);
   member.passes = 2 * options.iterations + 2;
   return attack_of(std::move(member), std::nullopt);
 }
@@ -278,6 +286,18 @@ Attack make_deepfool(const SpecValues& values) {
   return attack_of(std::move(member), ball);
 }
 
+// What stands in for an attack on the difference of logits ratio, which needs 3 classes (aimed at a
+// class: 4), on a model of fewer: the cross-entropy towards a class. Unlike the cross-entropy away
+// from the label, it has a gradient however sure the model is.
+std::shared_ptr<const AttackMember> without_ratio(AttackSpec spec, std::uint64_t seed) {
+  spec.name = "apgd-t";
+  spec.values["loss"] = "ce";
+  spec.values["classes"] = "all";
+  AttackMember member = make_attack(spec, seed).members.front();
+  member.name = "apgd-t:loss=ce";
+  return std::make_shared<const AttackMember>(std::move(member));
+}
+
 Attack make_autoattack(const SpecValues& values) {
   AutoAttackOptions options;
   options.norm = values.choice("norm", {"linf", "l2", "l1"});
@@ -287,9 +307,15 @@ Attack make_autoattack(const SpecValues& values) {
   if (values.has("steps")) options.steps = values.integer("steps", 1, 1);
   if (values.has("queries")) options.queries = values.integer("queries", 0, 0);
   if (values.has("classes")) options.classes = values.integer("classes", 1, 1);
+  require(options.version != "rand" || (!options.queries && !options.classes),
+          "version=rand has neither square nor target classes. Leave queries and classes out");
   Attack attack;
   for (const std::string& text : auto_attack_specs(options)) {
-    Attack part = make_attack(parse_attack_spec(text), values.seed());
+    const AttackSpec spec = parse_attack_spec(text);
+    Attack part = make_attack(spec, values.seed());
+    if (part.members.front().least_classes > 2) {
+      part.members.front().stand_in = without_ratio(spec, values.seed());
+    }
     attack.members.push_back(std::move(part.members.front()));
     attack.ball = part.ball;
   }

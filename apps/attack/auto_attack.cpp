@@ -43,9 +43,17 @@ double default_eps(const std::string& norm) {
   return norm == "l2" ? 32. / 255 : 1. / 255;
 }
 
-std::string exact_text(double number) {
+namespace {
+
+template <class Number>
+std::string shortest(Number number) {
   char digits[32];
   return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
 }
+
+}  // namespace
+
+std::string exact_text(double number) { return shortest(number); }
+std::string exact_text(float number) { return shortest(number); }
 
 }  // namespace saddle

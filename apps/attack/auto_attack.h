@@ -3,7 +3,8 @@
 // Source: Croce and Hein 2020, "Reliable evaluation of adversarial robustness with an ensemble of
 // diverse parameter-free attacks", and the authors' code; l1: Croce and Hein 2021. The preset
 // "torchattacks" is the weaker form of that library: 10 steps of APGD and FAB instead of 100, all
-// target classes, and Square with a rescaled schedule.
+// target classes, and Square with a rescaled schedule. On a model of 2 or 3 classes, where the
+// difference of logits ratio does not exist, the targeted cross-entropy takes its place.
 #pragma once
 
 #include <cstdint>
@@ -29,5 +30,6 @@ double default_eps(const std::string& norm);
 
 // The shortest text that reads back as the same number.
 std::string exact_text(double number);
+std::string exact_text(float number);
 
 }  // namespace saddle

@@ -30,6 +30,8 @@ struct AttackOptions {
   bool attack_all = false;
   bool list_attacks = false;
   bool restart = false;
+  bool eight_bit = false;
+  std::vector<std::string> transfer_to;  // checkpoints
   // Files to write; empty: not wanted.
   std::string json, csv, plot, adversarial, logits, images;
 };
@@ -59,6 +61,13 @@ void configure(CLI::App& app, AttackOptions& options) {
                "Print every attack with its keys, and stop");
   app.add_flag("--attack-all", options.attack_all,
                "Attack also what the clean model gets wrong (else unchanged and not robust)");
+  app.add_flag("--eight-bit", options.eight_bit,
+               "Judge the adversarial images rounded to k/255 within the ball, too, and save those");
+  app.add_option("--transfer-to", options.transfer_to,
+                 "Judge the adversarial images by this model, too: a safetensors file; repeatable")
+      ->type_name("FILE")
+      ->take_all()
+      ->allow_extra_args(false);
   add_integer(app, "--batch-size", options.batch_size, 1,
               "Examples in a batch; no influence on results");
   add_number(app, "--time-budget", options.time_budget,
@@ -96,6 +105,20 @@ void check_model_name(const AttackOptions& options) {
   throw UsageError(text("--model: '", *options.overrides.model, "' is not one of ", names));
 }
 
+// Flags that say something of attacks, where there are none.
+void check_flags_of_attacks(const AttackOptions& options) {
+  if (!options.attacks.empty() || !options.suite.empty()) return;
+  for (const auto& [flag, given] :
+       {std::pair{"--attack-all", options.attack_all}, {"--restart", options.restart},
+        {"--eight-bit", options.eight_bit}, {"--time-budget", options.time_budget.has_value()},
+        {"--csv", !options.csv.empty()}, {"--transfer-to", !options.transfer_to.empty()},
+        {"--eps-curve", !options.eps_curve.empty()}}) {
+    if (given) {
+      throw UsageError(text(flag, " needs an --attack or a --suite: without one it does nothing"));
+    }
+  }
+}
+
 void check_flags(const AttackOptions& options) {
   if (options.checkpoints.empty())
     throw UsageError("--checkpoint is missing: name the model to attack");
@@ -115,6 +138,9 @@ void check_flags(const AttackOptions& options) {
     throw UsageError(
         "--save-adversarial, --save-logits and --save-images take one --checkpoint a run");
   }
+  check_flags_of_attacks(options);
+  if (options.restart && options.json.empty())
+    throw UsageError("--restart discards the state beside --json FILE: give that, too");
   check_model_name(options);
 }
 
@@ -162,8 +188,13 @@ SessionOptions make_session(const AttackOptions& options) {
   check_flags(options);
   SessionOptions session;
   session.checkpoints = options.checkpoints;
-  for (const std::string& spec : options.attacks) {
-    add_jobs(options, parse_attack_spec(spec), session.jobs);
+  for (const std::string& text_of_spec : options.attacks) {
+    const AttackSpec spec = parse_attack_spec(text_of_spec);
+    if (!options.eps_curve.empty() && spec.values.contains("eps")) {
+      throw UsageError(text("attack ", spec.text,
+                            ": its eps would do nothing beside --eps-curve. Leave one of them out"));
+    }
+    add_jobs(options, spec, session.jobs);
   }
   if (!options.suite.empty()) {
     const Suite suite = find_suite(options.suite, options.eps);
@@ -177,43 +208,82 @@ SessionOptions make_session(const AttackOptions& options) {
                                       ", so there is no average"));
     }
   }
-  if (!options.eps_curve.empty() && session.jobs.empty())
-    throw UsageError("--eps-curve needs an --attack or a --suite");
   session.which = options.attack_all ? AttackedExamples::all : AttackedExamples::correct_only;
   session.batch_size = options.batch_size;
-  session.keep_images = !options.adversarial.empty() || !options.images.empty();
+  session.eight_bit = options.eight_bit;
+  session.transfer_to = options.transfer_to;
+  session.keep_images = !options.adversarial.empty() || !options.images.empty() ||
+                        options.eight_bit || !options.transfer_to.empty();
   session.precision = options.common.precision;
   session.restart = options.restart;
   session.time_budget = options.time_budget;
   session.quiet = options.common.quiet;
   if (!options.json.empty() && !session.jobs.empty()) session.state = state_path(options.json);
+  if (options.restart && !std::filesystem::exists(*session.state)) {
+    throw UsageError(text("--restart: there is no ", session.state->string(),
+                          " to discard. Leave the flag out"));
+  }
   return session;
 }
 
-// All that decides about the results, so that an interrupted run is not continued as another.
+// "cpu", "cuda", "emulated": results of another kind of device differ by more than their last bits.
+std::string kind_of(const Device& device) {
+  const std::string name = device.name();
+  return name.substr(0, name.find_first_of(": "));
+}
+
+// Every job, and of a curve which it belongs to: there a radius begins with what a smaller one left.
+std::string attacks_of(const SessionOptions& session) {
+  std::string attacks;
+  for (const Job& job : session.jobs) {
+    attacks += (attacks.empty() ? "" : "; ") + job.spec.text;
+    if (job.eps) attacks += " of the curve " + job.curve;
+  }
+  return attacks;
+}
+
+std::string list_of(const std::vector<float>& values) {
+  std::string list;
+  for (float value : values) list += (list.empty() ? "" : ",") + exact_text(value);
+  return list;
+}
+
+// All that decides about the results, so that an interrupted run is not continued as another: each
+// part by its name. `models` are those of the session's checkpoints.
 Command command_of(const AttackOptions& options, const SessionOptions& session,
-                   const Dataset& data) {
-  std::string checkpoints, attacks;
+                   const Dataset& data, const Device& device,
+                   const std::vector<ModelDescription>& models) {
+  std::string checkpoints;
   for (const std::string& path : session.checkpoints) {
-    checkpoints += (checkpoints.empty() ? "" : " ") + fingerprint_of_file(path);
+    checkpoints += (checkpoints.empty() ? "" : "; ") + fingerprint_of_file(path);
   }
-  for (const Job& job : session.jobs) attacks += (attacks.empty() ? "" : " ") + job.spec.text;
-  Command command{{"checkpoints", checkpoints},
-                  {"data", fingerprint_of_data(data)},
-                  {"attacks", attacks},
-                  {"seed", text(options.common.seed)},
-                  {"precision", options.common.precision},
-                  {"attacked examples", options.attack_all ? "all" : "correct only"},
-                  {"saved images", session.keep_images ? "kept" : "none"},
-                  {"version", SADDLE_VERSION}};
-  if (options.overrides.mean || options.overrides.std) {
-    std::string statistics;
-    for (const auto& list : {options.overrides.mean, options.overrides.std}) {
-      for (float value : list.value_or(std::vector<float>())) statistics += exact_text(value) + " ";
+  const auto of_each = [&](const auto& part) {
+    std::string parts;
+    for (const ModelDescription& model : models) {
+      parts += (parts.empty() ? "" : "; ") + text(part(model));
     }
-    command.emplace_back("normalisation", statistics);
-  }
-  return command;
+    return parts;
+  };
+  return {{"checkpoints", checkpoints},
+          {"model", of_each([](const ModelDescription& m) { return m.network.model; })},
+          {"width", of_each([](const ModelDescription& m) { return m.network.width; })},
+          {"patch size", of_each([](const ModelDescription& m) { return m.network.patch; })},
+          {"classes", of_each([](const ModelDescription& m) { return m.network.classes; })},
+          {"input shape", of_each([](const ModelDescription& m) {
+             return text(m.network.in_channels, ",", m.network.height, ",",
+                         m.network.width_pixels);
+           })},
+          {"mean", of_each([](const ModelDescription& m) { return list_of(m.mean); })},
+          {"std", of_each([](const ModelDescription& m) { return list_of(m.std); })},
+          {"data", fingerprint_of_data(data)},
+          {"attacks", attacks_of(session)},
+          {"seed", text(options.common.seed)},
+          {"device", kind_of(device)},
+          {"precision", options.common.precision},
+          {"deterministic", options.common.deterministic ? "yes" : "no"},
+          {"attacked examples", options.attack_all ? "all" : "correct only"},
+          {"saved images", session.keep_images ? "kept" : "none"},
+          {"version", SADDLE_VERSION}};
 }
 
 // Finds out before the work, not after it, whether its results can be written.
@@ -224,6 +294,7 @@ void check_outputs(const AttackOptions& options, const SessionOptions& session) 
   };
   std::vector<std::filesystem::path> taken;
   for (const std::string& checkpoint : options.checkpoints) taken.push_back(canonical(checkpoint));
+  for (const std::string& checkpoint : options.transfer_to) taken.push_back(canonical(checkpoint));
   std::vector<std::string> outputs{options.json,        options.csv,    options.plot,
                                    options.adversarial, options.logits, options.images};
   if (session.state) outputs.push_back(session.state->string());
@@ -238,17 +309,48 @@ void check_outputs(const AttackOptions& options, const SessionOptions& session) 
   }
 }
 
+// The JSON comes last: where it is, all that belongs to it is there, whatever interrupts us.
 void write_outputs(const AttackOptions& options, const std::vector<AttackReport>& reports,
                    const Dataset& data) {
-  if (!options.json.empty())
-    write_file_atomically(options.json, std::string_view(report_json(reports, data)));
   if (!options.csv.empty())
     write_file_atomically(options.csv, std::string_view(report_csv(reports)));
   if (!options.logits.empty()) save_logits(options.logits, reports.front());
   if (!options.adversarial.empty()) save_adversarial(options.adversarial, reports.front(), data);
   if (!options.images.empty()) save_images(options.images, reports.front(), data);
   if (!options.plot.empty()) save_plot(options.plot, reports, data);
+  if (!options.json.empty())
+    write_file_atomically(options.json, std::string_view(report_json(reports, data)));
 }
+
+// Loads checkpoints, and keeps the last: a run over one loads it once.
+class Loader {
+ public:
+  Loader(const AttackOptions& options, Device& device, const Dataset& data)
+      : options_(options), device_(device), data_(data) {}
+
+  Victim operator()(const std::string& checkpoint) {
+    if (checkpoint == loaded_) return victim_;
+    victim_ = {};  // before the next: there need not be memory for two
+    loaded_.clear();
+    const auto model = std::make_shared<Classifier>(load_model(
+        checkpoint, options_.overrides, device_, data_, precision_of(options_.common)));
+    victim_ = {model->network.options.model,
+               [model, logits = model->evaluation()](Tape& tape, const Var& pixels) {
+                 return logits(tape, pixels);
+               },
+               {model->network.options, model->mean, model->std},
+               {}};
+    loaded_ = checkpoint;
+    return victim_;
+  }
+
+ private:
+  const AttackOptions& options_;
+  Device& device_;
+  const Dataset& data_;
+  std::string loaded_;
+  Victim victim_;
+};
 
 void execute(const AttackOptions& options) {
   if (options.list_attacks) {
@@ -259,19 +361,22 @@ void execute(const AttackOptions& options) {
   check_outputs(options, session);
   Device& device = open_device(options.common);
   const Dataset data = load_dataset(options.dataset, Split::test);
-  const auto load = [&](const std::string& checkpoint) -> Victim {
-    const auto model = std::make_shared<Classifier>(
-        load_model(checkpoint, options.overrides, device, data, precision_of(options.common)));
-    return {model->network.options.model,
-            [model, logits = model->evaluation()](Tape& tape, const Var& pixels) {
-              return logits(tape, pixels);
-            }};
-  };
+  Loader load(options, device, data);
   // What is wrong with the later ones is better said before the first is attacked.
-  for (std::size_t i = 1; i < options.checkpoints.size(); ++i) load(options.checkpoints[i]);
-  if (session.state) session.command = command_of(options, session, data);
+  for (const std::string& checkpoint : options.transfer_to) load(checkpoint);
+  std::vector<ModelDescription> models(options.checkpoints.size());
+  for (std::size_t i = models.size(); i-- > 0;) {
+    models[i] = load(options.checkpoints[i]).description;
+  }
+  if (session.state) {
+    session.command = command_of(options, session, data, device, models);
+    session.circumstances = {{"threads", text(threads())}};
+  }
   for (const std::string& warning : session.warnings) print_warning(kName, warning);
-  const std::vector<AttackReport> reports = run_session(session, DeviceDataset(device, data), load);
+  // Those of the data have been printed where they arose.
+  session.warnings.insert(session.warnings.end(), data.warnings.begin(), data.warnings.end());
+  const std::vector<AttackReport> reports =
+      run_session(session, DeviceDataset(device, data), std::ref(load));
   std::cout << report_table(reports, data) << std::flush;  // first: a failed write loses less
   write_outputs(options, reports, data);
   const bool finished = std::ranges::all_of(

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "apps/attack/auto_attack.h"
 #include "apps/common/plot.h"
 #include "apps/common/png.h"
 #include "core/safetensors.h"
@@ -83,7 +85,7 @@ std::vector<std::int64_t> examples_to_show(const AttackReport& report, const Dat
   for (std::int64_t n = 0; n < data.size() && moved.size() < most; ++n) {
     const auto moves = [&](const NamedResult& attack) {
       return largest_change(image_of(clean, data, n),
-                            image_of(attack.result.adversarial, data, n)) > 0;
+                            image_of(stored_images(attack), data, n)) > 0;
     };
     if (std::any_of(report.attacks.begin(), report.attacks.end(), moves)) moved.push_back(n);
   }
@@ -130,11 +132,47 @@ void add_rows(Columns& rows, const AttackReport& report, const NamedResult& atta
             formatted("%.6f", r.max_linf), formatted("%.6f", r.max_l2), text(r.passes.forward),
             text(r.passes.backward), formatted("%.4g", images_per_second(r)),
             formatted("%.2f", r.seconds)});
-  if (r.members.size() < 2) return;
-  for (const MemberResult& member : r.members) {
-    rows.add({report.checkpoint, "  " + member.name, formatted("%.2f %%", member.robust_accuracy),
-              "", "", text(member.passes.forward), text(member.passes.backward), "",
-              formatted("%.2f", member.seconds)});
+  const auto add_accuracy = [&](const std::string& what, double accuracy) {
+    rows.add({report.checkpoint, "  " + what, formatted("%.2f %%", accuracy), "", "", "", "", "", ""});
+  };
+  if (r.members.size() >= 2) {
+    for (const MemberResult& member : r.members) {
+      rows.add({report.checkpoint, "  " + member.name, formatted("%.2f %%", member.robust_accuracy),
+                "", "", text(member.passes.forward), text(member.passes.backward), "",
+                formatted("%.2f", member.seconds)});
+    }
+  }
+  if (attack.eight_bit) add_accuracy("rounded to 8 bits", attack.eight_bit->robust_accuracy);
+}
+
+// "linf 0.0156863"
+std::string ball_text(const Ball& ball) {
+  return norm_name(ball.norm) + formatted(" %.6g", ball.eps);
+}
+
+// `of` names the checkpoint where there are several.
+void add_worst_cases(Columns& rows, const AttackReport& report, const std::string& of,
+                     std::string& notes) {
+  for (const WorstCase& worst : report.worst_cases) {
+    const std::string name = "worst case " + ball_text(worst.ball);
+    rows.add({report.checkpoint, name, formatted("%.2f %%", worst.robust_accuracy), "", "", "", "",
+              "", ""});
+    notes += name + of + ":";
+    for (std::size_t i = 0; i < worst.attacks.size(); ++i) {
+      notes += (i > 0 ? "; " : " ") + report.attacks[worst.attacks[i]].spec;
+    }
+    notes += "\n";
+  }
+}
+
+void add_transfers(Columns& rows, const AttackReport& report) {
+  for (const TransferResult& other : report.transfers) {
+    rows.add({report.checkpoint, other.checkpoint, "clean",
+              formatted("%.2f %%", other.clean_accuracy)});
+    for (std::size_t i = 0; i < other.accuracy.size(); ++i) {
+      rows.add({report.checkpoint, other.checkpoint, report.attacks[i].spec,
+                formatted("%.2f %%", other.accuracy[i])});
+    }
   }
 }
 
@@ -150,9 +188,46 @@ Json members_json(const AttackResult& result) {
   return members;
 }
 
+// The shortest decimal number that is the same float.
+double decimal(float value) { return std::strtod(exact_text(value).c_str(), nullptr); }
+
+Json decimals(const std::vector<float>& values) {
+  Json list = Json::array();
+  for (float value : values) list.push_back(decimal(value));
+  return list;
+}
+
+Json worst_cases_json(const AttackReport& report) {
+  Json list = Json::array();
+  for (const WorstCase& worst : report.worst_cases) {
+    Json specs = Json::array();
+    for (std::size_t i : worst.attacks) specs.push_back(report.attacks[i].spec);
+    list.push_back({{"norm", norm_name(worst.ball.norm)},
+                    {"eps", decimal(static_cast<float>(worst.ball.eps))},
+                    {"attacks", specs},
+                    {"robust_accuracy", worst.robust_accuracy}});
+  }
+  return list;
+}
+
+Json transfers_json(const AttackReport& report) {
+  Json list = Json::array();
+  for (const TransferResult& other : report.transfers) {
+    Json attacks = Json::array();
+    for (std::size_t i = 0; i < other.accuracy.size(); ++i) {
+      attacks.push_back({{"spec", report.attacks[i].spec}, {"accuracy", other.accuracy[i]}});
+    }
+    list.push_back({{"checkpoint", other.checkpoint},
+                    {"model", other.model},
+                    {"clean_accuracy", other.clean_accuracy},
+                    {"attacks", attacks}});
+  }
+  return list;
+}
+
 Json attack_json(const NamedResult& attack) {
   const AttackResult& r = attack.result;
-  return {{"name", attack.name},
+  Json json{{"name", attack.name},
           {"spec", attack.spec},
           {"robust_accuracy", r.robust_accuracy},
           {"max_linf", r.max_linf},
@@ -166,6 +241,8 @@ Json attack_json(const NamedResult& attack) {
           {"attacked", r.attacked},
           {"finished", attack.finished},
           {"members", members_json(r)}};
+  if (attack.eight_bit) json["eight_bit"] = {{"robust_accuracy", attack.eight_bit->robust_accuracy}};
+  return json;
 }
 
 Json report_object(const AttackReport& report, const Dataset& data) {
@@ -191,6 +268,14 @@ Json report_object(const AttackReport& report, const Dataset& data) {
   json["warnings"] = report.warnings;
   json["finished"] = report.unfinished.empty();
   json["unfinished"] = report.unfinished;
+  const NetworkOptions& network = report.description.network;
+  json["classes"] = network.classes;
+  json["input_shape"] = {network.in_channels, network.height, network.width_pixels};
+  json["mean"] = decimals(report.description.mean);
+  json["std"] = decimals(report.description.std);
+  json["assumptions"] = report.assumptions;
+  json["worst_cases"] = worst_cases_json(report);
+  json["transfer"] = transfers_json(report);
   return json;
 }
 
@@ -210,31 +295,71 @@ double average_robustness(const std::vector<NamedResult>& attacks) {
   return sum / static_cast<double>(attacks.size());
 }
 
+std::vector<WorstCase> worst_cases(const std::vector<NamedResult>& attacks) {
+  std::vector<WorstCase> all;
+  for (std::size_t i = 0; i < attacks.size(); ++i) {
+    const std::optional<Ball>& ball = attacks[i].ball;
+    if (!ball || !attacks[i].finished) continue;
+    const auto same = [&](const WorstCase& other) {
+      return other.ball.norm == ball->norm && other.ball.eps == ball->eps;
+    };
+    auto found = std::ranges::find_if(all, same);
+    if (found == all.end()) found = all.insert(all.end(), {*ball, {}, 0, {}});
+    found->attacks.push_back(i);
+  }
+  std::erase_if(all, [](const WorstCase& worst) { return worst.attacks.size() < 2; });
+  for (WorstCase& worst : all) {
+    const std::size_t examples = attacks[worst.attacks.front()].result.examples.size();
+    std::size_t robust = 0;
+    for (std::size_t n = 0; n < examples; ++n) {
+      const auto is_broken = [&](std::size_t i) { return attacks[i].result.examples[n].broken(); };
+      const auto is_right = [&](std::size_t i) {
+        const ExampleRecord& record = attacks[i].result.examples[n];
+        return record.prediction == record.label;
+      };
+      const auto breaker = std::ranges::find_if(worst.attacks, is_broken);
+      worst.broken_by.push_back(breaker == worst.attacks.end() ? WorstCase::npos : *breaker);
+      robust += std::ranges::all_of(worst.attacks, is_right) ? 1 : 0;
+    }
+    worst.robust_accuracy = examples > 0 ? 100. * static_cast<double>(robust) /
+                                               static_cast<double>(examples)
+                                         : 0.;
+  }
+  return all;
+}
+
+const std::vector<float>& stored_images(const NamedResult& attack) {
+  return attack.eight_bit ? attack.eight_bit->adversarial : attack.result.adversarial;
+}
+
 std::string report_table(const std::vector<AttackReport>& reports, const Dataset& data) {
   Columns rows({"checkpoint", "attack", "robust accuracy", "max linf", "max l2", "forward",
                 "backward", "images/s", "seconds"});
   Columns curves({"checkpoint", "attack", "eps", "robust accuracy"});
+  Columns transfers({"checkpoint", "transfer to", "images of", "accuracy"});
   std::string table, notes;
   for (const AttackReport& report : reports) {
     table += formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy,
                        report.clean.loss) +
              text(data.size(), " examples of ", data.name, ", ", report.model,
                   reports.size() > 1 ? ", " + report.checkpoint : "", ")\n");
+    const std::string of = reports.size() > 1 ? " (" + report.checkpoint + ")" : "";
     for (const NamedResult& attack : report.attacks) add_rows(rows, report, attack);
+    add_worst_cases(rows, report, of, notes);
+    add_transfers(transfers, report);
     for (const RadiusCurve& curve : report.curves) {
       for (std::size_t i = 0; i < curve.eps.size(); ++i) {
         curves.add({report.checkpoint, curve.spec, formatted("%.6g", curve.eps[i]),
                     formatted("%.2f %%", curve.robust_accuracy[i])});
       }
     }
-    const std::string of = reports.size() > 1 ? " (" + report.checkpoint + ")" : "";
     if (report.average_robustness) {
       notes += formatted("average robustness %.2f %%", *report.average_robustness) + of + "\n";
     }
     for (const std::string& spec : report.unfinished) notes += "unfinished: " + spec + of + "\n";
   }
   const std::size_t hidden = reports.size() > 1 ? 0 : 1;  // the checkpoint is one: no column for it
-  return table + rows.text(hidden) + curves.text(hidden) + notes;
+  return table + rows.text(hidden) + curves.text(hidden) + transfers.text(hidden) + notes;
 }
 
 std::string report_json(const std::vector<AttackReport>& reports, const Dataset& data) {
@@ -249,6 +374,19 @@ std::string report_json(const std::vector<AttackReport>& reports, const Dataset&
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+namespace {
+
+// From the label on; `broken_by` is empty where nothing broke the example.
+std::string csv_fields(const ExampleRecord& r, const std::string& broken_by) {
+  return text(r.label, ",", r.clean_prediction, ",", r.prediction, ",", r.attacked, ",",
+              r.broken() ? 1 : 0, ",", broken_by, ",", r.broken() ? text(r.attempt) : std::string(),
+              ",") +
+         formatted("%.6g,%.6g,%.9g,%.9g,%.9g,%d,%.9g,%.9g\n", r.forward, r.backward, r.linf, r.l2,
+                   r.l1, r.changed_pixels, r.cross_entropy, r.margin);
+}
+
+}  // namespace
+
 std::string report_csv(const std::vector<AttackReport>& reports) {
   std::string csv =
       "checkpoint,attack,example,label,clean_prediction,prediction,attacked,broken,broken_by,"
@@ -260,13 +398,19 @@ std::string report_csv(const std::vector<AttackReport>& reports) {
         const ExampleRecord& r = attack.result.examples[i];
         const auto member = static_cast<std::size_t>(std::max(r.member, 0));
         const bool named = r.broken() && member < attack.result.members.size();
-        csv += begin +
-               text(i, ",", r.label, ",", r.clean_prediction, ",", r.prediction, ",", r.attacked,
-                    ",", r.broken() ? 1 : 0, ",",
-                    named ? attack.result.members[member].name : std::string(), ",",
-                    r.broken() ? text(r.attempt) : std::string(), ",") +
-               formatted("%.6g,%.6g,%.9g,%.9g,%.9g,%d,%.9g,%.9g\n", r.forward, r.backward, r.linf,
-                         r.l2, r.l1, r.changed_pixels, r.cross_entropy, r.margin);
+        csv += begin + text(i, ",") +
+               csv_fields(r, named ? attack.result.members[member].name : std::string());
+      }
+    }
+    for (const WorstCase& worst : report.worst_cases) {
+      const std::string begin =
+          quoted(report.checkpoint) + "," + quoted("worst case " + ball_text(worst.ball)) + ",";
+      for (std::size_t i = 0; i < worst.broken_by.size(); ++i) {
+        const bool broken = worst.broken_by[i] != WorstCase::npos;
+        const NamedResult& by =
+            report.attacks[broken ? worst.broken_by[i] : worst.attacks.front()];
+        csv += begin + text(i, ",") +
+               csv_fields(by.result.examples[i], broken ? quoted(by.spec) : std::string());
       }
     }
   }
@@ -305,10 +449,10 @@ void save_adversarial(const std::filesystem::path& path, const AttackReport& rep
   Metadata metadata;
   for (std::size_t i = 0; i < report.attacks.size(); ++i) {
     const NamedResult& attack = report.attacks[i];
-    adversarial.push_back(channels_first(attack.result.adversarial, data));
+    adversarial.push_back(channels_first(stored_images(attack), data));
     const std::string name = text("adversarial.", i, "-", attack.name);
     tensors.push_back({name, DType::f32, shape, std::as_bytes(std::span(adversarial.back()))});
-    metadata[name] = attack.spec;
+    metadata[name] = attack.spec + (attack.eight_bit ? ", rounded to k/255" : "");
   }
   save_safetensors(path, tensors, metadata);
 }
@@ -346,16 +490,17 @@ void save_images(const std::filesystem::path& path, const AttackReport& report,
     const std::span<const float> x = image_of(clean, data, n);
     grid.place(line, 0, x, class_name(data, report.clean.predictions[place]));
     for (std::size_t i = 0; i < report.attacks.size(); ++i) {
-      const AttackResult& result = report.attacks[i].result;
-      const std::span<const float> x_hat = image_of(result.adversarial, data, n);
+      const NamedResult& attack = report.attacks[i];
+      const std::span<const float> x_hat = image_of(stored_images(attack), data, n);
       const float largest = largest_change(x, x_hat);
       const auto column = 1 + 2 * static_cast<std::int64_t>(i);
       grid.place(line, column, stretched(x, x_hat, largest),
                  formatted("linf %.5f", static_cast<double>(largest)));
-      const ExampleRecord& record = result.examples[place];
+      const ExampleRecord& record = attack.result.examples[place];
+      const std::int32_t prediction =
+          attack.eight_bit ? attack.eight_bit->predictions[place] : record.prediction;
       grid.place(line, column + 1, x_hat,
-                 (record.prediction == record.label ? "" : "-> ") +
-                     class_name(data, record.prediction));
+                 (prediction == record.label ? "" : "-> ") + class_name(data, prediction));
     }
   }
   grid.write(path);

@@ -7,15 +7,42 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/classifier.h"
 #include "apps/common/evaluate.h"
 #include "apps/data/dataset.h"
 
 namespace saddle {
 
+// The images of an attack rounded to k / 255, and judged again.
+struct EightBitResult {
+  double robust_accuracy = 0;             // percent of all
+  std::vector<std::int32_t> predictions;  // [N]
+  std::vector<float> adversarial;         // [N, H, W, C]
+};
+
 struct NamedResult {
   std::string name, spec;  // "pgd", "pgd:norm=l2,eps=0.5"
   AttackResult result;
   bool finished = true;  // else the accuracy is only an upper bound
+  std::optional<Ball> ball = std::nullopt;
+  std::optional<EightBitResult> eight_bit = std::nullopt;
+};
+
+// Several attacks within one ball as one: an example is robust where all of them failed.
+struct WorstCase {
+  Ball ball;
+  std::vector<std::size_t> attacks;     // their places in the report
+  double robust_accuracy = 0;           // percent of all
+  std::vector<std::size_t> broken_by;   // [N]: the first attack that broke the example, or npos
+
+  static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+};
+
+// How another model does on the images that were found.
+struct TransferResult {
+  std::string checkpoint, model;
+  double clean_accuracy = 0;     // percent of all
+  std::vector<double> accuracy;  // of each attack's images, percent of all
 };
 
 // Robust accuracy over the radius of one attack.
@@ -32,7 +59,17 @@ struct AttackReport {
   std::vector<RadiusCurve> curves = {};
   std::vector<std::string> warnings = {};    // of the model or of several attacks
   std::vector<std::string> unfinished = {};  // specs that the time budget left undone
+  ModelDescription description = {};
+  std::vector<std::string> assumptions = {};  // what the file does not say, a sentence each
+  std::vector<WorstCase> worst_cases = {};
+  std::vector<TransferResult> transfers = {};
 };
+
+// One for every ball that two or more finished attacks share, in the order of their first.
+std::vector<WorstCase> worst_cases(const std::vector<NamedResult>& attacks);
+
+// The images that an attack's files hold: rounded where that was asked for.
+const std::vector<float>& stored_images(const NamedResult& attack);
 
 // The arithmetic mean of the attacks' robust accuracies; the clean accuracy is not among them.
 double average_robustness(const std::vector<NamedResult>& attacks);
@@ -43,11 +80,13 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
 
 // {"checkpoint", "model", "dataset", "examples", "device", "precision", "clean_accuracy",
 // "attacks", "average_robustness", "clean_loss", "eps_curves", "warnings", "finished",
-// "unfinished"}; accuracies in percent, average_robustness null where there is none. Several
-// reports stand in {"reports": [...]}.
+// "unfinished", "classes", "input_shape", "mean", "std", "assumptions", "worst_cases", "transfer"};
+// accuracies in percent, average_robustness null where there is none. Several reports stand in
+// {"reports": [...]}.
 std::string report_json(const std::vector<AttackReport>& reports, const Dataset& data);
 
-// One row for each example and attack: what became of it (see ExampleRecord).
+// One row for each example and attack: what became of it (see ExampleRecord), and for each example
+// and worst case: what became of it under the first attack that broke it, which broken_by names.
 std::string report_csv(const std::vector<AttackReport>& reports);
 
 // The curves of all reports as a picture; the clean accuracy stands at radius 0.

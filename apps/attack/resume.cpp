@@ -1,6 +1,7 @@
 #include "apps/attack/resume.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -210,6 +211,8 @@ RunState read_state(const SafetensorsFile& file, const Json& json, const StateEx
         read_result(file, text("finished.", state.finished.size()), summary, extent));
   }
   if (begun) state.current = read_current(file, json, extent);
+  const auto named = json.at("circumstances").get<std::map<std::string, std::string>>();
+  state.circumstances.assign(named.begin(), named.end());
   return state;
 }
 
@@ -261,9 +264,12 @@ std::filesystem::path state_path(const std::filesystem::path& json) {
 
 void save_state(const std::filesystem::path& path, const Command& command,
                 std::span<const AttackResult> finished, const AttackState* current,
-                SavedImages images) {
-  Json json{{"command", Json::object()}, {"finished", Json::array()}};
+                SavedImages images, const Command& circumstances) {
+  Json json{{"command", Json::object()},
+            {"circumstances", Json::object()},
+            {"finished", Json::array()}};
   for (const auto& [name, value] : command) json["command"][name] = value;
+  for (const auto& [name, value] : circumstances) json["circumstances"][name] = value;
   Tensors tensors;
   for (std::size_t i = 0; i < finished.size(); ++i) {
     json["finished"].push_back(summary_json(finished[i]));
@@ -312,8 +318,10 @@ std::string fingerprint_of_file(const std::filesystem::path& path) {
 }
 
 std::string fingerprint_of_data(const Dataset& data) {
-  const std::uint64_t pixels = hash_of(std::as_bytes(std::span(data.pixels)));
-  return hexadecimal(hash_of(std::as_bytes(std::span(data.labels)), pixels));
+  const std::array<std::int64_t, 3> shape{data.height, data.width, data.channels};
+  std::uint64_t hash = hash_of(std::as_bytes(std::span(shape)));
+  hash = hash_of(std::as_bytes(std::span(data.pixels)), hash);
+  return hexadecimal(hash_of(std::as_bytes(std::span(data.labels)), hash));
 }
 
 bool SaveClock::due() const {

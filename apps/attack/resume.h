@@ -24,6 +24,7 @@ using Command = std::vector<std::pair<std::string, std::string>>;
 struct RunState {
   std::vector<AttackResult> finished;  // of the first attacks, in order
   std::optional<AttackState> current;  // of the next one, where it has begun
+  Command circumstances = {};
 };
 
 // "r.json.state" for "r.json".
@@ -33,10 +34,11 @@ std::filesystem::path state_path(const std::filesystem::path& json);
 enum class SavedImages { all, none };
 
 // Writes the state, all or nothing. `current` may be null. Finished results are written with their
-// images where they have some.
+// images where they have some. `circumstances` are what the last bits of results may depend on
+// ("threads", "6"): a state of others is taken, and it is for the caller to say so.
 void save_state(const std::filesystem::path& path, const Command& command,
                 std::span<const AttackResult> finished, const AttackState* current,
-                SavedImages images);
+                SavedImages images, const Command& circumstances = {});
 
 // How large what a state holds must be.
 struct StateExtent {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "apps/attack/checks.h"
+#include "apps/attack/eight_bit.h"
 #include "apps/common/command_line.h"
 
 namespace saddle {
@@ -22,6 +23,14 @@ class Session {
         load_state(*options.state, options.command,
                    {options.jobs.size() * options.checkpoints.size(), data.size(),
                     data.image_shape().count(), saved_images()});
+    for (const auto& [name, value] : options.circumstances) {
+      for (const auto& [of, was] : state.circumstances) {
+        if (of != name || was == value) continue;
+        warn(resumed_warnings_, text("goes on from the state of a run with ", name, " ", was,
+                                     ", this one has ", value,
+                                     ": the last bits of results may depend on it"));
+      }
+    }
     finished_ = std::move(state.finished);
     current_ = std::move(state.current);
     resumed_ = finished_.size();
@@ -33,7 +42,11 @@ class Session {
 
   AttackReport attack(const std::string& checkpoint, const Victim& victim) {
     AttackReport report{checkpoint, victim.model, data_.device().name(), options_.precision, {}, {}};
+    report.description = victim.description;
+    report.assumptions = victim.assumptions;
     report.warnings = options_.warnings;
+    report.warnings.insert(report.warnings.end(), resumed_warnings_.begin(),
+                           resumed_warnings_.end());
     evaluate_clean(victim.logits, report);
     check_model_of(victim.logits, report);
     for (const Job& job : options_.jobs) {
@@ -41,13 +54,27 @@ class Session {
         report.unfinished.push_back(job.spec.text);
         continue;
       }
-      NamedResult named{job.spec.name, job.spec.text, {}, true};
+      NamedResult named{job.spec.name, job.spec.text, {}, true, job.attack.ball};
       run_job(job, victim.logits, report, named);
+      if (options_.eight_bit && named.finished) judge_eight_bit(victim.logits, report, named);
       if (!named.finished) report.unfinished.push_back(job.spec.text);
       report.attacks.push_back(std::move(named));
     }
     conclude(report);
     return report;
+  }
+
+  // What another model makes of the images found; clean errors of the model attacked are clean.
+  void transfer(AttackReport& report, const std::string& checkpoint, const Victim& other) {
+    TransferResult result{checkpoint, other.model, 0, {}};
+    in_memory(report, [&] {
+      result.clean_accuracy = evaluate(other.logits, data_, batch_size_).accuracy;
+      result.accuracy.clear();
+      for (const NamedResult& attack : report.attacks) {
+        result.accuracy.push_back(accuracy_on(other.logits, stored_images(attack), attack));
+      }
+    });
+    report.transfers.push_back(std::move(result));
   }
 
   void say_what_is_left(const std::vector<AttackReport>& reports) const {
@@ -145,6 +172,47 @@ class Session {
     save(nullptr);
   }
 
+  std::vector<std::int32_t> predictions_on(const LogitsFunction& logits,
+                                           const std::vector<float>& images) const {
+    return predict_images(logits, data_.device(), images, data_.image_shape(), batch_size_);
+  }
+
+  // Percent of all examples.
+  double accuracy_on(const LogitsFunction& logits, const std::vector<float>& images,
+                     const NamedResult& attack) const {
+    const std::vector<std::int32_t> predictions = predictions_on(logits, images);
+    std::int64_t right = 0;
+    for (std::size_t i = 0; i < predictions.size(); ++i) {
+      right += predictions[i] == attack.result.examples[i].label ? 1 : 0;
+    }
+    return 100. * static_cast<double>(right) / static_cast<double>(predictions.size());
+  }
+
+  void judge_eight_bit(const LogitsFunction& logits, AttackReport& report, NamedResult& named) {
+    const AttackResult& result = named.result;
+    EightBitResult rounded;
+    rounded.adversarial = rounded_to_eight_bit(clean_images(), result.adversarial,
+                                               static_cast<std::size_t>(data_.image_shape().count()),
+                                               named.ball);
+    in_memory(report, [&] { rounded.predictions = predictions_on(logits, rounded.adversarial); });
+    std::int64_t right = 0;
+    for (std::size_t i = 0; i < rounded.predictions.size(); ++i) {
+      right += rounded.predictions[i] == result.examples[i].label ? 1 : 0;
+    }
+    rounded.robust_accuracy = 100. * static_cast<double>(right) / static_cast<double>(data_.size());
+    named.eight_bit = std::move(rounded);
+  }
+
+  std::vector<float> clean_images() const {
+    std::vector<float> images;
+    for (std::int64_t first = 0; first < data_.size(); first += batch_size_) {
+      const std::int64_t count = std::min(batch_size_, data_.size() - first);
+      const std::vector<float> values = data_.batch(first, count).images.to_host<float>();
+      images.insert(images.end(), values.begin(), values.end());
+    }
+    return images;
+  }
+
   // Batches until the job is done or time is up.
   void advance(const Job& job, std::size_t place, AttackRun& run) {
     const std::size_t jobs = options_.jobs.size() * options_.checkpoints.size();
@@ -181,6 +249,7 @@ class Session {
       report.curves.back().eps.push_back(*job.eps);
       report.curves.back().robust_accuracy.push_back(report.attacks[i].result.robust_accuracy);
     }
+    report.worst_cases = worst_cases(report.attacks);
     if (options_.has_average && report.unfinished.empty() && !report.attacks.empty()) {
       report.average_robustness = average_robustness(report.attacks);
     }
@@ -189,7 +258,8 @@ class Session {
   void save(const AttackState* current) {
     if (!options_.state) return;
     clock_.run([&] {
-      save_state(*options_.state, options_.command, finished_, current, saved_images());
+      save_state(*options_.state, options_.command, finished_, current, saved_images(),
+                 options_.circumstances);
     });
   }
 
@@ -211,6 +281,7 @@ class Session {
   std::int64_t batch_size_;
   std::vector<AttackResult> finished_;   // of all checkpoints, in order
   std::optional<AttackState> current_;   // of the job behind them, from the state file
+  std::vector<std::string> resumed_warnings_;
   std::size_t resumed_ = 0, next_ = 0;   // jobs the state file had finished; the next job
   bool stepped_ = false;                 // whether this run has tried any batch
   SaveClock clock_;
@@ -225,6 +296,9 @@ std::vector<AttackReport> run_session(const SessionOptions& options, const Devic
   std::vector<AttackReport> reports;
   for (const std::string& checkpoint : options.checkpoints) {
     reports.push_back(session.attack(checkpoint, load(checkpoint)));
+    for (const std::string& other : options.transfer_to) {
+      session.transfer(reports.back(), other, load(other));
+    }
   }
   session.say_what_is_left(reports);
   return reports;

@@ -39,6 +39,9 @@ struct SessionOptions {
   std::optional<std::filesystem::path> state;  // the state file; empty: none is kept
   bool restart = false;                        // an older state file is not looked at
   Command command;                             // what a state must be of
+  Command circumstances;                       // another state's are warned of
+  bool eight_bit = false;                      // judge the images rounded to k / 255, too
+  std::vector<std::string> transfer_to;        // checkpoints that judge the images, too
   std::optional<double> time_budget;           // seconds
   bool quiet = false;
 };
@@ -47,6 +50,8 @@ struct SessionOptions {
 struct Victim {
   std::string model;
   LogitsFunction logits;
+  ModelDescription description = {};
+  std::vector<std::string> assumptions = {};  // what its file does not say, a sentence each
 };
 
 // Loads a checkpoint.

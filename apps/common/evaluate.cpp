@@ -138,6 +138,30 @@ Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data,
   return result;
 }
 
+std::vector<std::int32_t> predict_images(const LogitsFunction& logits, Device& device,
+                                         std::span<const float> images, const Shape& image,
+                                         std::int64_t batch_size) {
+  const std::int64_t size = image.count();
+  const std::int64_t all = static_cast<std::int64_t>(images.size()) / size;
+  std::vector<std::int32_t> predictions;
+  for (std::int64_t first = 0; first < all; first += batch_size) {
+    const std::int64_t count = std::min(batch_size, all - first);
+    const auto values = images.subspan(static_cast<std::size_t>(first * size),
+                                       static_cast<std::size_t>(count * size));
+    const Tensor batch =
+        Tensor::from_host(device, {count, image[0], image[1], image[2]},
+                          std::vector<float>(values.begin(), values.end()));
+    std::vector<std::int32_t> indices(static_cast<std::size_t>(count));
+    std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(first));
+    const std::vector<float> z = finite_logits(logits, batch, indices, "adversarial");
+    const std::int64_t classes = static_cast<std::int64_t>(z.size()) / count;
+    for (std::int64_t row = 0; row < count; ++row) {
+      predictions.push_back(argmax(z.data() + row * classes, classes));
+    }
+  }
+  return predictions;
+}
+
 std::vector<std::int32_t> AttackResult::predictions() const {
   std::vector<std::int32_t> list;
   for (const ExampleRecord& record : examples) list.push_back(record.prediction);
@@ -165,7 +189,13 @@ AttackRun::AttackRun(const LogitsFunction& logits, const DeviceDataset& data,
   require(batch_size >= 1, "evaluate: a batch size of ", batch_size, " is below 1");
   require(static_cast<std::int64_t>(clean.predictions.size()) == data.size(), "evaluate: ",
           clean.predictions.size(), " clean predictions for ", data.size(), " examples");
-  for (const AttackMember& member : attack.members) {
+  for (AttackMember& member : attack_.members) {
+    if (classes_ < member.least_classes && member.stand_in) {
+      const AttackMember other = *member.stand_in;
+      warn(text(member.name, ": needs a model of at least ", member.least_classes,
+                " classes, this one has ", classes_, ": ", other.name, " takes its place"));
+      member = other;
+    }
     require(classes_ >= member.least_classes, member.name, ": needs a model of at least ",
             member.least_classes, " classes, this one has ", classes_,
             ". Attack it with pgd, apgd-ce or square");

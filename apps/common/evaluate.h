@@ -12,7 +12,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,12 @@ struct Evaluation {
 // class of the model, naming the example.
 Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data,
                     std::int64_t batch_size, Progress* progress = nullptr);
+
+// What the model takes each of the images [N, H, W, C] for, in batches; `image` is [H, W, C]. Throws
+// Error where a logit is not finite.
+std::vector<std::int32_t> predict_images(const LogitsFunction& logits, Device& device,
+                                         std::span<const float> images, const Shape& image,
+                                         std::int64_t batch_size);
 
 // The bound an attack promises to keep.
 struct Ball {
@@ -67,7 +75,9 @@ struct AttackMember {
   // Target classes tried one after another; 0: untargeted. A model of K classes has K - 1;
   // kAllTargets asks for as many.
   std::int64_t targets = 0;
-  std::int64_t least_classes = 2;       // a model of fewer is an Error
+  std::int64_t least_classes = 2;
+  // Takes the member's place where the model has fewer classes, with a warning; null: an Error.
+  std::shared_ptr<const AttackMember> stand_in = nullptr;
   std::int64_t passes = 1;              // about how many passes an attempt takes, for the time left
   Knowledge knowledge = Knowledge::white_box;
   OnFailure on_failure = OnFailure::clean_image;
@@ -182,7 +192,7 @@ class AttackRun {
 
   const LogitsFunction& logits_;
   const DeviceDataset& data_;
-  const Attack& attack_;
+  Attack attack_;
   std::int64_t batch_size_, classes_;
   std::vector<std::int32_t> attacked_;  // examples, ascending
   Attempt attempt_;                     // of the current member

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/checkpoint.h"
@@ -95,6 +98,27 @@ TEST(AttackProgramUsage, returns_2_for_a_wrong_command_line) {
                 {"--checkpoint", "m", "--checkpoint", "n", "--save-images", "i.png"});
 }
 
+TEST(AttackProgramUsage, refuses_flags_that_would_do_nothing) {
+  const auto alone = [](const std::vector<std::string>& flags) {
+    std::vector<std::string> command{"--checkpoint", "m"};
+    command.insert(command.end(), flags.begin(), flags.end());
+    expect_answer(2, flags[0] + " needs an --attack or a --suite", command);
+  };
+  alone({"--attack-all"});
+  alone({"--restart"});
+  alone({"--eight-bit"});
+  alone({"--time-budget", "3"});
+  alone({"--csv", "c.csv"});
+  alone({"--transfer-to", "other"});
+  alone({"--eps-curve", "1/255"});
+  expect_answer(2, "attack pgd:eps=8/255: its eps would do nothing beside --eps-curve",
+                {"--checkpoint", "m", "--attack", "pgd:eps=8/255", "--eps-curve", "1/255,2/255"});
+  expect_answer(2, "--restart discards the state beside --json",
+                {"--checkpoint", "m", "--attack", "pgd", "--restart"});
+  expect_answer(2, "--restart: there is no nowhere/r.json.state to discard",
+                {"--checkpoint", "m", "--attack", "pgd", "--restart", "--json", "nowhere/r.json"});
+}
+
 TEST_F(AttackProgram, writes_table_json_and_tensors) {
   const Answer answer = attack({"--checkpoint",
                                 checkpoint(),
@@ -164,7 +188,7 @@ TEST_F(AttackProgram, compares_checkpoints_along_a_curve_of_radii) {
   EXPECT_TRUE(report["finished"]);
   expect_part("n.safetensors", answer.out);
   const std::vector<std::byte> csv = read_file(file("e.csv"), 1 << 24);
-  EXPECT_EQ(std::count(csv.begin(), csv.end(), std::byte{'\n'}), 1 + 2 * 4 * 16);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), std::byte{'\n'}), 1 + 2 * (4 + 2) * 16);  // a worst case a radius
   EXPECT_TRUE(std::filesystem::exists(file("p.png")));
   EXPECT_FALSE(std::filesystem::exists(file("r.json.state")));
 }
@@ -223,6 +247,107 @@ TEST_F(AttackProgram, refuses_a_state_whose_images_are_too_few) {
   std::filesystem::rename(file("edited"), file("r.json.state"));
 
   expect_answer(1, "finished.0.adversarial has 1 values, this run's 12544", command);
+}
+
+// What a state is of: `first` leaves one, and `second` is not taken for the same run.
+void expect_other_run(const std::string& part, const std::string& state,
+                      std::vector<std::string> first, const std::vector<std::string>& second) {
+  first.insert(first.end(), {"--time-budget", "1e-6"});
+  ASSERT_EQ(attack(first).exit_code, 0);
+  ASSERT_TRUE(std::filesystem::exists(state));
+
+  const Answer refused = attack(second);
+
+  EXPECT_EQ(refused.exit_code, 1);
+  expect_part("is the state of a run with other " + part, refused.err);
+  std::filesystem::remove(state);
+}
+
+TEST_F(AttackProgram, tells_runs_apart_by_all_that_decides_about_them) {
+  const auto with = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> command{"--checkpoint", checkpoint(), "--test-limit", "4", "--quiet",
+                                     "--attack-all", "--batch-size", "2", "--json", file("r.json")};
+    command.insert(command.end(), flags.begin(), flags.end());
+    return command;
+  };
+  const std::string state = file("r.json.state");
+
+  expect_other_run("mean ('0.4', this one has '0.5')", state,
+                   with({"--attack", "fgsm", "--mean", "0.4"}),
+                   with({"--attack", "fgsm", "--std", "0.4"}));
+  expect_other_run("attacks", state,
+                   with({"--attack", "pgd:steps=1", "--eps-curve", "1/255,2/255"}),
+                   with({"--attack", "pgd:eps=1/255,steps=1", "--attack", "pgd:eps=2/255,steps=1"}));
+  expect_other_run("device ('cpu', this one has 'emulated')", state,
+                   with({"--attack", "fgsm", "--device", "cpu"}),
+                   with({"--attack", "fgsm", "--device", "emulated"}));
+  expect_other_run("data", state, with({"--attack", "fgsm"}), [&] {
+    std::vector<std::string> fewer = with({"--attack", "fgsm"});
+    fewer[3] = "3";
+    return fewer;
+  }());
+  expect_other_run("saved images", state, with({"--attack", "fgsm"}),
+                   with({"--attack", "fgsm", "--eight-bit"}));
+}
+
+// A file that grows too large stands for a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limited{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limited);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int) = nullptr;
+};
+
+// Others take the JSON for the sign that all is done.
+TEST_F(AttackProgram, writes_the_json_last_so_that_the_same_command_goes_on_after_a_full_disk) {
+  const std::vector<std::string> command{"--checkpoint", checkpoint(), "--test-limit", "16",
+                                         "--quiet", "--attack", "fgsm", "--json", file("r.json"),
+                                         "--csv", file("r.csv"), "--save-adversarial",
+                                         file("a.safetensors")};
+  {
+    const FileSizeLimit limit(80'000);  // the state has 53 kB, the adversarial file 101 kB
+    const Answer cut = attack(command);
+    EXPECT_EQ(cut.exit_code, 1);
+    expect_part("a.safetensors", cut.err);
+  }
+  EXPECT_FALSE(std::filesystem::exists(file("r.json")));
+  EXPECT_TRUE(std::filesystem::exists(file("r.json.state")));
+
+  EXPECT_EQ(attack(command).exit_code, 0);
+
+  EXPECT_TRUE(read_json(file("r.json"))["finished"]);
+  EXPECT_TRUE(std::filesystem::exists(file("r.csv")));
+  EXPECT_FALSE(std::filesystem::exists(file("r.json.state")));
+}
+
+TEST_F(AttackProgram, judges_rounded_images_and_lets_another_model_judge) {
+  save_network(file("n.safetensors"), 28, 10);
+
+  const Answer answer =
+      attack({"--checkpoint", checkpoint(), "--test-limit", "16", "--quiet", "--attack-all",
+              "--attack", "fgsm:eps=8/255", "--attack", "pgd:eps=8/255", "--eight-bit",
+              "--transfer-to", file("n.safetensors"), "--json", file("r.json")});
+
+  ASSERT_EQ(answer.exit_code, 0) << answer.err;
+  expect_part("rounded to 8 bits", answer.out);
+  expect_part("worst case linf 0.0313726", answer.out);
+  expect_part("transfer to", answer.out);
+  const auto json = read_json(file("r.json"));
+  EXPECT_LE(json["worst_cases"][0]["robust_accuracy"], json["attacks"][0]["robust_accuracy"]);
+  EXPECT_EQ(json["transfer"][0]["checkpoint"], file("n.safetensors"));
+  EXPECT_EQ(json["transfer"][0]["attacks"].size(), 2u);
+  EXPECT_TRUE(json["attacks"][0]["eight_bit"].contains("robust_accuracy"));
 }
 
 TEST_F(AttackProgram, says_in_a_line_that_the_model_answers_with_what_is_no_number) {

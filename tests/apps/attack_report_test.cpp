@@ -75,7 +75,8 @@ TEST(ReportJson, begins_with_the_keys_of_the_contract) {
             (std::vector<std::string>{"checkpoint", "model", "dataset", "examples", "device",
                                       "precision", "clean_accuracy", "attacks",
                                       "average_robustness", "clean_loss", "eps_curves", "warnings",
-                                      "finished", "unfinished"}));
+                                      "finished", "unfinished", "classes", "input_shape",
+                                      "mean", "std", "assumptions", "worst_cases", "transfer"}));
   EXPECT_EQ(keys_of(json["attacks"][0]),
             (std::vector<std::string>{"name", "spec", "robust_accuracy", "max_linf", "max_l2",
                                       "forward_passes", "backward_passes", "seconds",
@@ -124,6 +125,102 @@ TEST(ReportJson, stays_json_for_a_path_that_is_not_utf8) {
   strange.checkpoint = "m\xff.safetensors";
 
   EXPECT_TRUE(nlohmann::json::accept(report_json({strange}, two_images())));
+}
+
+TEST(ReportJson, says_what_the_model_is_and_what_was_assumed) {
+  AttackReport assumed = report();
+  assumed.description = {{"preact_resnet10", 2, 1, 28, 28, 10}, {0.1f}, {0.25f}};
+  assumed.assumptions = {"mean and std are the data set's"};
+
+  const auto json = nlohmann::json::parse(report_json({assumed}, two_images()));
+
+  EXPECT_EQ(json["classes"], 10);
+  EXPECT_EQ(json["input_shape"], (std::vector<int>{1, 28, 28}));
+  EXPECT_EQ(json["mean"].dump(), "[0.1]");  // not the float's 0.10000000149
+  EXPECT_EQ(json["std"].dump(), "[0.25]");
+  EXPECT_EQ(json["assumptions"][0], "mean and std are the data set's");
+}
+
+// Of two examples: the first attack breaks the first, the second the second.
+AttackReport two_attacks_in_one_ball() {
+  AttackReport both = report();
+  both.attacks = {attack_result("fgsm", 50), attack_result("pgd", 50), attack_result("fab", 50),
+                  attack_result("stadv", 0)};
+  for (NamedResult& attack : both.attacks) {
+    attack.ball = Ball{Norm::linf, 0.25};
+    attack.result.examples[0].prediction = 1;
+    attack.result.examples[0].member = -1;
+  }
+  both.attacks[0].result.examples[0].prediction = 0;
+  both.attacks[0].result.examples[0].member = 0;
+  both.attacks[1].result.examples[1].prediction = 1;
+  both.attacks[1].result.examples[1].member = 1;
+  both.attacks[2].ball = Ball{Norm::l2, 0.25};
+  both.attacks[3].ball.reset();
+  both.worst_cases = worst_cases(both.attacks);
+  return both;
+}
+
+TEST(WorstCases, count_as_robust_what_every_attack_of_a_ball_failed_on) {
+  const AttackReport both = two_attacks_in_one_ball();
+
+  ASSERT_EQ(both.worst_cases.size(), 1u);
+  EXPECT_EQ(both.worst_cases[0].attacks, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(both.worst_cases[0].robust_accuracy, 0.);  // each alone leaves 50 %
+  EXPECT_EQ(both.worst_cases[0].broken_by, (std::vector<std::size_t>{0, 1}));
+}
+
+TEST(WorstCases, leave_out_what_a_time_budget_cut) {
+  AttackReport cut = two_attacks_in_one_ball();
+  cut.attacks[1].finished = false;
+
+  EXPECT_TRUE(worst_cases(cut.attacks).empty());
+}
+
+TEST(WorstCases, stand_in_table_json_and_csv) {
+  const AttackReport both = two_attacks_in_one_ball();
+
+  const std::string table = report_table({both}, two_images());
+  const auto json = nlohmann::json::parse(report_json({both}, two_images()));
+  const std::string csv = report_csv({both});
+
+  expect_part("worst case linf 0.25", table);
+  expect_part("worst case linf 0.25: fgsm:eps=1/255; pgd:eps=1/255\n", table);
+  EXPECT_EQ(json["worst_cases"].size(), 1u);
+  EXPECT_EQ(json["worst_cases"][0]["attacks"],
+            (std::vector<std::string>{"fgsm:eps=1/255", "pgd:eps=1/255"}));
+  EXPECT_EQ(json["worst_cases"][0]["norm"], "linf");
+  EXPECT_EQ(json["worst_cases"][0]["eps"], 0.25);
+  EXPECT_EQ(json["worst_cases"][0]["robust_accuracy"], 0.);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 5 * 2);
+  expect_part("\"worst case linf 0.25\",0,1,0,0,0,1,\"fgsm:eps=1/255\",3,", csv);
+  expect_part("\"worst case linf 0.25\",1,0,0,1,0,1,\"pgd:eps=1/255\",", csv);
+}
+
+TEST(ReportTable, says_how_others_do_on_the_images) {
+  AttackReport both = report();
+  both.transfers = {{"other.safetensors", "wrn_28_10", 75, {50, 25}}};
+
+  const std::string table = report_table({both}, two_images());
+  const auto json = nlohmann::json::parse(report_json({both}, two_images()));
+
+  expect_part("other.safetensors           clean   75.00 %\n", table);
+  expect_part("other.safetensors   pgd:eps=1/255   25.00 %\n", table);
+  EXPECT_EQ(json["transfer"][0]["clean_accuracy"], 75.);
+  EXPECT_EQ(json["transfer"][0]["attacks"][1]["spec"], "pgd:eps=1/255");
+  EXPECT_EQ(json["transfer"][0]["attacks"][1]["accuracy"], 25.);
+}
+
+TEST(ReportTable, has_a_row_for_images_rounded_to_eight_bits) {
+  AttackReport rounded = report();
+  rounded.attacks[1].eight_bit = EightBitResult{12.5, {1, 1}, std::vector<float>(12, 1.f)};
+
+  const std::string table = report_table({rounded}, two_images());
+  const auto json = nlohmann::json::parse(report_json({rounded}, two_images()));
+
+  expect_part("  rounded to 8 bits          12.50 %", table);
+  EXPECT_EQ(json["attacks"][1]["eight_bit"]["robust_accuracy"], 12.5);
+  EXPECT_FALSE(json["attacks"][0].contains("eight_bit"));
 }
 
 TEST(AverageRobustness, is_the_mean_of_the_attack_columns) {
@@ -220,6 +317,19 @@ TEST(SaveAdversarial, writes_channels_first) {
   EXPECT_EQ(file.read_f32("adversarial.1-pgd")[0], 0.25f);
   EXPECT_EQ(file.read_i64("labels"), (std::vector<std::int64_t>{1, 0}));
   EXPECT_EQ(file.tensor("labels").dtype, DType::i64);
+}
+
+TEST(SaveAdversarial, writes_the_rounded_images_where_there_are_some) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "adversarial.safetensors";
+  AttackReport rounded = report();
+  rounded.attacks[1].eight_bit = EightBitResult{12.5, {1, 1}, std::vector<float>(12, 1.f)};
+
+  save_adversarial(path, rounded, two_images());
+
+  const SafetensorsFile file = SafetensorsFile::load(path);
+  EXPECT_EQ(file.read_f32("adversarial.1-pgd")[0], 1.f);
+  EXPECT_EQ(file.metadata().at("adversarial.1-pgd"), "pgd:eps=1/255, rounded to k/255");
 }
 
 TEST(SaveLogits, writes_one_row_an_example) {

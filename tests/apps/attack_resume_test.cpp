@@ -216,6 +216,26 @@ TEST(Fingerprint, tells_one_changed_byte) {
   EXPECT_EQ(of("a").size(), 16u);
 }
 
+TEST(SaveState, tells_the_circumstances_it_was_made_in) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "s";
+
+  save_state(path, kCommand, {}, nullptr, SavedImages::all, {{"threads", "6"}});
+
+  EXPECT_EQ(load_state(path, kCommand, kExtent).circumstances, (Command{{"threads", "6"}}));
+}
+
+TEST(Fingerprint, covers_the_shape_of_images) {
+  Dataset data;
+  data.pixels = {1, 2, 3, 4};
+  data.height = 1;
+  data.width = 4;
+  Dataset other = data;
+  other.height = other.width = 2;
+
+  EXPECT_NE(fingerprint_of_data(data), fingerprint_of_data(other));
+}
+
 TEST(Fingerprint, covers_pixels_and_labels) {
   Dataset data;
   data.pixels = {1, 2, 3};

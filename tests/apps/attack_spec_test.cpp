@@ -82,7 +82,7 @@ TEST(MakeAttack, takes_the_defaults_of_every_attack) {
 const std::vector<std::string>& full_specs() {
   static const std::vector<std::string> specs{
       "fgsm:eps=0.1,seed=3",
-      "pgd:norm=l1,eps=2,alpha=0.5,steps=3,start=zero,restarts=2,seed=3",
+      "pgd:norm=l1,eps=2,alpha=0.5,steps=3,start=random,restarts=2,seed=3",
       "mifgsm:eps=0.1,alpha=0.01,steps=3,decay=0.9,seed=3",
       "apgd-ce:norm=l1,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=on,reference_wrap=on,seed=3",
       "apgd-dlr:norm=l2,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=off,reference_wrap=on,seed=3",
@@ -122,6 +122,13 @@ TEST(MakeAttack, knows_how_many_classes_a_targeted_attack_tries) {
   EXPECT_EQ(make("apgd-ce").members[0].targets, 0);
   EXPECT_EQ(make("apgd-t").members[0].least_classes, 4);
   EXPECT_EQ(make("apgd-t:loss=ce").members[0].least_classes, 2);
+}
+
+TEST(MakeAttack, rejects_keys_that_would_do_nothing) {
+  expect_usage_error("2 restarts from the image itself", "pgd:start=zero,restarts=2");
+  expect_usage_error("2 restarts from the image itself", "stadv:restarts=2");
+  expect_usage_error("version=rand has neither square", "autoattack:version=rand,queries=5");
+  expect_usage_error("version=rand has neither square", "autoattack:version=rand,classes=5");
 }
 
 TEST(MakeAttack, rejects_what_an_attack_cannot_do) {

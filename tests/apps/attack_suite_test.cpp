@@ -190,6 +190,110 @@ TEST(AutoAttack, breaks_the_same_in_sequence_and_each_alone) {
   }
 }
 
+// ---- few classes ----
+
+// z = W x of the first `classes` rows of W; images and labels as in random_examples.
+struct FewClasses {
+  explicit FewClasses(std::int64_t classes, std::int64_t size)
+      : rows(weights().begin(), weights().begin() + classes * kPixels),
+        examples(random_examples(size)) {
+    examples.classes = classes;
+    for (std::size_t n = 0; n < examples.labels.size(); ++n) {
+      const std::vector<double> z = logits_of_example(examples, n);
+      examples.labels[n] =
+          static_cast<std::int32_t>(std::max_element(z.begin(), z.begin() + classes) - z.begin());
+    }
+  }
+
+  AttackResult attack(const std::string& spec) const {
+    const auto classes = static_cast<std::int64_t>(rows.size()) / kPixels;
+    const Var w(Tensor::from_host(cpu_device(), {classes, 1, 1, kPixels}, rows), Gradient::none);
+    const LogitsFunction logits = [w](Tape& tape, const Var& x) {
+      return global_average_pool(tape, convolution(tape, x, w, 1, 0));
+    };
+    const DeviceDataset data(cpu_device(), examples);
+    return evaluate_attack(logits, data, evaluate(logits, data, 7),
+                           make_attack(parse_attack_spec(spec), 3), AttackedExamples::correct_only,
+                           16);
+  }
+
+  // min over s != y of (z_y - z_s) / ||w_s - w_y||_1
+  double distance(std::size_t example) const {
+    const std::vector<double> z = logits_of_example(examples, example);
+    const auto y = static_cast<std::size_t>(examples.labels[example]);
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t s = 0; s < rows.size() / kPixels; ++s) {
+      double l1 = 0;
+      for (std::size_t i = 0; i < kPixels; ++i) {
+        l1 += std::fabs(double{rows[s * kPixels + i]} - rows[y * kPixels + i]);
+      }
+      if (s != y) least = std::min(least, (z[y] - z[s]) / l1);
+    }
+    return least;
+  }
+
+  void expect_closed_form(const AttackResult& result, double eps) const {
+    int broken = 0, standing = 0;
+    for (std::size_t n = 0; n < examples.labels.size(); ++n) {
+      if (std::fabs(distance(n) - eps) < 0.005 * eps) continue;
+      const bool robust = result.examples[n].prediction == examples.labels[n];
+      EXPECT_EQ(robust, distance(n) > eps) << "example " << n << " is " << distance(n) << " away";
+      (robust ? standing : broken) += 1;
+    }
+    EXPECT_GT(broken, 0);
+    EXPECT_GT(standing, 0);
+  }
+
+  std::vector<float> rows;
+  Dataset examples;
+};
+
+bool has_warning(const AttackResult& result, const std::string& part) {
+  return std::ranges::any_of(result.warnings, [&](const std::string& warning) {
+    return warning.find(part) != std::string::npos;
+  });
+}
+
+TEST(AutoAttack, finds_exactly_the_robust_set_of_two_classes_without_the_logits_ratio) {
+  const FewClasses two(2, 60);
+
+  const AttackResult result = two.attack("autoattack:eps=0.08,steps=12,queries=60,classes=1");
+
+  two.expect_closed_form(result, 0.08);
+  EXPECT_EQ(result.members[1].name, "apgd-t:loss=ce");
+  EXPECT_TRUE(has_warning(result, "apgd-t: needs a model of at least 4 classes, this one has 2: "
+                                  "apgd-t:loss=ce takes its place"));
+}
+
+TEST(AutoAttack, finds_exactly_the_robust_set_of_three_classes) {
+  const FewClasses three(3, 60);
+
+  const AttackResult standard = three.attack("autoattack:eps=0.06,steps=12,queries=60,classes=2");
+  const AttackResult plus =
+      three.attack("autoattack:version=plus,eps=0.06,steps=12,queries=60,classes=2");
+
+  three.expect_closed_form(standard, 0.06);
+  three.expect_closed_form(plus, 0.06);
+  EXPECT_EQ(standard.members[1].name, "apgd-t:loss=ce");
+  EXPECT_EQ(plus.members[1].name, "apgd-dlr");  // three classes are enough for it
+  EXPECT_EQ(plus.members[4].name, "apgd-t:loss=ce");
+}
+
+TEST(AutoAttack, rand_attacks_two_classes) {
+  const FewClasses two(2, 20);
+
+  const AttackResult result = two.attack("autoattack:version=rand,eps=0.08,steps=6");
+
+  EXPECT_EQ(result.members[1].name, "apgd-t:loss=ce");
+  two.expect_closed_form(result, 0.08);
+}
+
+TEST(ApgdDlr, is_refused_by_itself_where_it_does_not_exist) {
+  const FewClasses two(2, 5);
+
+  expect_error("apgd-dlr: needs a model of at least 3 classes", [&] { two.attack("apgd-dlr"); });
+}
+
 // ---- sessions ----
 
 Job job_of(const std::string& spec) {
@@ -317,6 +421,69 @@ TEST(Session, refuses_the_state_of_another_run_unless_told_to_begin_anew) {
   testing::internal::GetCapturedStderr();
   options.restart = true;
   EXPECT_TRUE(run(options, target)[0].unfinished.empty());
+}
+
+TEST(Session, says_that_a_state_was_made_with_other_threads) {
+  const TemporaryDirectory directory;
+  const Target target(cpu_device(), 10);
+  SessionOptions options = quiet_session({job_of("pgd:eps=0.04")});
+  options.state = directory.path() / "s";
+  options.circumstances = {{"threads", "2"}};
+  save_state(*options.state, options.command, {}, nullptr, SavedImages::none, {{"threads", "6"}});
+
+  const std::vector<std::string> warnings = run(options, target)[0].warnings;
+
+  ASSERT_EQ(warnings.size(), 1u);
+  expect_part("a run with threads 6, this one has 2", warnings[0]);
+}
+
+TEST(Session, judges_rounded_images_by_the_model_itself) {
+  const Target target(cpu_device(), 60);
+  SessionOptions options = quiet_session({job_of("pgd:eps=0.0412")});
+  options.keep_images = true;
+  options.eight_bit = true;
+
+  const NamedResult attack = run(options, target)[0].attacks[0];
+
+  ASSERT_TRUE(attack.eight_bit.has_value());
+  const std::vector<float>& images = attack.eight_bit->adversarial;
+  int right = 0;
+  for (std::size_t n = 0; n < 60; ++n) {
+    std::vector<double> z(kClasses, 0.);
+    for (std::size_t i = 0; i < kPixels; ++i) {
+      const double x = images[n * kPixels + i];
+      EXPECT_EQ(static_cast<float>(std::lround(x * 255)) / 255.f, images[n * kPixels + i]);
+      EXPECT_LE(std::fabs(x - target.examples.pixels[n * kPixels + i] / 255.), 0.0412 + 1e-6);
+      for (std::size_t k = 0; k < kClasses; ++k) z[k] += x * weights()[k * kPixels + i];
+    }
+    right += std::max_element(z.begin(), z.end()) - z.begin() == target.examples.labels[n] ? 1 : 0;
+  }
+  EXPECT_EQ(attack.eight_bit->robust_accuracy, 100. * right / 60);
+}
+
+TEST(Session, asks_another_model_about_the_images) {
+  const Target target(cpu_device(), 30);
+  SessionOptions options = quiet_session({job_of("fgsm:eps=0.06")});
+  options.keep_images = true;
+  options.transfer_to = {"itself", "constant"};
+  const LogitsFunction constant = [&](Tape& tape, const Var& x) {
+    const Var none(Tensor::filled(cpu_device(), {kClasses, 1, 1, kPixels}, 0.f), Gradient::none);
+    return global_average_pool(tape, convolution(tape, x, none, 1, 0));
+  };
+
+  testing::internal::CaptureStderr();
+  const AttackReport report =
+      run_session(options, target.data, [&](const std::string& checkpoint) {
+        return Victim{checkpoint, checkpoint == "constant" ? constant : target.logits};
+      })[0];
+  testing::internal::GetCapturedStderr();
+
+  ASSERT_EQ(report.transfers.size(), 2u);
+  EXPECT_EQ(report.transfers[0].clean_accuracy, report.clean.accuracy);
+  EXPECT_EQ(report.transfers[0].accuracy[0], report.attacks[0].result.robust_accuracy);
+  const auto zeros = std::count(target.examples.labels.begin(), target.examples.labels.end(), 0);
+  EXPECT_EQ(report.transfers[1].model, "constant");
+  EXPECT_EQ(report.transfers[1].accuracy[0], 100. * static_cast<double>(zeros) / 30);
 }
 
 TEST(Session, averages_the_columns_of_a_suite) {
