@@ -39,16 +39,9 @@ Words moved(Words line, const fs::path& from, const fs::path& to) {
   return line;
 }
 
-std::int64_t epochs_of(const PlannedRun& run) {
-  const std::string epochs = value_of(run.stages.front().command, "--epochs");
-  return epochs.empty() ? 100 : std::stoll(epochs);
-}
-
 // The part of the training that is done, from 0 to 1.
 double trained_part(const PlannedRun& run) {
-  if (!is_done(run, run.stages.front())) return 0;
-  return static_cast<double>(read_training(run.directory).test_accuracy.size()) /
-         static_cast<double>(epochs_of(run));
+  return static_cast<double>(epochs_done(run)) / static_cast<double>(epochs_of(run));
 }
 
 std::int64_t limited(const Words& line, const std::string& flag, std::int64_t images) {

@@ -22,7 +22,7 @@ std::string table_of(const Report& report) {
   const Columns columns = columns_of(report.plan->table);
   std::string made = table_head(columns);
   for (const MeasuredRow& row : report.rows) {
-    made += "<tr><th>" + escaped(row.name) + "</th>";
+    made += "<tr><th>" + escaped(row.name) + (row.doubtful ? kDoubtMark : "") + "</th>";
     for (const auto& [key, title] : columns) {
       const auto paper = row.paper.find(key);
       made += "<td>" + cell_text(row.cells.at(key)) + "<br><small>" +
@@ -38,7 +38,7 @@ std::string differences_of(const Report& report) {
   std::string rows;
   for (const MeasuredRow& row : report.rows) {
     if (row.base.empty()) continue;
-    rows += "<tr><th>" + escaped(row.name) + "</th>";
+    rows += "<tr><th>" + escaped(row.name) + (row.doubtful ? kDoubtMark : "") + "</th>";
     for (const auto& [key, title] : columns) {
       rows += "<td>" + difference_text(row.differences.at(key)) + "</td>";
     }
@@ -121,7 +121,11 @@ std::string html_of(const Report& report) {
               "</style></head><body><h1>Table ",
               table.number, ": ", escaped(table.title), "</h1>") +
          paragraphs("", report.remarks) + "<p>Accuracies in percent; small: the paper's.</p>" +
-         table_of(report) + differences_of(report) + paragraphs("", table.notes) +
+         table_of(report) +
+         (std::ranges::any_of(report.rows, &MeasuredRow::doubtful)
+              ? text("<p>", escaped(kAboutDoubts), "</p>")
+              : "") +
+         differences_of(report) + paragraphs("", table.notes) +
          paragraphs("<b>Doubt:</b> ", report.doubts) +
          paragraphs("<b>Not finished:</b> ", report.missing) + charts_of(report) +
          pictures_of(report) + runs_of(report) + "</body></html>\n";

@@ -1,6 +1,8 @@
 // saddle-reproduce: a table of the paper from one command.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <iostream>
 
 #include "apps/common/command_line.h"
@@ -31,6 +33,7 @@ PlanOptions plan_options(const Options& options) {
   PlanOptions plan = options.plan;
   plan.device = options.common.device;
   plan.precision = options.common.precision;
+  plan.deterministic = options.common.deterministic;
   plan.threads = options.common.threads > 0 ? options.common.threads : 1;
   plan.tables = options.tables;
   plan.programs = options.programs.empty() ? own_directory() : fs::path(options.programs);
@@ -71,13 +74,26 @@ void print_plan(const Plan& plan, const DatasetSizes& sizes, std::int64_t jobs) 
       total += left.training + left.attacks;
     }
   }
-  std::cout << "expected: about " << duration_text(total / static_cast<double>(jobs)) << std::endl;
+  const auto at_once = static_cast<double>(std::min<std::int64_t>(jobs, std::ssize(plan.runs)));
+  std::cout << "expected: about " << duration_text(total / at_once) << std::endl;
+}
+
+// A table's runs have the seeds 0 to N - 1; one seed for all of them says nothing.
+void refuse_seed(CLI::App& app) {
+  app.remove_option(app.get_option("--seed"));
+  app.add_option_function<std::string>(
+         "--seed",
+         [](const std::string&) {
+           throw UsageError(
+               "--seed: a table's runs have the seeds 0 to N - 1. Give --seeds N for their number");
+         })
+      ->group("");  // not among those that --help lists
 }
 
 void run(const Options& options) {
   if (options.table < 1) throw UsageError("--table N is required");
   const PlanOptions plan_of = plan_options(options);
-  const Plan plan = make_plan(plan_of, static_cast<int>(options.table));
+  const Plan plan = make_plan(plan_of, options.table);
   const DatasetSizes sizes = dataset_sizes(plan, plan_of);
   const OutputLock lock(plan.directory);
   print_plan(plan, sizes, options.jobs);
@@ -104,10 +120,13 @@ void run(const Options& options) {
 int main(int argc, char** argv) {
   using namespace saddle;
   Options options;
+  std::signal(SIGCHLD,
+              SIG_DFL);  // whoever started us may ignore it: then no program's end is known
   return run_program(
       "saddle-reproduce", "Reproduces a table of the paper: trains, attacks, compares.", argc, argv,
       [&](CLI::App& app) {
         add_common_options(app, options.common);
+        refuse_seed(app);
         add_integer(app, "--table", options.table, 1, "the paper's table", "required");
         add_choice(app, "--preset", options.plan.preset, {"paper", "short", "tiny"},
                    "how large everything is");

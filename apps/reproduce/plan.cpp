@@ -1,9 +1,13 @@
 #include "apps/reproduce/plan.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <set>
 
+#include "apps/reproduce/results.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json_text.h"
@@ -29,7 +33,39 @@ Json read_json(const fs::path& path) {
 // What DIRECTORY/commands.json holds, by the stage's name.
 Json recorded_commands(const PlannedRun& run) {
   const fs::path record = run.directory / "commands.json";
-  return fs::exists(record) ? read_json(record) : Json::object();
+  const Json commands = fs::exists(record) ? read_json(record) : Json::object();
+  require(commands.is_object(), record.string(), ": is not a JSON object. Remove it and run again");
+  return commands;
+}
+
+void write_commands(const PlannedRun& run, const Json& commands) {
+  write_file_atomically(run.directory / "commands.json", std::string_view(commands.dump(1) + "\n"));
+}
+
+// Where an attack that was interrupted goes on.
+fs::path state_of(const fs::path& result) { return result.string() + ".state"; }
+
+// For good: not even a power cut brings them back.
+void remove_files(const fs::path& directory, const std::vector<fs::path>& files) {
+  for (const fs::path& file : files) {
+    std::error_code error;
+    fs::remove(file, error);
+    require(!error, file.string(), " cannot be removed: ", error.message());
+  }
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+// Whether the command of the stage's result is noted. Throws Error where it is another command.
+bool is_vouched_for(const PlannedRun& run, const Stage& stage) {
+  const Json commands = recorded_commands(run);
+  if (!commands.contains(stage.name)) return false;
+  require(commands.at(stage.name) == recorded_command(run, stage), run.directory.string(),
+          " holds a run of other settings: '", stage.name,
+          "' of its commands.json is another command. Choose another --output, or remove it");
+  return true;
 }
 
 std::string tables_in(const fs::path& directory) {
@@ -106,11 +142,13 @@ class Planner {
       Stage stage = attack(seed, place, slug(column.attack));
       append(stage.command,
              {"--csv", (place / (stage.name + ".csv")).string(), "--attack", column.attack});
+      stage.beside = {place / (stage.name + ".csv")};
       made.stages.push_back(stage);
     }
     Stage curve = attack(seed, place, "curve");
     append(curve.command, {"--attack", kCurveAttack, "--eps-curve", kCurveRadii, "--save-images",
                            (place / "images.png").string()});
+    curve.beside = {place / "images.png"};
     made.stages.push_back(curve);
     return made;
   }
@@ -137,6 +175,7 @@ class Planner {
                                      "--precision",
                                      options_.precision,
                                      "--quiet"};
+    if (options_.deterministic) line.push_back("--deterministic");
     if (!options_.data_directory.empty()) {
       append(line, {"--data-dir", fs::absolute(options_.data_directory).string()});
     }
@@ -157,10 +196,12 @@ class Planner {
 
 }  // namespace
 
-PaperTable load_table(const fs::path& directory, int number) {
+PaperTable load_table(const fs::path& directory, std::int64_t number) {
   const fs::path path = directory / ("table" + std::to_string(number) + ".json");
-  require(fs::exists(path), "there is no table ", number, " in ", directory.string(),
-          ". There are ", tables_in(directory));
+  if (!fs::exists(path)) {
+    throw UsageError(text("there is no table ", number, " in ", directory.string(), ". There are ",
+                          tables_in(directory)));
+  }
   const Json json = read_json(path);
   try {
     return parse_table(json);
@@ -169,10 +210,16 @@ PaperTable load_table(const fs::path& directory, int number) {
   }
 }
 
-Plan make_plan(const PlanOptions& options, int number) {
+Plan make_plan(const PlanOptions& options, std::int64_t number) {
+  // Its name stands in the lines of the attacks' CSV files and of logs.
+  if (std::ranges::any_of(options.output.string(), [](unsigned char c) { return c < 0x20; })) {
+    throw UsageError("--output: a line break or another control character is in the name");
+  }
   const Json presets = read_json(options.tables / "presets.json");
-  require(presets.contains(options.preset), "preset '", options.preset,
-          "' is unknown. There are paper, short, tiny");
+  if (!presets.contains(options.preset)) {
+    throw UsageError(
+        text("preset '", options.preset, "' is unknown. There are paper, short, tiny"));
+  }
   const Json& preset = presets.at(options.preset);
   Plan plan{load_table(options.tables, number), options.preset, preset.at("about"), {}, 0, {}, {}};
   const Planner planner(options, preset, plan.table);
@@ -187,8 +234,9 @@ Plan make_plan(const PlanOptions& options, int number) {
               "' of table ", number, " has the flags of another row");
     }
   }
-  require(std::ranges::any_of(plan.runs, &PlannedRun::chosen), "no row's name begins with --only '",
-          options.only, "'");
+  if (std::ranges::none_of(plan.runs, &PlannedRun::chosen)) {
+    throw UsageError(text("no row's name begins with --only '", options.only, "'"));
+  }
   return plan;
 }
 
@@ -212,16 +260,27 @@ Json recorded_command(const PlannedRun& run, const Stage& stage) {
     if (word == directory) word = ".";
     if (word.starts_with(directory + "/")) word.erase(0, directory.size() + 1);
   }
-  return words;
+  // A file's name need not be UTF-8; what a file keeps of it is.
+  return Json::parse(Json(words).dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+std::int64_t epochs_of(const PlannedRun& run) {
+  const std::vector<std::string>& line = run.stages.front().command;
+  const auto found = std::ranges::find(line, "--epochs");
+  return found == line.end() ? 100 : std::stoll(*(found + 1));
+}
+
+std::int64_t epochs_done(const PlannedRun& run) {
+  const Stage& training = run.stages.front();
+  if (!is_vouched_for(run, training) || !fs::exists(training.result)) return 0;
+  return static_cast<std::int64_t>(read_training(run.directory).test_accuracy.size());
 }
 
 bool is_done(const PlannedRun& run, const Stage& stage) {
-  const Json commands = recorded_commands(run);
-  if (!commands.contains(stage.name)) return false;
-  require(commands.at(stage.name) == recorded_command(run, stage), run.directory.string(),
-          " holds a run of other settings: '", stage.name,
-          "' of its commands.json is another command. Choose another --output, or remove it");
-  return fs::exists(stage.result);
+  if (stage.name == "train") return epochs_done(run) >= epochs_of(run);
+  if (!is_vouched_for(run, stage)) return false;
+  return fs::exists(stage.result) &&
+         std::ranges::all_of(stage.beside, [](const fs::path& file) { return fs::exists(file); });
 }
 
 bool is_finished(const PlannedRun& run) {
@@ -230,10 +289,33 @@ bool is_finished(const PlannedRun& run) {
   return finished;
 }
 
-void record_command(const PlannedRun& run, const Stage& stage) {
+void begin_stage(const PlannedRun& run, const Stage& stage) {
+  if (stage.name != "train") {
+    std::vector<fs::path> files = {stage.result};
+    files.insert(files.end(), stage.beside.begin(), stage.beside.end());
+    if (!is_vouched_for(run, stage)) files.push_back(state_of(stage.result));
+    remove_files(run.directory, files);
+  }
   Json commands = recorded_commands(run);
   commands[stage.name] = recorded_command(run, stage);
-  write_file_atomically(run.directory / "commands.json", std::string_view(commands.dump(1) + "\n"));
+  write_commands(run, commands);
+}
+
+void forget_attacks(const PlannedRun& run) {
+  const Json commands = recorded_commands(run);
+  Json kept = Json::object();
+  std::vector<fs::path> files;
+  for (const auto& [name, command] : commands.items()) {
+    if (name == "train") {
+      kept[name] = command;
+    } else if (name == slug(name)) {
+      const fs::path result = run.directory / (name + ".json");
+      files.insert(files.end(), {result, state_of(result), run.directory / (name + ".csv")});
+    }
+  }
+  if (files.empty()) return;
+  remove_files(run.directory, files);
+  write_commands(run, kept);
 }
 
 }  // namespace saddle

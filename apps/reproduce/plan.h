@@ -37,9 +37,9 @@ struct PaperTable {
   std::vector<TableRow> rows;
 };
 
-// Reads DIRECTORY/tableN.json. Throws Error naming the tables there are, or what of the file does
-// not fit.
-PaperTable load_table(const std::filesystem::path& directory, int number);
+// Reads DIRECTORY/tableN.json. Throws UsageError naming the tables there are, Error with what of
+// the file does not fit.
+PaperTable load_table(const std::filesystem::path& directory, std::int64_t number);
 
 struct PlanOptions {
   std::string preset = "short";
@@ -49,6 +49,7 @@ struct PlanOptions {
   std::optional<std::int64_t> seeds;
   std::int64_t threads = 1;  // of each program
   std::string device = "auto", precision = "fp32";
+  bool deterministic = false;
   std::filesystem::path tables, programs, output;
 };
 
@@ -56,7 +57,8 @@ struct PlanOptions {
 struct Stage {
   std::string name;                  // "train", "curve", or the attack's spec as a file name
   std::vector<std::string> command;  // the program's path first
-  std::filesystem::path result;      // the file that it leaves
+  std::filesystem::path result;      // the file with its numbers
+  std::vector<std::filesystem::path> beside = {};  // what else it leaves: outcomes, pictures
 };
 
 struct PlannedRun {
@@ -75,8 +77,9 @@ struct Plan {
   std::vector<PlannedRun> runs;     // row by row, seed by seed
 };
 
-// Throws Error for an unknown preset, model or `only`, and for two rows of equal flags.
-Plan make_plan(const PlanOptions& options, int number);
+// Throws UsageError for an unknown table, preset or `only` and for an output whose name holds
+// control characters; Error for an unknown model, and for two rows of equal flags.
+Plan make_plan(const PlanOptions& options, std::int64_t number);
 
 // "pgd:norm=linf,eps=1/255" -> "pgd-norm-linf-eps-1-255": the name of an attack's stage.
 std::string slug(const std::string& words);
@@ -84,13 +87,21 @@ std::string slug(const std::string& words);
 // The stage's command line as if called within the run's directory, the program without its place.
 nlohmann::json recorded_command(const PlannedRun& run, const Stage& stage);
 
-// Whether the stage's result is there and was made by this very command. Throws Error where it was
-// made by another. A training's result is there from its first epoch on: `saddle-train --resume`
-// knows whether that was the last.
+// The epochs that the run's training is to have, and those that it has had (0 where its directory
+// vouches for none).
+std::int64_t epochs_of(const PlannedRun& run);
+std::int64_t epochs_done(const PlannedRun& run);
+
+// Whether everything that the stage leaves is there, all epochs of a training, and was made by this
+// very command. Throws Error where it was made by another.
 bool is_done(const PlannedRun& run, const Stage& stage);
 bool is_finished(const PlannedRun& run);  // every stage is done
 
-// Notes in DIRECTORY/commands.json, beside what is noted there, how the stage's result is made.
-void record_command(const PlannedRun& run, const Stage& stage);
+// Removes what lies where the stage leaves its results, whoever made it, and only then notes in
+// DIRECTORY/commands.json how they are made: a result of unknown origin must never stand behind a
+// noted command. A training, and an attack that this very command began, can still be resumed.
+void begin_stage(const PlannedRun& run, const Stage& stage);
+// Removes the results, states and commands of every noted attack, those of other tables too.
+void forget_attacks(const PlannedRun& run);
 
 }  // namespace saddle

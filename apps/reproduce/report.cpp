@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <set>
+#include <string_view>
 
 #include "apps/reproduce/charts.h"
 #include "core/error.h"
@@ -72,25 +73,33 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
 
 // No attack leaves more than there was, and a weaker one not less than a stronger one at the same
 // radius and norm. All on the same images.
-void add_doubts(const MeasuredRun& run, std::vector<std::string>& doubts) {
-  const std::string who = text(run.run->row, ", seed ", run.run->seed, ": ");
+void add_doubts(MeasuredRun& run) {
+  std::vector<std::string>& doubts = run.doubts;
+  // The same network is warned of by each attack upon it: once is enough.
+  const auto add = [&](const std::string& doubt) {
+    if (std::ranges::find(doubts, doubt) == doubts.end()) doubts.push_back(doubt);
+  };
   const auto beyond = [&](const char* strong, const char* weak, double slack) {
     const auto a = run.attacks.find(strong), b = run.attacks.find(weak);
     if (a == run.attacks.end() || b == run.attacks.end()) return;
     const double left = a->second.robust_accuracy, right = b->second.robust_accuracy;
     if (left <= right + slack) return;
-    doubts.push_back(text(who, strong, " leaves ", left, " %, ", weak, " ", right, " %"));
+    add(text(strong, " leaves ", left, " %, ", weak, " ", right, " %"));
   };
   beyond("autoattack-l2", "pgd-l2", 0);
   beyond("autoattack-l2", "fab", 0);
   beyond("pgd-linf", "fgsm", 0.5);
   for (const auto& [key, attack] : run.attacks) {
     if (attack.robust_accuracy > attack.clean_accuracy) {
-      doubts.push_back(text(who, key, " leaves ", attack.robust_accuracy, " %, no attack ",
-                            attack.clean_accuracy, " %"));
+      add(text(key, " leaves ", attack.robust_accuracy, " %, no attack ", attack.clean_accuracy,
+               " %"));
     }
-    for (const std::string& warning : attack.warnings) doubts.push_back(who + key + ": " + warning);
+    for (const std::string& warning : attack.warnings) add(key + ": " + warning);
+    for (const std::string& warning : attack.model_warnings) add(warning);
   }
+  for (const std::string& warning : run.curve.warnings) add("curve: " + warning);
+  for (const std::string& warning : run.curve.model_warnings) add(warning);
+  for (const std::string& warning : run.training.warnings) add("training: " + warning);
 }
 
 // An attack that breaks every network compares none.
@@ -130,8 +139,8 @@ void add_differences(const Report& report, std::vector<std::string>& remarks) {
 std::vector<std::string> remarks_of(const Report& report) {
   const Plan& plan = *report.plan;
   std::vector<std::string> remarks = {
-      text("Preset `", plan.preset, "`: ", plan.about, ". Data set ", plan.dataset, ", ",
-           plan.seeds, plan.seeds == 1 ? " seed." : " seeds (mean ± deviation).")};
+      text("Preset ", plan.preset, ": ", plan.about, ". Data set ", plan.dataset, ", ", plan.seeds,
+           plan.seeds == 1 ? " seed." : " seeds (mean ± deviation).")};
   if (plan.dataset != plan.table.dataset || plan.preset != "paper") {
     remarks.push_back(text("The paper's numbers are of ", plan.table.dataset,
                            " with its own recipe: to be compared in tendency alone."));
@@ -190,7 +199,7 @@ double paper_of(const MeasuredRow& row, const std::string& key) {
 std::string markdown_head(const PaperTable& table) {
   std::string head = "| |", rule = "|---|";
   for (const auto& [key, title] : columns_of(table)) {
-    head += " " + title + " |";
+    head += " " + markdown_text(title) + " |";
     rule += "---:|";
   }
   return head + "\n" + rule + "\n";
@@ -200,7 +209,7 @@ std::string markdown_of_differences(const Report& report) {
   std::string rows;
   for (const MeasuredRow& row : report.rows) {
     if (row.base.empty()) continue;
-    rows += "| " + row.name + " |";
+    rows += "| " + markdown_text(row.name) + (row.doubtful ? kDoubtMark : "") + " |";
     for (const auto& [key, title] : columns_of(report.plan->table)) {
       rows += " " + difference_text(row.differences.at(key)) + " |";
     }
@@ -213,7 +222,7 @@ std::string markdown_of_differences(const Report& report) {
 std::string list_of(const std::string& title, const std::vector<std::string>& items) {
   if (items.empty()) return "";
   std::string made = "\n" + title + "\n\n";
-  for (const std::string& item : items) made += "* " + item + "\n";
+  for (const std::string& item : items) made += "* " + markdown_text(item) + "\n";
   return made;
 }
 
@@ -230,6 +239,22 @@ std::string formatted(const char* format, double value) {
   char digits[64];
   std::snprintf(digits, sizeof digits, format, value);
   return digits;
+}
+
+std::string markdown_text(const std::string& text) {
+  constexpr std::string_view kMeaning = "\\`*_[]|~";
+  std::string made;
+  for (const char c : text) {
+    if (c == '<' || c == '>' || c == '&') {
+      made += c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&amp;";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      made += ' ';
+    } else {
+      if (kMeaning.find(c) != std::string_view::npos) made += '\\';
+      made += c;
+    }
+  }
+  return made;
 }
 
 std::string number_text(double percent) {
@@ -277,14 +302,19 @@ Report make_report(const Plan& plan) {
       continue;
     }
     report.runs.push_back(read_run(plan, run));
-    add_doubts(report.runs.back(), report.doubts);
+    add_doubts(report.runs.back());
+    for (const std::string& doubt : report.runs.back().doubts) {
+      report.doubts.push_back(text(run.row, ", seed ", run.seed, ": ", doubt));
+    }
   }
   for (const TableRow& row : plan.table.rows) {
     MeasuredRow measured{row.name, {}, row.paper, {}, {}};
     for (const auto& [key, title] : columns_of(plan.table)) {
       std::vector<double> values;
       for (const MeasuredRun& run : report.runs) {
-        if (run.run->row == row.name) values.push_back(run.values.at(key));
+        if (run.run->row != row.name) continue;
+        values.push_back(run.values.at(key));
+        measured.doubtful = measured.doubtful || !run.doubts.empty();
       }
       measured.cells[key] = cell_of(values);
     }
@@ -297,11 +327,11 @@ Report make_report(const Plan& plan) {
 
 std::string markdown_of(const Report& report) {
   const PaperTable& table = report.plan->table;
-  std::string made = text("## Table ", table.number, ": ", table.title, "\n");
-  for (const std::string& remark : report.remarks) made += "\n" + remark;
+  std::string made = text("## Table ", table.number, ": ", markdown_text(table.title), "\n");
+  for (const std::string& remark : report.remarks) made += "\n" + markdown_text(remark);
   made += " Accuracies in percent, here / in the paper.\n\n" + markdown_head(table);
   for (const MeasuredRow& row : report.rows) {
-    made += "| " + row.name + " |";
+    made += "| " + markdown_text(row.name) + (row.doubtful ? kDoubtMark : "") + " |";
     for (const auto& [key, title] : columns_of(table)) {
       const double paper = paper_of(row, key);
       made += " " + cell_text(row.cells.at(key)) +
@@ -309,7 +339,10 @@ std::string markdown_of(const Report& report) {
     }
     made += "\n";
   }
-  for (const std::string& note : table.notes) made += "\n" + note + "\n";
+  if (std::ranges::any_of(report.rows, &MeasuredRow::doubtful)) {
+    made += "\n" + std::string(kAboutDoubts) + "\n";
+  }
+  for (const std::string& note : table.notes) made += "\n" + markdown_text(note) + "\n";
   made += markdown_of_differences(report);
   return made + list_of("Doubts:", report.doubts) + list_of("Not finished:", report.missing);
 }
@@ -334,7 +367,8 @@ Json json_of(const Report& report) {
                             {"cells", cells},
                             {"paper", row.paper},
                             {"base", row.base},
-                            {"differences", differences}});
+                            {"differences", differences},
+                            {"doubtful", row.doubtful}});
   }
   for (const MeasuredRun& run : report.runs) {
     Json commands;
@@ -346,6 +380,7 @@ Json json_of(const Report& report) {
                             {"directory", run.run->directory.filename().string()},
                             {"commands", commands},
                             {"environment", run.training.environment},
+                            {"doubts", run.doubts},
                             {"values", run.values}});
   }
   return json;

@@ -37,6 +37,7 @@ struct MeasuredRow {
   // over the seeds that both have.
   std::string base;
   std::map<std::string, Difference> differences;
+  bool doubtful = false;  // there are doubts about its numbers
 };
 
 struct MeasuredRun {
@@ -48,6 +49,8 @@ struct MeasuredRun {
   // By column key, and "average": percent. Natural accuracy is of all test images after the last
   // epoch, an attack's of those that its command names.
   std::map<std::string, double> values;
+  // Orders that the numbers break, and what the programs warned of: a line each.
+  std::vector<std::string> doubts = {};
 };
 
 struct Report {
@@ -55,7 +58,7 @@ struct Report {
   std::vector<MeasuredRow> rows;  // those with a finished run
   std::vector<MeasuredRun> runs;
   std::vector<std::string> missing;  // runs that have not finished
-  std::vector<std::string> doubts;   // orders that the numbers break, warnings of attacks
+  std::vector<std::string> doubts;   // those of all runs, with the run in front
   std::vector<std::string> remarks;  // what the reader must know before he looks at a number
 };
 
@@ -73,6 +76,13 @@ std::string html_of(const Report& report);
 // "87.5", or "87.5 ± 0.4" of several seeds; "-" where there is none.
 std::string cell_text(const Cell& cell);
 std::string number_text(double percent);
+// Behind the name of a row of which there are doubts, and what it stands for.
+inline constexpr const char* kDoubtMark = " †";
+inline constexpr const char* kAboutDoubts =
+    "† There are doubts about the row's numbers, see below.";
+// Text within a cell or an item of a list: on one line, with nothing that Markdown or HTML would
+// take for its own.
+std::string markdown_text(const std::string& text);
 std::string formatted(const char* format, double value);    // as printf does
 std::string difference_text(const Difference& difference);  // "+8.0 ± 2.4"
 

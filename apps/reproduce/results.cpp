@@ -16,7 +16,7 @@ void reading(const fs::path& path, const Read& read) {
   try {
     read(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   } catch (const std::exception& error) {
-    fail(path.string(), " is not what a run writes: ", error.what());
+    fail(path.string(), " is not what a run writes: ", error.what(), ". Remove it and run again");
   }
 }
 
@@ -26,6 +26,10 @@ void reading_lines(const std::string& text, const Read& read) {
   for (std::size_t end; (end = text.find('\n', first)) != std::string::npos; first = end + 1) {
     read(text.substr(first, end - first));
   }
+}
+
+std::vector<std::string> warnings_of(const Json& json) {
+  return json.value("warnings", std::vector<std::string>());
 }
 
 // A field of a CSV line, counted from its end: the first ones are quoted and may hold commas.
@@ -52,6 +56,7 @@ TrainingResult read_training(const fs::path& directory) {
   });
   reading(directory / "config.json", [&](const std::string& text) {
     const Json config = parse_json(text);
+    result.warnings = warnings_of(config);
     for (const char* key : {"version", "device", "threads"}) {
       result.environment[key] = config.at("environment").at(key);
     }
@@ -71,7 +76,8 @@ AttackResult read_attack(const fs::path& path) {
               attack.at("robust_accuracy"),
               0,
               json.at("device"),
-              attack.at("warnings")};
+              attack.at("warnings"),
+              warnings_of(json)};
     for (const Json& each : json.at("attacks")) result.seconds += each.at("seconds").get<double>();
   });
   return result;
@@ -81,7 +87,12 @@ CurveResult read_curve(const fs::path& path) {
   CurveResult result;
   reading(path, [&](const std::string& text) {
     const Json json = parse_json(text);
+    require(json.at("finished").get<bool>(), "the attack has not finished");
     const Json& curve = json.at("eps_curves").at(0);
+    result.model_warnings = warnings_of(json);
+    for (const Json& attack : json.at("attacks")) {
+      for (const std::string& warning : warnings_of(attack)) result.warnings.push_back(warning);
+    }
     result.eps = {0};
     result.robust_accuracy = {json.at("clean_accuracy")};
     for (const double eps : curve.at("eps")) result.eps.push_back(eps);

@@ -12,6 +12,7 @@ struct TrainingResult {
   std::vector<double> test_accuracy;  // after each epoch so far, percent of all test images
   double seconds = 0;                 // of all epochs
   nlohmann::json environment;         // version, device, threads
+  std::vector<std::string> warnings;  // that the training was told
 };
 
 struct AttackResult {
@@ -19,12 +20,14 @@ struct AttackResult {
   double clean_accuracy = 0, robust_accuracy = 0;  // percent of `examples`
   double seconds = 0;                              // of all attacks in the file
   std::string device;
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings;        // of the attack
+  std::vector<std::string> model_warnings;  // of the network, the data, or several attacks
 };
 
 // Robust accuracy in percent over the radius, without attack (radius 0) first.
 struct CurveResult {
   std::vector<double> eps, robust_accuracy;
+  std::vector<std::string> warnings, model_warnings;  // as above, of all its attacks
 };
 
 // Each throws Error, naming the file, where it is missing or not what the program writes.

@@ -6,8 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "core/error.h"
@@ -29,14 +33,31 @@ std::string last_line(const fs::path& log) {
 
 void do_run(const PlannedRun& run, const std::function<void(const std::string&)>& begins) {
   fs::create_directories(run.directory);
+  // What was attacked then is not the network that the training will end with.
+  if (!is_done(run, run.stages.front())) forget_attacks(run);
   for (const Stage& stage : run.stages) {
     // The training is always asked: it returns at once where it has ended.
     if (stage.name != "train" && is_done(run, stage)) continue;
     begins(stage.name);
-    record_command(run, stage);
-    call(stage.command, run.directory / (stage.name + ".log"));
+    begin_stage(run, stage);
+    const fs::path log = run.directory / (stage.name + ".log");
+    call(stage.command, log);
+    require(is_done(run, stage), stage.name, " ended without an error, but ", stage.result.string(),
+            " is not complete (", log.string(), "). Run again");
   }
   begins("done");
+}
+
+// A process's exit status, as waitpid gives it.
+int wait_for(pid_t process, const std::string& program) {
+  int status = 0;
+  pid_t ended = -1;
+  do {
+    ended = ::waitpid(process, &status, 0);
+  } while (ended < 0 && errno == EINTR);
+  require(ended == process, "how ", program,
+          " ended cannot be known: ", std::generic_category().message(errno));
+  return status;
 }
 
 }  // namespace
@@ -69,12 +90,15 @@ void call(const std::vector<std::string>& line, const fs::path& log) {
   const int error =
       posix_spawn(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  require(error == 0, line[0], " cannot be started. Build it, or name its place with --programs");
-  int status = 0;
-  ::waitpid(process, &status, 0);
+  require(error == 0, line[0], " cannot be started: ", std::generic_category().message(error),
+          ". Build it, or name its place with --programs");
+  const int status = wait_for(process, line[0]);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
-  fail(WIFSIGNALED(status) ? text("killed by signal ", WTERMSIG(status), ": ") : std::string(),
-       last_line(log), " (", log.string(), ")");
+  const std::string killed =
+      WIFSIGNALED(status) ? text("killed by signal ", WTERMSIG(status), ": ") : std::string();
+  const std::string what = text(killed, last_line(log), " (", log.string(), ")");
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) throw UsageError(what);
+  fail(what);
 }
 
 void do_runs(const Plan& plan, std::int64_t jobs, const RunnerEvents& events) {
@@ -85,7 +109,7 @@ void do_runs(const Plan& plan, std::int64_t jobs, const RunnerEvents& events) {
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> failed = false;
   std::mutex speaking;
-  std::string failure;
+  std::exception_ptr failure;
   const auto work = [&] {
     for (std::size_t i = next++; i < left.size() && !failed; i = next++) {
       try {
@@ -95,15 +119,26 @@ void do_runs(const Plan& plan, std::int64_t jobs, const RunnerEvents& events) {
         });
       } catch (const std::exception& error) {
         const std::lock_guard lock(speaking);
-        if (!failed) failure = text(left[i]->row, ", seed ", left[i]->seed, ": ", error.what());
+        const std::string what = text(left[i]->row, ", seed ", left[i]->seed, ": ", error.what());
+        const bool usage = dynamic_cast<const UsageError*>(&error) != nullptr;
+        if (!failed) {
+          failure = usage ? std::make_exception_ptr(UsageError(what))
+                          : std::make_exception_ptr(Error(what));
+        }
         failed = true;
       }
     }
   };
-  std::vector<std::thread> threads;
-  for (std::int64_t i = 0; i < jobs; ++i) threads.emplace_back(work);
+  const std::int64_t useful = std::min(jobs, static_cast<std::int64_t>(left.size()));
+  std::vector<std::thread> threads;  // beside this one
+  try {
+    while (static_cast<std::int64_t>(threads.size()) + 1 < useful) threads.emplace_back(work);
+  } catch (const std::system_error&) {
+    // The system has no more: what there is does all the runs, a few at a time.
+  }
+  work();
   for (std::thread& thread : threads) thread.join();
-  if (failed) fail(failure);
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace saddle

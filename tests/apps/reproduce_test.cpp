@@ -3,12 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <fstream>
 #include <optional>
 #include <set>
 #include <sstream>
+#include <system_error>
+#include <thread>
 
 #include "apps/reproduce/charts.h"
 #include "apps/reproduce/estimate.h"
@@ -79,6 +84,12 @@ TEST(paper_tables, that_do_not_exist_name_those_that_do) {
   EXPECT_CONTAINS(message_of<Error>([] { load_table(kTables, 12); }), "There are 2, 3, 4, 5, 6, 7");
 }
 
+// Cut down to 32 bits it would be table 2.
+TEST(paper_tables, are_named_by_their_whole_number) {
+  EXPECT_CONTAINS(message_of<UsageError>([] { load_table(kTables, 4294967298); }),
+                  "there is no table 4294967298 in");
+}
+
 TEST(paper_tables, have_attacks_in_every_column_but_the_first) {
   const TemporaryDirectory directory;
   std::ofstream(directory.path() / "table9.json") << R"({"table": 9, "title": "", "notes": [],
@@ -129,6 +140,40 @@ TEST(plan, runs_on_any_data_set_and_with_chosen_rows_and_seeds) {
                   "no row's name begins with --only");
 }
 
+TEST(plan, passes_on_that_it_is_to_be_deterministic) {
+  const TemporaryDirectory directory;
+  PlanOptions options = options_in(directory.path());
+  EXPECT_FALSE(has(make_plan(options, 2).runs[0].stages[0].command, {"--deterministic"}));
+  options.deterministic = true;
+
+  for (const Stage& stage : make_plan(options, 2).runs[0].stages) {
+    EXPECT_TRUE(has(stage.command, {"--deterministic"})) << stage.name;
+  }
+}
+
+TEST(plan, refuses_an_output_that_would_break_lines) {
+  const TemporaryDirectory directory;
+  PlanOptions options = options_in(directory.path());
+  options.output = directory.path() / "a\nb";
+
+  EXPECT_CONTAINS(message_of<UsageError>([&] { make_plan(options, 2); }), "--output: a line break");
+}
+
+// The program itself, with the exit status of a wrong command line.
+TEST(reproduce_program, refuses_what_it_cannot_do) {
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "saddle-reproduce";
+  const TemporaryDirectory directory;
+  const auto said = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> line = {program.string(), "--output", directory.path().string()};
+    line.insert(line.end(), flags.begin(), flags.end());
+    return message_of<UsageError>([&] { call(line, directory.path() / "log"); });
+  };
+
+  EXPECT_CONTAINS(said({"--table", "2", "--seed", "3"}), "Give --seeds N");
+  EXPECT_CONTAINS(said({"--table", "4294967298"}), "there is no table 4294967298");
+  EXPECT_CONTAINS(said({"--table", "2", "--precision", "fp8"}), "'fp8' is not one of");
+}
+
 TEST(plan, of_table_6_trains_three_networks) {
   const TemporaryDirectory directory;
   std::set<std::string> models;
@@ -168,6 +213,8 @@ TEST(plan, refuses_two_rows_that_train_the_same) {
                   "row 'b' of table 2 has the flags of another row");
 }
 
+constexpr const char* kAutoattack = "autoattack-norm-l2-eps-32-255";
+
 // Scripts in the place of the programs: they note that they were called, and the rho that they were
 // called with decides what they write.
 class Reproduction : public testing::Test {
@@ -193,14 +240,14 @@ echo '{"environment": {"version": "v", "device": "cpu", "threads": 1}}' > "$outp
                         << "\nfail=" << (directory.path() / "fail").string() << R"(
 while [ $# -gt 0 ]; do case $1 in
   --output) output=$2;; --json) json=$2;; --epochs) epochs=$2;; --test-limit) limit=$2;;
-  --checkpoint) checkpoint=$2;;
+  --checkpoint) checkpoint=$2;; --save-images) images=$2;;
   esac; shift; done
 )" << work;
     fs::permissions(path, fs::perms::owner_all);
   }
   // Attacks that find `clean` of 100 images right and leave `robust`, the first ones, a network of
   // plain training ten less. They take a second for each image that was right: half of those given.
-  void write_attack(int clean, int robust) {
+  void write_attack(int clean, int robust, const std::string& warnings = "[]") {
     const auto file = [&](int left) {
       std::ofstream csv(directory.path() / (std::to_string(left) + ".csv"));
       csv << "checkpoint,attack,example,attacked,broken,broken_by,linf\n";
@@ -218,9 +265,11 @@ echo attack >> "$calls"
 [[ "$checkpoint" == *sgd* ]] && robust=$((robust - 10))
 echo '{"examples": 100, "clean_accuracy": '$clean', "device": "cpu", "finished": true,
   "attacks": [{"robust_accuracy": '$robust', "attacked": '$((limit / 2))',
-    "seconds": '$((limit / 2))', "warnings": []}],
+    "seconds": '$((limit / 2))', "warnings": []}], "warnings": )"
+         << warnings << R"(,
   "eps_curves": [{"eps": [0.1], "robust_accuracy": [20]}]}' > "$json"
 cp "$folder/$robust.csv" "${json%json}csv"
+if [ "$images" ]; then echo picture > "$images"; fi
 )";
     script("saddle-attack", work.str());
   }
@@ -233,12 +282,34 @@ cp "$folder/$robust.csv" "${json%json}csv"
   }
   std::string called() const { return written(calls); }
 
+  // The same in a process of its own, with `before` done first; its exit status as waitpid gives
+  // it.
+  int run_apart(
+      const std::function<void()>& before = [] {}, std::int64_t jobs = 1) const {
+    const pid_t process = ::fork();
+    if (process == 0) {
+      try {
+        before();
+        do_runs(plan(), jobs, {[](const PlannedRun&, const std::string&) {}});
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        ::_exit(1);
+      }
+      ::_exit(0);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(process, &status, 0), process);
+    return status;
+  }
+  void shorten_training(const PlannedRun& run) const {
+    std::ofstream(run.directory / "metrics.jsonl")
+        << "{\"test_accuracy\": 50, \"seconds\": 1}\n{\"test_accuracy\": 60, \"seconds\": 1}\n";
+  }
+
   const TemporaryDirectory directory;
   const fs::path calls = directory.path() / "calls";
   PlanOptions options = options_in(directory.path());
 };
-
-constexpr const char* kAutoattack = "autoattack-norm-l2-eps-32-255";
 
 TEST_F(Reproduction, trains_and_attacks_each_run_once) {
   EXPECT_EQ(run(), (std::vector<std::string>{"train", kAutoattack, "stadv", "curve", "done",
@@ -292,6 +363,91 @@ TEST_F(Reproduction, refuses_deeply_nested_commands_and_results) {
   EXPECT_CONTAINS(message_of<Error>([&] { read_curve(place / "stadv.json"); }), expected);
   std::ofstream(place / "metrics.jsonl") << deep_json() << "\n";
   EXPECT_CONTAINS(message_of<Error>([&] { read_training(place); }), expected);
+}
+
+// The attack's first act is to kill who started it: its command is noted then, and what lay in the
+// place of its result must be gone, or it would be taken for the command's.
+TEST_F(Reproduction, lets_no_result_of_unknown_origin_stand_where_its_remake_is_killed) {
+  write_attack(90, 90);
+  run();
+  const fs::path place = plan().runs[2].directory;
+  fs::remove(place / "commands.json");
+  script("saddle-attack", "kill -9 $PPID");
+  ASSERT_TRUE(WIFSIGNALED(run_apart()));
+  EXPECT_FALSE(fs::exists(place / (std::string(kAutoattack) + ".json")));
+
+  write_attack(90, 40);
+  run();
+
+  EXPECT_EQ(make_report(plan()).runs[0].values.at("autoattack-l2"), 40);
+}
+
+// A kill between the two files, or a disk that was full at the second.
+TEST_F(Reproduction, makes_an_attack_anew_that_left_only_one_of_its_files) {
+  run();
+  fs::remove(plan().runs[2].directory / "stadv.csv");
+  fs::remove(plan().runs[3].directory / "images.png");
+
+  EXPECT_EQ(run(), (std::vector<std::string>{"train", "stadv", "done", "train", "curve", "done"}));
+  EXPECT_EQ(make_report(plan()).runs.size(), 2u);
+}
+
+TEST_F(Reproduction, attacks_no_network_whose_training_ended_before_its_last_epoch) {
+  script("saddle-train", R"(
+mkdir -p "$output"
+echo '{"test_accuracy": 50, "seconds": 2}' > "$output/metrics.jsonl"
+echo '{"environment": {"version": "v", "device": "cpu", "threads": 1}}' > "$output/config.json"
+)");
+
+  EXPECT_CONTAINS(message_of<Error>([&] { run(); }), "train ended without an error, but ");
+  EXPECT_FALSE(is_finished(plan().runs[2]));
+  EXPECT_EQ(called(), "");
+}
+
+TEST_F(Reproduction, makes_anew_what_attacked_a_network_that_was_not_finished) {
+  run();
+  const PlannedRun shortened = plan().runs[2];
+  std::ofstream(shortened.directory / "stadv.json.state") << "of the other network";
+  shorten_training(shortened);
+
+  EXPECT_FALSE(is_finished(shortened));
+  EXPECT_EQ(run(), (std::vector<std::string>{"train", kAutoattack, "stadv", "curve", "done"}));
+  EXPECT_FALSE(fs::exists(shortened.directory / "stadv.json.state"));
+}
+
+TEST_F(Reproduction, believes_no_program_whose_end_it_cannot_know) {
+  script("saddle-train", "exit 1");
+  ::signal(SIGCHLD, SIG_IGN);
+  const std::string message = message_of<Error>([&] { run(); });
+  ::signal(SIGCHLD, SIG_DFL);
+
+  EXPECT_CONTAINS(message, "ended cannot be known");
+}
+
+TEST_F(Reproduction, says_of_a_wrong_command_line_that_it_is_one) {
+  script("saddle-train", "echo 'saddle-train: error: --precision bf16: no' >&2; exit 2");
+
+  EXPECT_CONTAINS(message_of<UsageError>([&] { run(); }),
+                  "SAM 0.1, seed 0: saddle-train: error: --precision");
+}
+
+TEST_F(Reproduction, begins_no_more_threads_than_there_are_runs) {
+  EXPECT_EQ(run_apart([] {}, std::int64_t{1} << 40), 0);
+
+  EXPECT_TRUE(run().empty());
+}
+
+TEST_F(Reproduction, does_with_fewer_threads_where_the_system_has_no_more) {
+  const auto scarce = [] {
+    std::int64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t bytes = static_cast<rlim_t>(pages * ::sysconf(_SC_PAGESIZE)) + (4 << 20);
+    const rlimit most{bytes, bytes};  // a thread's stack does not fit
+    ::setrlimit(RLIMIT_AS, &most);
+    EXPECT_THROW(std::thread([] {}).join(), std::system_error);
+  };
+
+  EXPECT_EQ(run_apart(scarce, 2), 0);
 }
 
 TEST_F(Reproduction, tells_the_last_words_of_what_failed) {
@@ -489,6 +645,44 @@ TEST_F(Reproduction, resumed_gives_the_same_report) {
   save_report(make_report(plan()));
 
   EXPECT_EQ(written(plan().directory / "table5.json"), first);
+}
+
+TEST_F(Reproduction, tells_what_the_programs_warned_of_beside_the_row) {
+  write_attack(90, 40, R"(["the gradient of 9 of 90 images is zero"])");
+  run();
+  const Plan made = plan();
+  std::ofstream(made.runs[2].directory / "config.json")
+      << R"({"environment": {"version": "v", "device": "cpu", "threads": 1},
+             "warnings": ["3 files were left out"]})";
+  const Report report = make_report(made);
+
+  EXPECT_EQ(report.doubts,
+            (std::vector<std::string>{"SAM 0.1, seed 0: the gradient of 9 of 90 images is zero",
+                                      "SAM 0.1, seed 0: training: 3 files were left out",
+                                      "SAM 0.1, seed 1: the gradient of 9 of 90 images is zero"}));
+  EXPECT_CONTAINS(markdown_of(report), "| SAM 0.1 † | 91.5");
+  EXPECT_CONTAINS(markdown_of(report), "† There are doubts");
+  EXPECT_CONTAINS(html_of(report), "<th>SAM 0.1 †</th>");
+  const nlohmann::json json = json_of(report);
+  EXPECT_EQ(json.at("rows")[0].at("doubtful"), true);
+  EXPECT_EQ(json.at("runs")[0].at("doubts").size(), 2u);
+}
+
+TEST_F(Reproduction, reports_foreign_names_as_text) {
+  run();
+  Plan made = plan();
+  made.table.title = "<script>alert(1)</script>";
+  for (PlannedRun& run : made.runs) {
+    if (run.chosen) run.row = "a|b <img src=x>\n";
+  }
+  for (TableRow& row : made.table.rows) {
+    if (row.name == "SAM 0.1") row.name = "a|b <img src=x>\n";
+  }
+  const std::string markdown = markdown_of(make_report(made));
+
+  EXPECT_CONTAINS(markdown, "| a\\|b &lt;img src=x&gt;  | 91.5");
+  EXPECT_CONTAINS(markdown, "&lt;script&gt;alert(1)&lt;/script&gt;");
+  EXPECT_EQ(markdown.find("<img"), std::string::npos);
 }
 
 TEST_F(Reproduction, doubts_an_attack_that_leaves_more_than_no_attack) {
