@@ -332,6 +332,8 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
   add_integer(app, "--image-size", options.image_size, 1,
               "Sets of image files: resize the shorter side to N, crop the centre NxN",
               "as they are");
+  add_integer(app, "--channels", options.channels, 1,
+              "image-folder: 1 makes images grey, for networks of one channel", "3");
   add_choice(app, "--broken-images", options.broken_images, {"error", "skip"},
              "Sets of image files: what becomes of an image that cannot be decoded");
   app.add_option("--cache-dir", options.cache_directory,
@@ -348,12 +350,14 @@ Dataset load_dataset(const DatasetOptions& options, Split split) {
   request.split = split;
   request.limit = split == Split::train ? options.train_limit : options.test_limit;
   request.images.side = options.image_size;
+  request.images.channels = options.channels;
   request.images.broken =
       options.broken_images == "skip" ? BrokenImages::skip : BrokenImages::error;
   if (!options.no_cache) request.images.cache = cache_directory(options);
   const Dataset data = load_dataset(request);
-  for (const std::string& warning : data.warnings)
-    print_warning(program_invocation_short_name, warning);
+  for (const auto* lines : {&data.warnings, &data.notices}) {
+    for (const std::string& line : *lines) print_warning(program_invocation_short_name, line);
+  }
   return options.pad_to ? padded(data, *options.pad_to) : data;
 }
 

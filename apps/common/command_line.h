@@ -95,6 +95,7 @@ struct DatasetOptions {
   std::int64_t train_limit = kAllExamples, test_limit = kAllExamples;
   std::optional<std::int64_t> pad_to;  // pixels a side
   std::optional<std::int64_t> image_size;  // pixels a side, for sets of image files
+  std::optional<std::int64_t> channels;    // 1 or 3, for image-folder
   std::string broken_images = "error";     // error, skip
   std::string cache_directory;             // empty: $XDG_CACHE_HOME/saddle or ~/.cache/saddle
   bool no_cache = false;

@@ -28,7 +28,8 @@ Classifier load_model(const std::string& checkpoint, const CheckpointOverrides& 
   const std::string given = shape_text(data.channels, data.height, data.width);
   require(expected == given, checkpoint, ": the model sees images of ", expected,
           " (channels x height x width), ", data.name, " has ", given,
-          ". Name the data set it was trained on with --dataset");
+          ". Name the data set it was trained on with --dataset",
+          data.name == "image-folder" ? ", and its --image-size, --pad-to and --channels" : "");
   // Its classes are the folders that are there: with one missing, the labels would be others'.
   require(data.name != "image-folder" || data.classes == model.classes(), checkpoint,
           ": the model has ", model.classes(), " classes, ", data.name, " has ", data.classes,

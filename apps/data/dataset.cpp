@@ -286,11 +286,22 @@ Dataset load_dataset(const DatasetRequest& request) {
     throw UsageError(text("--image-size: ", name, " has no image files. It belongs to ",
                           joined(image_set_names()), "; --pad-to enlarges others"));
   }
+  if (request.images.channels) {
+    throw UsageError(text("--channels: ", name, " has no image files. It belongs to image-folder"));
+  }
   const std::vector<Path> files = find_files(set, request.directory, split);
   const std::int64_t expected = set.count(split);
 
   Dataset data;
   data.name = name;
+  for (const Path& file : files) {
+    std::error_code ignored;
+    Path plain = file;
+    if (file.extension() == ".gz" && std::filesystem::exists(plain.replace_extension(), ignored)) {
+      data.warnings.push_back(text(name, ": ", plain.string(), " lies beside ",
+                                   file.filename().string(), ", which is the one that is read"));
+    }
+  }
   data.channels = static_cast<std::int64_t>(set.mean.size());
   data.classes = static_cast<std::int64_t>(set.class_names.size());
   data.mean = set.mean;

@@ -19,7 +19,8 @@ struct Dataset {
   // [channels], of pixels / 255 over the training split; empty where only that would tell
   std::vector<float> mean, std;
   std::vector<std::string> class_names;      // [classes]
-  std::vector<std::string> warnings = {};  // what the user should be told, one line each
+  // What the user should be told, one line each: of the data, and of this run alone (its cache).
+  std::vector<std::string> warnings = {}, notices = {};
 
   std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
 };
@@ -38,6 +39,7 @@ enum class BrokenImages { error, skip };
 // For the sets of image files alone.
 struct ImageOptions {
   std::optional<std::int64_t> side;  // pixels: the shorter side is resized, the centre cropped
+  std::optional<std::int64_t> channels;  // 1: grey, the luma of the colours; empty or 3: RGB
   BrokenImages broken = BrokenImages::error;
   std::string cache;  // directory that keeps decoded images for the next run; empty: none
 };

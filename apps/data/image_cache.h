@@ -1,11 +1,14 @@
 // ImageCache: decoded images in a file, so that the next run need not decode them again.
 //
-// A file belongs to a key: a digest of all that decides about the pixels (paths, sizes and times of
-// the images, the size asked for, the version of this code). It is never trusted: its length, its
-// key and the checksum of its pixels must be right, or it is as if it were not there.
+// A file belongs to a key: a digest of all that decides about the pixels (of each image its path,
+// the file behind it, its size and the times of its last writing and last change, which no program
+// sets at will; the size and channels asked for; the version of this code). It is never trusted:
+// its length, its key and the checksum of its pixels must be right, or it is as if it were not
+// there. A symbolic link in its place is neither read nor written through.
 //
-//   "saddle images 1\n", then u64 little-endian: key, height, width, images, broken images; the
-//   places of the broken ones; pixels [images, height, width, 3]; u64 CRC-32 of all before it
+//   "saddle images 2\n", then u64 little-endian: key, height, width, channels, images, broken
+//   images, turned images; the places of the broken ones and of the turned ones; pixels
+//   [images, height, width, channels]; u64 CRC-32 of all before it
 #pragma once
 
 #include <cstdint>
@@ -20,9 +23,10 @@ namespace saddle {
 
 // All images of a list, equally large; the pixels of those that cannot be decoded are left out.
 struct DecodedImages {
-  std::int64_t height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;   // [N - broken, height, width, 3]
+  std::int64_t height = 0, width = 0, channels = 3;
+  std::vector<std::uint8_t> pixels;   // [N - broken, height, width, channels]
   std::vector<std::uint64_t> broken;  // their places in the list, ascending
+  std::vector<std::uint64_t> turned;  // those with an orientation that is not applied, ascending
 };
 
 // Throws Error where an image of the list is missing.
@@ -41,7 +45,8 @@ struct CacheAnswer {
 CacheAnswer read_image_cache(const std::filesystem::path& file, std::uint64_t key,
                              std::size_t listed);
 
-// Makes the directory where it is missing. Throws Error where the file cannot be written.
+// Makes the directory where it is missing. Throws Error where the file cannot be written, or is a
+// symbolic link.
 void write_image_cache(const std::filesystem::path& file, std::uint64_t key,
                        const DecodedImages& images);
 

@@ -1,8 +1,9 @@
-// ImageFile: a PNG or JPEG file as RGB bytes, through stb_image.
+// ImageFile: a PNG, JPEG or BMP file as RGB bytes, through stb_image, and a WebP file through
+// libwebp where the build has it.
 //
 // Files are hostile until they are checked: sizes are limited before anything is decoded, what a
-// decoder may allocate is limited too, and the checksums of PNG, which stb_image does not look at,
-// are looked at here.
+// decoder may allocate is limited too, and what stb_image does not look at is looked at here: the
+// checksums of PNG, whether all of a BMP is there, and how a JPEG's inks are to be read.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +21,21 @@ inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 26;  // the l
 struct Image {
   std::int64_t height = 0, width = 0;
   std::vector<std::uint8_t> pixels;  // [height, width, 3]
+  int orientation = 1;               // as Exif numbers it; the pixels lie as they are stored
 };
 
+// The endings of the files that decode_image reads, in lower case: ".png", ".jpg", ...
+const std::vector<std::string>& image_endings();
+
 // Grey becomes three equal channels, transparency is dropped, 16 bits become 8. `name` begins every
-// message. Throws Error where the bytes are no PNG or JPEG, are cut short or damaged, or hold more
-// than the limits above and max_pixels.
+// message. Throws Error where the bytes are none of the formats, are cut short or damaged, hold
+// more than the limits above and max_pixels, or leave open what they mean (a JPEG of four
+// components without Adobe's marker), and bad_alloc where there is no memory to decode them.
 Image decode_image(Bytes bytes, const std::string& name, std::int64_t max_pixels = kMaxImagePixels);
+
+// [height, width]: luma, (19595 R + 38470 G + 7471 B) / 65536 rounded: ITU-R 601's weights as
+// Pillow has them; a grey pixel stays the same.
+std::vector<std::uint8_t> luma_of(const Image& image);
 
 // The centred square of the image, as large as the shorter side allows, resized to side x side: by
 // the mean over the area that a pixel covers where it shrinks, bilinearly where it grows. The

@@ -30,9 +30,16 @@ class Reader {
 
   // Nothing where the image cannot be decoded and may be skipped.
   std::optional<Image> read(std::size_t i) const {
+    const std::string name = text(request_.name, ": ", list_.files[i].string());
+    std::error_code ignored;
+    const std::uintmax_t size = fs::file_size(list_.files[i], ignored);
+    const bool huge = !ignored && size > static_cast<std::uintmax_t>(kMaxImageBytes);
+    // Not within what may be skipped: a file that cannot be read now need not be broken.
+    const std::vector<std::byte> bytes =
+        huge ? std::vector<std::byte>() : read_file(list_.files[i], kMaxImageBytes);
     try {
-      const std::string name = text(request_.name, ": ", list_.files[i].string());
-      const Image image = decode_image(read_file(list_.files[i], kMaxImageBytes), name);
+      require(!huge, name, " is ", size, " bytes, more than the ", kMaxImageBytes, " of an image");
+      const Image image = decode_image(bytes, name);
       return request_.images.side ? centre_square(image, *request_.images.side) : image;
     } catch (const Error& error) {
       if (request_.images.broken == BrokenImages::skip) return std::nullopt;
@@ -102,7 +109,7 @@ void find_size(DecodedImages& all, const std::string& dataset, const Reader& rea
     }
   }
   fail(dataset, ": none of the ", list.files.size(), " images can be decoded, the first is ",
-       list.files.front().string(), ". Are they PNG or JPEG files?");
+       list.files.front().string(), ". Are they PNG, JPEG or BMP files?");
 }
 
 DecodedImages decode(const DatasetRequest& request, const ImageList& list) {
@@ -110,9 +117,15 @@ DecodedImages decode(const DatasetRequest& request, const ImageList& list) {
   const Reader reader(request, list);
   DecodedImages all;
   find_size(all, request.name, reader, list);
-  const auto image_bytes = static_cast<std::size_t>(3 * all.height * all.width);
-  all.pixels.resize(images * image_bytes);
-  std::vector<char> broken(images, 0);
+  all.channels = request.images.channels.value_or(3);
+  const auto image_bytes = static_cast<std::size_t>(all.channels * all.height * all.width);
+  try {
+    all.pixels.resize(images * image_bytes);
+  } catch (const std::exception&) {  // bad_alloc, or more than a vector can ever hold
+    fail(request.name, ": ", images, " images of ", all.width, " x ", all.height, " pixels and ",
+         all.channels, " channels do not fit into memory. Take fewer, or a smaller --image-size");
+  }
+  std::vector<char> broken(images, 0), turned(images, 0);
   FirstFailure failure;
 #pragma omp parallel for schedule(dynamic, 16)
   for (std::size_t i = 0; i < images; ++i) {
@@ -122,7 +135,8 @@ DecodedImages decode(const DatasetRequest& request, const ImageList& list) {
       broken[i] = !image;
       if (!image) continue;
       reader.check_size(i, *image, all);
-      std::ranges::copy(image->pixels,
+      turned[i] = image->orientation != 1;
+      std::ranges::copy(all.channels == 1 ? luma_of(*image) : image->pixels,
                         all.pixels.begin() + static_cast<std::ptrdiff_t>(i * image_bytes));
     } catch (...) {
       failure.note(i, std::current_exception());
@@ -131,6 +145,7 @@ DecodedImages decode(const DatasetRequest& request, const ImageList& list) {
   failure.rethrow();
   for (std::size_t i = 0; i < images; ++i) {
     if (broken[i]) all.broken.push_back(i);
+    if (turned[i]) all.turned.push_back(i);
   }
   remove_broken(all, image_bytes, images);
   return all;
@@ -139,16 +154,17 @@ DecodedImages decode(const DatasetRequest& request, const ImageList& list) {
 // Mean and deviation of pixels / 255 in each channel. Sums of integers: exact in any order.
 void measure(Dataset& data) {
   std::uint64_t sum[3] = {}, squares[3] = {};
+  const auto channels = static_cast<std::size_t>(data.channels);
 #pragma omp parallel for reduction(+ : sum[:3], squares[:3])
-  for (std::size_t i = 0; i < data.pixels.size() / 3; ++i) {
-    for (std::size_t channel = 0; channel < 3; ++channel) {
-      const std::uint64_t pixel = data.pixels[3 * i + channel];
+  for (std::size_t i = 0; i < data.pixels.size() / channels; ++i) {
+    for (std::size_t channel = 0; channel < channels; ++channel) {
+      const std::uint64_t pixel = data.pixels[channels * i + channel];
       sum[channel] += pixel;
       squares[channel] += pixel * pixel;
     }
   }
-  const auto count = static_cast<double>(data.pixels.size() / 3);
-  for (int channel = 0; channel < 3; ++channel) {
+  const auto count = static_cast<double>(data.pixels.size() / channels);
+  for (std::size_t channel = 0; channel < channels; ++channel) {
     const double mean = static_cast<double>(sum[channel]) / count;
     const double variance = static_cast<double>(squares[channel]) / count - mean * mean;
     data.mean.push_back(static_cast<float>(mean / 255));
@@ -159,20 +175,20 @@ void measure(Dataset& data) {
 
 // From the cache where it has them, and into it where it had not.
 DecodedImages decode_once(const DatasetRequest& request, const ImageList& list,
-                          std::vector<std::string>& warnings) {
+                          std::vector<std::string>& notices) {
   if (request.images.cache.empty()) return decode(request, list);
   const std::uint64_t key = cache_key(list, request.images);
   const fs::path file = cache_file(request.images.cache, request.name, key);
   CacheAnswer cached = read_image_cache(file, key, list.files.size());
   if (cached.images) return std::move(*cached.images);
   if (cached.damaged)
-    warnings.push_back(text(file.string(), " is damaged and is made anew from the images"));
+    notices.push_back(text(file.string(), " is damaged and is made anew from the images"));
   DecodedImages images = decode(request, list);
   try {
     write_image_cache(file, key, images);
   } catch (const Error& error) {
-    warnings.push_back(text("the decoded images cannot be kept for the next run: ", error.what(),
-                            " --cache-dir names another place, --no-cache does without"));
+    notices.push_back(text("the decoded images cannot be kept for the next run: ", error.what(),
+                           " --cache-dir names another place, --no-cache does without"));
   }
   return images;
 }
@@ -209,6 +225,27 @@ void leave_out_broken(Dataset& data, const ImageList& list,
                                list.files[broken.front()].string()));
 }
 
+// PyTorch's ImageFolder does not turn images either: what is trained here and there is the same.
+void tell_of_turned(Dataset& data, const ImageList& list,
+                    const std::vector<std::uint64_t>& turned) {
+  if (turned.empty()) return;
+  data.warnings.push_back(text(data.name, ": ", turned.size(), " of ", list.files.size(),
+                               " images have an Exif orientation, which is not applied: they are "
+                               "used as their pixels are stored. The first is ",
+                               list.files[turned.front()].string()));
+}
+
+// What is asked for and is not there to be had.
+void check_images(const DatasetRequest& request) {
+  if (request.images.side.value_or(1) > kMaxImageSide)
+    throw UsageError(text("--image-size ", *request.images.side, " is over ", kMaxImageSide));
+  const std::int64_t channels = request.images.channels.value_or(3);
+  if (channels != 1 && channels != 3)
+    throw UsageError(text("--channels ", channels, ": expected 1 (grey) or 3 (colours)"));
+  if (request.name == kTiny && channels != 3)
+    throw UsageError("--channels 1: tiny-imagenet's mean and deviation are of its colours");
+}
+
 }  // namespace
 
 const std::vector<std::string>& image_set_names() {
@@ -217,12 +254,12 @@ const std::vector<std::string>& image_set_names() {
 }
 
 Dataset load_image_set(const DatasetRequest& request, const std::vector<std::string>& places) {
+  check_images(request);
   ImageList list = list_images(request, places);
   keep_first(list, request);
-  if (request.images.side.value_or(1) > kMaxImageSide)
-    throw UsageError(text("--image-size ", *request.images.side, " is over ", kMaxImageSide));
   Dataset data;
-  DecodedImages decoded = decode_once(request, list, data.warnings);
+  data.warnings = list.warnings;
+  DecodedImages decoded = decode_once(request, list, data.notices);
   require(request.name != kTiny || request.images.side ||
               (decoded.height == kTinySide && decoded.width == kTinySide),
           kTiny, ": ", list.files[0].string(), " has ", decoded.width, " x ", decoded.height,
@@ -231,12 +268,13 @@ Dataset load_image_set(const DatasetRequest& request, const std::vector<std::str
   data.name = request.name;
   data.height = decoded.height;
   data.width = decoded.width;
-  data.channels = 3;
+  data.channels = decoded.channels;
   data.classes = static_cast<std::int64_t>(list.class_names.size());
   data.class_names = list.class_names;
   data.pixels = std::move(decoded.pixels);
   data.labels = list.labels;
   leave_out_broken(data, list, decoded.broken);
+  tell_of_turned(data, list, decoded.turned);
   if (request.name == kTiny) {
     data.mean = kTinyMean;
     data.std = kTinyStd;

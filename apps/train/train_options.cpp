@@ -180,6 +180,7 @@ nlohmann::json to_json(const TrainOptions& o) {
   if (o.ema) json["ema"] = *o.ema;
   if (o.dataset.pad_to) json["pad_to"] = *o.dataset.pad_to;
   if (o.dataset.image_size) json["image_size"] = *o.dataset.image_size;
+  if (o.dataset.channels) json["channels"] = *o.dataset.channels;
   if (o.dataset.broken_images != "error") json["broken_images"] = o.dataset.broken_images;
   if (uses_sam(o)) {
     json["base_optimizer"] = o.base_optimizer;

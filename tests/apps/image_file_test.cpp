@@ -56,6 +56,176 @@ TEST(ImageFile, colour_jpeg_has_red_first) {
   EXPECT_NEAR(image.pixels[2], 100, 3);
 }
 
+// rows of 3 x 2 pixels, 10, 20, 30, ... 180; lossless
+const Pixels kRamp{10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150, 160, 170, 180};
+
+Blob bmp_of(int height, int width, const Pixels& pixels) {
+  Blob blob;
+  EXPECT_NE(stbi_write_bmp_to_func(append_bytes, &blob, width, height, 3, pixels.data()), 0);
+  return blob;
+}
+
+Blob u32(std::int64_t value) {
+  Blob blob;
+  for (int i = 0; i < 4; ++i) blob.push_back(static_cast<std::byte>(value >> 8 * i & 0xff));
+  return blob;
+}
+
+// 8 bits a pixel and a palette of the given colours, each "blue green red 0".
+Blob palette_bmp(std::int64_t height, std::int64_t width, const std::string& palette,
+                 const std::string& rows) {
+  const auto colours = static_cast<std::int64_t>(palette.size() / 8);
+  return bytes_of("BM") + u32(0) + u32(0) + u32(54 + 4 * colours) + u32(40) + u32(width) +
+         u32(height) + bytes_of_hex("01000800") + u32(0) + u32(0) + u32(0) + u32(0) + u32(colours) +
+         u32(0) + bytes_of_hex(palette) + bytes_of_hex(rows);
+}
+
+TEST(ImageFile, bmp_keeps_every_byte) {
+  const Image image = decode(bmp_of(2, 3, kRamp));
+
+  EXPECT_EQ(image.height, 2);
+  EXPECT_EQ(image.width, 3);
+  EXPECT_EQ(image.pixels, kRamp);
+}
+
+TEST(ImageFile, bmp_with_a_palette_is_read_from_either_end) {
+  const std::string palette = "0300000000050000", rows =
+                                                      "00000000"
+                                                      "01000000";
+
+  EXPECT_EQ(decode(palette_bmp(2, 1, palette, rows)).pixels, (Pixels{0, 5, 0, 0, 0, 3}));
+  EXPECT_EQ(decode(palette_bmp(-2, 1, palette, rows)).pixels, (Pixels{0, 0, 3, 0, 5, 0}));
+}
+
+// Memory that nobody wrote would differ from run to run.
+TEST(ImageFile, bmp_pixel_beyond_the_palette_is_black) {
+  std::vector<std::uint8_t> disturbed(1 << 16, 0xa5);
+  const Blob bmp = palette_bmp(1, 2, "ff000000", "00c80000");
+
+  EXPECT_EQ(decode(bmp).pixels, (Pixels{0, 0, 255, 0, 0, 0}));
+}
+
+TEST(ImageFile, bmp_that_is_not_all_there_or_not_read_is_refused) {
+  const Blob bmp = bmp_of(2, 3, kRamp), small = palette_bmp(1, 2, "ff000000", "0000");
+
+  for (std::size_t missing = 4; missing <= bmp.size(); ++missing)  // the last row's padding may go
+    EXPECT_THROW(decode(without_last(missing, bmp)), Error) << missing << " bytes missing";
+  EXPECT_THROW(decode(without_last(1, small)), Error);
+  Blob header = bmp, huge = bmp, negative = bmp, bits = bmp;
+  header[14] = std::byte{12};
+  huge[19] = huge[23] = std::byte{0x3f};
+  negative[25] = std::byte{0x80};
+  bits[28] = std::byte{7};
+  expect_error("set: file is a BMP with a header of 12 bytes", [&] { decode(header); });
+  expect_error("set: file has 16131 x 16130 pixels, more than", [&] { decode(huge); });
+  expect_error("pixels, more than 16384 a side", [&] { decode(negative); });
+  expect_error("set: file is a damaged BMP: 7 bits a pixel", [&] { decode(bits); });
+}
+
+bool reads_webp() { return std::ranges::count(image_endings(), ".webp") > 0; }
+
+constexpr const char* kWebp =
+    "5249464630000000574542505650384c230000002f024000002f20164c2476e7ef99c4153cea31ffc91a6ada366043"
+    "9d7f3935a2ff31bd00";
+// The same with Exif data: orientation 6.
+constexpr const char* kTurnedWebp =
+    "524946466400000057454250565038580a000000080000000200000100005650384c230000002f024000002f20164c"
+    "2476e7ef99c4153cea31ffc91a6ada3660439d7f3935a2ff31bd00455849461a0000004d4d002a0000000800010112"
+    "0003000000010006000000000000";
+constexpr const char* kAnimatedWebp =
+    "52494646b400000057454250565038580a00000012000000020000010000414e494d06000000000000000000414e4d"
+    "463c0000000000000000000200000100000a0000025650384c230000002f024000002f20164c2476e7ef99c4153cea"
+    "31ffc91a6ada3660439d7f3935a2ff31bd00414e4d46440000000000000000000200000100000a0000005650384c2b"
+    "0000002f02400010272024205346c89610129029d9084b0804523c4924cf7f40d45ff10381a42ddef647f43ff2030"
+    "0";
+
+TEST(ImageFile, webp_is_read_where_the_build_has_a_decoder) {
+  if (!reads_webp()) {
+    expect_error("is a WebP, which this build does not read", [] { decode(bytes_of_hex(kWebp)); });
+    return;
+  }
+  EXPECT_EQ(decode(bytes_of_hex(kWebp)).pixels, kRamp);
+  EXPECT_EQ(decode(bytes_of_hex(kWebp)).orientation, 1);
+  EXPECT_EQ(decode(bytes_of_hex(kTurnedWebp)).pixels, kRamp) << "as stored";
+  EXPECT_EQ(decode(bytes_of_hex(kTurnedWebp)).orientation, 6);
+  expect_error("is an animated WebP", [] { decode(bytes_of_hex(kAnimatedWebp)); });
+  const Blob webp = bytes_of_hex(kWebp);
+  for (std::size_t missing = 2; missing <= webp.size(); ++missing)  // the last byte is padding
+    EXPECT_THROW(decode(without_last(missing, webp)), Error) << missing << " bytes missing";
+}
+
+// Plain cyan: Adobe stores ink inverted.
+Blob cmyk_jpeg() {
+  return bytes_of_hex(
+      "ffd8ffee000e41646f626500640000000000ffdb0043000302020302020303030304030304050805050404050a07"
+      "07"
+      "06080c0a0c0c0b0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f171816141812141514ffc000140800"
+      "08"
+      "0008044311004d11005911004b1100ffc40014000100000000000000000000000000000009ffc400141001000000"
+      "00"
+      "000000000000000000000000ffda000e0443004d0059004b00003f002a8a99532a6fffd9");
+}
+
+TEST(ImageFile, cmyk_jpeg_is_read_with_adobes_marker_and_refused_without) {
+  const Blob jpeg = cmyk_jpeg();
+  Blob unmarked(jpeg.begin(), jpeg.begin() + 2), odd = jpeg;
+  unmarked.insert(unmarked.end(), jpeg.begin() + 18, jpeg.end());
+  odd[17] = std::byte{1};  // YCbCr, which has three components
+
+  const Pixels pixels = decode(jpeg).pixels;
+  EXPECT_NEAR(pixels[0], 0, 2);
+  EXPECT_NEAR(pixels[1], 255, 2);
+  EXPECT_NEAR(pixels[2], 255, 2);
+  expect_error("set: file is a JPEG of 4 components (CMYK) without the Adobe marker",
+               [&] { decode(unmarked); });
+  expect_error("4 components (CMYK)", [&] { decode(odd); });
+}
+
+TEST(ImageFile, orientation_is_told_and_not_applied) {
+  const Blob jpeg = jpeg_of(8, 8, plain(8, 8, 10, 20, 30));
+  const Image turned = decode(with_exif(jpeg, exif_of(6)));
+
+  EXPECT_EQ(turned.orientation, 6);
+  EXPECT_EQ(turned.pixels, decode(jpeg).pixels);
+  EXPECT_EQ(decode(jpeg).orientation, 1);
+  EXPECT_EQ(centre_square(turned, 4).orientation, 6);
+  // 3 x 2 pixels with an eXIf chunk, big-endian.
+  const Blob png = bytes_of_hex(
+      "89504e470d0a1a0a0000000d49484452000000030000000208020000001216f14d0000001a655849664d4d002a00"
+      "00"
+      "0008000101120003000000010006000000000000d6674b690000001349444154789c63e41291830096a8a828080b"
+      "00"
+      "18d802b839d0d4a00000000049454e44ae426082");
+  EXPECT_EQ(decode(png).orientation, 6);
+}
+
+TEST(ImageFile, orientation_that_is_no_sound_exif_is_none) {
+  const Blob jpeg = grey_jpeg(), exif = exif_of(8);
+
+  for (const int value : {0, 9, 255})
+    EXPECT_EQ(decode(with_exif(jpeg, exif_of(value))).orientation, 1) << value;
+  for (std::size_t missing = 1; missing <= exif.size(); ++missing) {
+    const int found = decode(with_exif(jpeg, without_last(missing, exif))).orientation;
+    EXPECT_EQ(found, missing <= 4 ? 8 : 1) << missing << " bytes missing";
+  }
+  Blob far = exif, many = exif;
+  far[4] = far[5] = far[6] = far[7] = std::byte{0xff};
+  many[8] = many[9] = std::byte{0xff};
+  many[10] = std::byte{0};
+  EXPECT_EQ(decode(with_exif(jpeg, far)).orientation, 1);
+  EXPECT_EQ(decode(with_exif(jpeg, many)).orientation, 1);
+}
+
+TEST(ImageFile, luma_leaves_grey_as_it_is) {
+  for (int value = 0; value < 256; ++value) {
+    const auto grey = static_cast<std::uint8_t>(value);
+    EXPECT_EQ(luma_of({1, 1, {grey, grey, grey}}), (Pixels{grey}));
+  }
+  // As Pillow's convert("L").
+  EXPECT_EQ(luma_of({1, 4, {255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30}}),
+            (Pixels{76, 150, 29, 18}));
+}
+
 TEST(ImageFile, every_truncated_file_is_an_error) {
   const Blob png = png_of(2, 2, 3, Pixels(12, 5)), jpeg = grey_jpeg();
 
@@ -80,8 +250,9 @@ TEST(ImageFile, message_names_the_file_and_what_is_wrong) {
   Blob png = png_of(2, 2, 3, Pixels(12, 5));
   png[45] ^= std::byte{1};
 
-  expect_error("set: file is neither PNG nor JPEG", [] { decode(bytes_of("GIF89a")); });
-  expect_error("set: file is neither PNG nor JPEG", [] { decode({}); });
+  expect_error("set: file is not a PNG, JPEG, BMP or WebP file",
+               [] { decode(bytes_of("GIF89a")); });
+  expect_error("set: file is not a PNG, JPEG, BMP or WebP file", [] { decode({}); });
   expect_error("set: file is a PNG cut short at byte ",
                [] { decode(without_last(9, png_of(1, 1, 1, {0}))); });
   expect_error("set: file is a damaged PNG: wrong checksum of the chunk at byte 33",

@@ -41,6 +41,29 @@ inline std::vector<std::uint8_t> plain(int height, int width, std::uint8_t red, 
   return pixels;
 }
 
+inline Blob bytes_of_hex(const std::string& hex) {
+  Blob blob;
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    blob.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  return blob;
+}
+
+// Exif data, little-endian: a directory of one entry, the orientation.
+inline Blob exif_of(int orientation) {
+  Blob blob = bytes_of_hex(
+      "49492a00080000000100120103000100000000000000"
+      "00000000");
+  blob[18] = static_cast<std::byte>(orientation);
+  return blob;
+}
+
+// A JPEG with a segment of Exif data in front.
+inline Blob with_exif(const Blob& jpeg, const Blob& exif) {
+  const Blob head = bytes_of_hex("ffe1") + Blob{std::byte{0}, std::byte(exif.size() + 8)};
+  return Blob(jpeg.begin(), jpeg.begin() + 2) + head + bytes_of(std::string("Exif\0\0", 6)) + exif +
+         Blob(jpeg.begin() + 2, jpeg.end());
+}
+
 // A JPEG of a single channel, 8 x 8: every row is 0, 30, 60, 91, 119, 150, 180, 210.
 inline Blob grey_jpeg() {
   const std::string hex =
@@ -48,10 +71,7 @@ inline Blob grey_jpeg() {
       "0504040304060506060605060606070908060709070606080b08090a0a0a0a0a06080b0c0b0a0c090a0a0affc000"
       "0b080008000801011100ffc40014000100000000000000000000000000000007ffc4001810000203000000000000"
       "00000000000000000a4583c1ffda0008010100003f00235dc82af0ffd9";
-  Blob blob;
-  for (std::size_t i = 0; i < hex.size(); i += 2)
-    blob.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  return blob;
+  return bytes_of_hex(hex);
 }
 
 }  // namespace saddle

@@ -2,10 +2,12 @@
 #include "apps/data/image_set.h"
 
 #include <omp.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "apps/data/image_file.h"
 #include "apps/data/tiny_imagenet.h"
 #include "tests/apps/image_files.h"
 
@@ -22,6 +24,15 @@ DatasetRequest folder_request(const TemporaryDirectory& directory, Split split) 
 
 Dataset load(const TemporaryDirectory& directory, Split split) {
   return load_dataset(folder_request(directory, split));
+}
+
+// Address space, bytes; returns what it was.
+rlimit limit_memory(std::size_t bytes) {
+  rlimit before{};
+  EXPECT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  const rlimit now{bytes, before.rlim_max};
+  EXPECT_EQ(::setrlimit(RLIMIT_AS, &now), 0);
+  return before;
 }
 
 // Red, green and blue of each image's first pixel.
@@ -181,6 +192,131 @@ TEST(ImageFolder, broken_images_can_be_skipped_and_are_counted) {
               train.warnings[0]);
 }
 
+TEST(ImageFolder, image_of_too_many_bytes_is_a_broken_one) {
+  const TemporaryDirectory directory;
+  write_two_classes(directory);
+  std::filesystem::resize_file(directory.path() / "train/cat/a.png", kMaxImageBytes + 1);
+  DatasetRequest request = folder_request(directory, Split::train);
+
+  expect_error("a.png is 67108865 bytes, more than the 67108864 of an image",
+               [&] { load_dataset(request); });
+  request.images.broken = BrokenImages::skip;
+  EXPECT_EQ(first_bytes(load_dataset(request)), (std::vector<int>{20, 11, 12}));
+}
+
+TEST(ImageFolder, more_pixels_than_memory_holds_are_an_error_of_their_own) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer needs all the addresses there are";
+#endif
+  const TemporaryDirectory directory;
+  directory.write("train/cat/1.png", plain_png(1));
+  DatasetRequest request = folder_request(directory, Split::train);
+  request.images.side = 4096;
+  for (int i = 2; i < 60; ++i)
+    std::filesystem::create_hard_link(directory.path() / "train/cat/1.png",
+                                      directory.path() / text("train/cat/", i, ".png"));
+  const rlimit before = limit_memory(std::size_t{2} << 30);
+
+  const std::string message = error_of([&] { load_dataset(request); });
+  ::setrlimit(RLIMIT_AS, &before);
+
+  expect_part("59 images of 4096 x 4096 pixels and 3 channels do not fit into memory", message);
+}
+
+TEST(ImageFolder, what_is_left_out_is_said) {
+  namespace fs = std::filesystem;
+  const TemporaryDirectory directory, elsewhere;
+  write_two_classes(directory);
+  const fs::path train = directory.path() / "train";
+  elsewhere.write("more/x.png", plain_png(50));
+  fs::create_directory_symlink(elsewhere.path() / "more", train / "cat/linked");
+  fs::create_symlink(elsewhere.path() / "more/x.png", train / "cat/d.png");  // is read
+  fs::create_symlink(directory.path() / "nowhere", train / "dog/gone.png");
+  for (const char* name : {"4", "2", "1", "3"})
+    directory.write(text("train/cat/", name, ".TIF"), bytes_of("II*"));
+  directory.write("train/beside.png", plain_png(60));
+
+  const Dataset data = load(directory, Split::train);
+
+  EXPECT_EQ(first_bytes(data), (std::vector<int>{10, 20, 11, 50, 12}));
+  ASSERT_EQ(data.warnings.size(), 1u);
+  EXPECT_EQ(
+      data.warnings[0],
+      text("image-folder: left out below ", train.string(),
+           ": 1 linked folder (cat/linked), 1 link to nothing (dog/gone.png), 4 images of "
+           "other formats (cat/1.TIF, cat/2.TIF, cat/3.TIF, ...), 1 image beside the classes' "
+           "folders (beside.png)"));
+  EXPECT_TRUE(load(directory, Split::test).warnings.empty());
+}
+
+TEST(ImageFolder, names_of_what_is_left_out_are_short_and_printable) {
+  const TemporaryDirectory directory;
+  write_two_classes(directory);
+  directory.write("train/cat/" + std::string(200, 'x') + ".gif", bytes_of("GIF89a"));
+  directory.write("train/dog/a\x1b\n\xff.gif", bytes_of("GIF89a"));
+
+  const std::string warning = load(directory, Split::train).warnings.at(0);
+
+  EXPECT_LT(warning.size(), 300u);
+  expect_part("dog/a???.gif", warning);
+  expect_part("(..." + std::string(56, 'x') + ".gif, ", warning);
+}
+
+TEST(ImageFolder, class_of_unreadable_images_alone_is_told_what_it_has) {
+  const TemporaryDirectory directory;
+  directory.write("train/cat/1.png", plain_png(1));
+  directory.write("train/dog/1.tif", bytes_of("II*"));
+
+  expect_error(
+      "train/dog has no PNG, JPEG or BMP files, only 1 image of another format (dog/1.tif)",
+      [&] { load(directory, Split::train); });
+}
+
+TEST(ImageFolder, orientations_are_counted_and_not_applied) {
+  const TemporaryDirectory directory;
+  const Blob jpeg = jpeg_of(2, 2, plain(2, 2, 50, 50, 50));
+  directory.write("train/cat/1.jpg", jpeg);
+  directory.write("train/cat/2.jpg", with_exif(jpeg, exif_of(1)));
+  directory.write("train/cat/3.jpg", with_exif(jpeg, exif_of(6)));
+  directory.write("train/dog/1.jpg", with_exif(jpeg, exif_of(8)));
+
+  const Dataset data = load(directory, Split::train);
+
+  EXPECT_EQ(data.size(), 4);
+  ASSERT_EQ(data.warnings.size(), 1u);
+  expect_part("image-folder: 2 of 4 images have an Exif orientation, which is not applied",
+              data.warnings[0]);
+  expect_part("The first is " + (directory.path() / "train/dog/1.jpg").string(), data.warnings[0]);
+}
+
+TEST(ImageFolder, grey_images_can_have_one_channel) {
+  const TemporaryDirectory directory;
+  directory.write("train/cat/1.png", png_of(1, 2, 1, {7, 200}));
+  directory.write("train/dog/1.png", png_of(1, 2, 3, {255, 0, 0, 0, 0, 255}));
+  DatasetRequest request = folder_request(directory, Split::train);
+  request.images.channels = 1;
+
+  const Dataset data = load_dataset(request);
+
+  EXPECT_EQ(data.channels, 1);
+  EXPECT_EQ(data.pixels, (std::vector<std::uint8_t>{7, 200, 76, 29}));
+  ASSERT_EQ(data.mean.size(), 1u);
+  EXPECT_FLOAT_EQ(data.mean[0], static_cast<float>((7 + 200 + 76 + 29) / 4. / 255));
+  EXPECT_EQ(data.std.size(), 1u);
+  request.images.channels = 3;
+  EXPECT_EQ(load_dataset(request).channels, 3);
+  request.images.channels = 2;
+  expect_error("--channels 2: expected 1 (grey) or 3", [&] { load_dataset(request); });
+}
+
+TEST(ImageFolder, channels_are_refused_where_they_are_given) {
+  DatasetRequest cifar{"cifar10"}, tiny{"tiny-imagenet"};
+  cifar.images.channels = tiny.images.channels = 1;
+
+  expect_error("--channels: cifar10 has no image files", [&] { load_dataset(cifar); });
+  expect_error("--channels 1: tiny-imagenet's mean", [&] { load_dataset(tiny); });
+}
+
 TEST(ImageFolder, all_images_broken_is_an_error_even_when_skipping) {
   const TemporaryDirectory directory;
   directory.write("train/cat/1.png", bytes_of("no"));
@@ -229,7 +365,7 @@ TEST(ImageFolder, wrong_trees_are_told_with_a_mend) {
   std::filesystem::remove_all(directory.path() / "test/cow");
   expect_part("test lacks the class cat of ", error(Split::test));
   std::filesystem::create_directories(directory.path() / "train/dog");
-  expect_part("train/dog has no .png, .jpg or .jpeg files", error(Split::train));
+  expect_part("train/dog has no PNG, JPEG or BMP files. Add some", error(Split::train));
 }
 
 // ---- tiny-imagenet ----
