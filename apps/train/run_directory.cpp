@@ -81,7 +81,7 @@ void restore_buffer(const SafetensorsFile& file, const std::string& name, Tensor
 }  // namespace
 
 RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings,
-                           const Json& environment)
+                           const Json& environment, const std::vector<std::string>& warnings)
     : path_(path) {
   std::error_code error;
   fs::create_directories(path_, error);
@@ -107,7 +107,10 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings
   remove_temporary_files(path_);
   write_file_atomically(
       path_ / kConfig,
-      std::string_view(Json{{"settings", settings}, {"environment", environment}}.dump(2) + "\n"));
+      std::string_view(
+          Json{{"settings", settings}, {"environment", environment}, {"warnings", warnings}}.dump(
+              2, ' ', false, Json::error_handler_t::replace) +
+          "\n"));
 }
 
 bool RunDirectory::holds_state(const fs::path& path) { return fs::exists(path / kState); }

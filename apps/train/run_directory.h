@@ -42,10 +42,10 @@ class RunDirectory {
   // Whether a run in the directory has finished an epoch.
   static bool holds_state(const std::filesystem::path& path);
 
-  // Creates the directory where it is missing and writes config.json: `settings` and, under
-  // "environment", what may differ between a run and its continuation.
+  // Creates the directory where it is missing and writes config.json: `settings`, under
+  // "environment" what may differ between a run and its continuation, and `warnings`.
   RunDirectory(const std::filesystem::path& path, Open mode, const nlohmann::json& settings,
-               const nlohmann::json& environment);
+               const nlohmann::json& environment, const std::vector<std::string>& warnings = {});
 
   // Takes up the newest state, where there is one: fills model, minimiser and what is kept besides,
   // and returns the position.

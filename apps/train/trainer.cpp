@@ -79,7 +79,8 @@ class Trainer {
         minimiser_(minimiser_of(options, device, model_.network.layout.weights)),
         train_(device, train),
         test_(device, test),
-        directory_(options.output, mode(), to_json(options), environment(device)) {
+        directory_(options.output, mode(), to_json(options), environment(device),
+                   warnings_of(train, test)) {
     if (options.resume) position_ = directory_.restore(model_, minimiser_, kept_);
     step_.emplace(model_, minimiser_, train_, augmentation_, step_options_of(options),
                   static_cast<std::uint64_t>(options.common.seed), kept_);
@@ -111,6 +112,12 @@ class Trainer {
   RunDirectory::Open mode() const {
     if (options_.resume) return RunDirectory::Open::resume;
     return options_.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
+  }
+
+  static std::vector<std::string> warnings_of(const Dataset& train, const Dataset& test) {
+    std::vector<std::string> warnings = train.warnings;
+    warnings.insert(warnings.end(), test.warnings.begin(), test.warnings.end());
+    return warnings;
   }
 
   static Json environment(Device& device) {

@@ -51,6 +51,20 @@ TEST(training, records_every_settings_value) {
   EXPECT_EQ(config.at("environment").at("device"), "cpu");
 }
 
+TEST(training, keeps_what_the_data_warned_of) {
+  const TemporaryDirectory directory;
+  TrainOptions options = small_run("sgd", directory.path());
+  options.epochs = 1;
+  Dataset training = training_data(), test = test_data();
+  training.warnings = {"3 files are left out"};
+  test.warnings = {"1 file is left out"};
+  train(resolved(options), training, test);
+
+  const auto config = nlohmann::json::parse(contents(directory.path() / "config.json"));
+  EXPECT_EQ(config.at("warnings"),
+            (nlohmann::json{"3 files are left out", "1 file is left out"}));
+}
+
 TEST(training, with_sam_of_radius_zero_is_its_base_optimiser) {
   const TemporaryDirectory directory;
   train_small(small_run("sgd", directory.path() / "sgd"));
