@@ -89,6 +89,21 @@ TEST(Dataset, mnist_splits_are_read_compressed_and_plain) {
   EXPECT_EQ(test.labels, (std::vector<std::int32_t>{7, 2}));
 }
 
+// Two files of one name need not hold the same: which one is read must not stay unsaid.
+TEST(Dataset, file_that_lies_beside_its_compressed_form_is_said) {
+  const TemporaryDirectory directory;
+  write_small_mnist(directory);
+  directory.write("train-labels-idx1-ubyte", labels_file(bytes_of({1, 1, 1})));
+
+  const Dataset data = load_any("mnist", directory, Split::train);
+
+  EXPECT_EQ(data.labels, (std::vector<std::int32_t>{5, 0, 4}));
+  ASSERT_EQ(data.warnings.size(), 1u);
+  expect_part("train-labels-idx1-ubyte lies beside train-labels-idx1-ubyte.gz, which is the one",
+              data.warnings[0]);
+  EXPECT_TRUE(load_any("mnist", directory, Split::test).warnings.empty());
+}
+
 TEST(Dataset, cifar10_joins_its_five_files_in_order) {
   const TemporaryDirectory directory;
   write_small_cifar10(directory, "");
