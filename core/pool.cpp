@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 #include <utility>
 
 #include "core/error.h"
@@ -45,8 +46,13 @@ void* Pool::take(std::size_t bytes) {
 
 void Pool::give(void* memory, std::size_t bytes) noexcept {
   const std::size_t size = size_class(bytes);
-  free_[size].push_back(memory);
   counters_.bytes_in_use -= size;
+  try {
+    free_[size].push_back(memory);
+  } catch (const std::bad_alloc&) {  // no memory to note it in
+    release_(memory, size);
+    counters_.bytes_held -= size;
+  }
 }
 
 void Pool::trim() noexcept {

@@ -2,6 +2,8 @@
 // accumulators in registers, which is what AVX2 needs to be busy every cycle.
 #include "core/winograd.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -215,44 +217,65 @@ std::int64_t channel_groups(const Tiling& tiling, std::int64_t panels) {
   return std::min({wanted, kMostGroups, panels});
 }
 
-// y [.., out] = conv(x [.., in]) (+ residual) with prepared weights.
-void convolve(const Tiling& tiling, const float* x, std::int64_t in, const float* u,
+// Working memory that keeps its size from call to call: `shared` floats, then `own` for each
+// thread. Taken before the threads begin, for running out of memory must not leave a parallel
+// region. One host thread drives the device.
+struct Scratch {
+  float* shared;
+  std::int64_t own;
+
+  Scratch(std::int64_t shared_floats, std::int64_t own_floats) : own(own_floats) {
+    static std::vector<float> memory;
+    const auto floats = static_cast<std::size_t>(shared_floats + threads() * own_floats);
+    if (memory.size() < floats) memory.resize(floats);
+    shared = memory.data();
+    first_ = shared + shared_floats;
+  }
+  // Of the thread that asks.
+  float* mine() const { return first_ + omp_get_thread_num() * own; }
+
+ private:
+  float* first_;
+};
+
+// Floats that convolve() needs a thread.
+std::int64_t floats_to_convolve(std::int64_t in, std::int64_t out) {
+  return kPoints * kTiles * (in + panel_of(out));
+}
+
+// y [.., out] = conv(x [.., in]) (+ residual) with prepared weights, which lie in the shared
+// memory.
+void convolve(const Tiling& tiling, const float* x, std::int64_t in, const Scratch& scratch,
               std::int64_t out, const float* residual, float* y) {
+  const float* u = scratch.shared;
   const std::int64_t panel = panel_of(out), panels = out / panel;
   const std::int64_t groups = channel_groups(tiling, panels);
   const std::vector<float> zeros(static_cast<std::size_t>(in), 0.f);
 #pragma omp parallel
   {
-    std::vector<float> v(static_cast<std::size_t>(kPoints * kTiles * in));
-    std::vector<float> m(static_cast<std::size_t>(kPoints * kTiles * panel));
+    float* v = scratch.mine();
+    float* m = v + kPoints * kTiles * in;
 #pragma omp for schedule(static) collapse(2)
     for (std::int64_t group = 0; group < groups; ++group) {
       for (std::int64_t block = 0; block < tiling.blocks(); ++block) {
-        gather_inputs(tiling, x, in, block, zeros.data(), v.data());
+        gather_inputs(tiling, x, in, block, zeros.data(), v);
         for (std::int64_t p = panels * group / groups; p < panels * (group + 1) / groups; ++p) {
           const std::int64_t first = p * panel;
           for (int point = 0; point < kPoints; ++point) {
             const float* weights = u + point * in * out + first * in;
-            const float* inputs = v.data() + point * kTiles * in;
-            float* products = m.data() + point * kTiles * panel;
+            const float* inputs = v + point * kTiles * in;
+            float* products = m + point * kTiles * panel;
             if (panel == kLanes) {
               multiply<12, 1>(inputs, weights, in, products);
             } else {
               multiply<6, 2>(inputs, weights, in, products);
             }
           }
-          scatter_outputs(tiling, m.data(), panel, block, first, out, residual, y);
+          scatter_outputs(tiling, m, panel, block, first, out, residual, y);
         }
       }
     }
   }
-}
-
-// Working memory that keeps its size from call to call. One host thread drives the device.
-float* scratch(std::size_t floats) {
-  static std::vector<float> memory;
-  if (memory.size() < floats) memory.resize(floats);
-  return memory.data();
 }
 
 // ---- weight gradient: dU[point] = V[point]^T D[point], summed over tiles; dw = G^T dU G ----
@@ -379,17 +402,17 @@ bool applies_to_weights(const Convolution& shape) { return is_plain_3x3(shape, 1
 void convolution_forward(const Convolution& shape, const float* x, const float* w,
                          const float* residual, float* y) {
   const std::int64_t in = shape.in_channels, out = shape.out_channels;
-  float* u = scratch(static_cast<std::size_t>(kPoints * in * out));
-  prepare_weights(shape, w, Use::forward, panel_of(out), u);
-  convolve(shape, x, in, u, out, residual, y);
+  const Scratch scratch(kPoints * in * out, floats_to_convolve(in, out));
+  prepare_weights(shape, w, Use::forward, panel_of(out), scratch.shared);
+  convolve(shape, x, in, scratch, out, residual, y);
 }
 
 void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
                                float* dx) {
   const std::int64_t in = shape.in_channels, out = shape.out_channels;
-  float* u = scratch(static_cast<std::size_t>(kPoints * in * out));
-  prepare_weights(shape, w, Use::backward_data, panel_of(in), u);
-  convolve(shape, dy, out, u, in, nullptr, dx);
+  const Scratch scratch(kPoints * in * out, floats_to_convolve(out, in));
+  prepare_weights(shape, w, Use::backward_data, panel_of(in), scratch.shared);
+  convolve(shape, dy, out, scratch, in, nullptr, dx);
 }
 
 void convolution_backward_weights(const Convolution& shape, const float* x, const float* dy,
@@ -397,22 +420,23 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
   const Tiling tiling(shape);
   const std::int64_t in = shape.in_channels, out = shape.out_channels, all = kPoints * in * out;
   const std::int64_t partials = partial_sums(shape, tiling);
-  float* partial = scratch(static_cast<std::size_t>(partials * all));
+  const Scratch scratch(partials * all, kPoints * kTiles * (in + out));
+  float* partial = scratch.shared;
   const std::vector<float> zeros(static_cast<std::size_t>(std::max(in, out)), 0.f);
 #pragma omp parallel
   {
-    std::vector<float> v(static_cast<std::size_t>(kPoints * kTiles * in));
-    std::vector<float> d(static_cast<std::size_t>(kPoints * kTiles * out));
+    float* v = scratch.mine();
+    float* d = v + kPoints * kTiles * in;
 #pragma omp for schedule(static)
     for (std::int64_t p = 0; p < partials; ++p) {
       float* du = partial + p * all;
       std::fill(du, du + all, 0.f);
       for (std::int64_t block = p; block < tiling.blocks(); block += partials) {
-        gather_inputs(tiling, x, in, block, zeros.data(), v.data());
-        gather_output_gradients(tiling, dy, out, block, zeros.data(), d.data());
+        gather_inputs(tiling, x, in, block, zeros.data(), v);
+        gather_output_gradients(tiling, dy, out, block, zeros.data(), d);
         for (int point = 0; point < kPoints; ++point) {
-          const float* inputs = v.data() + point * kTiles * in;
-          const float* gradients = d.data() + point * kTiles * out;
+          const float* inputs = v + point * kTiles * in;
+          const float* gradients = d + point * kTiles * out;
           if (panel_of(out) == kLanes) {
             accumulate<8, 1>(inputs, gradients, in, out, du + point * in * out);
           } else {

@@ -10,6 +10,7 @@
 #include "apps/attack/auto_attack.h"
 #include "apps/common/plot.h"
 #include "apps/common/png.h"
+#include "core/printable.h"
 #include "core/safetensors.h"
 
 namespace saddle {
@@ -95,13 +96,18 @@ std::vector<std::int64_t> examples_to_show(const AttackReport& report, const Dat
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kMostOfWord = 200;  // bytes of a path or an attack in a table
+
 // Lines whose columns are as wide as their widest word: the first two to the left, numbers to the
 // right.
 class Columns {
  public:
   explicit Columns(std::vector<std::string> heading) : lines_{std::move(heading)} {}
 
-  void add(std::vector<std::string> line) { lines_.push_back(std::move(line)); }
+  void add(std::vector<std::string> line) {
+    for (std::string& word : line) word = printable(word, kMostOfWord);
+    lines_.push_back(std::move(line));
+  }
 
   // Without the first `hidden` columns; nothing where there is only the heading.
   std::string text(std::size_t hidden) const {
@@ -341,9 +347,11 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
   for (const AttackReport& report : reports) {
     table += formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy,
                        report.clean.loss) +
-             text(data.size(), " examples of ", data.name, ", ", report.model,
-                  reports.size() > 1 ? ", " + report.checkpoint : "", ")\n");
-    const std::string of = reports.size() > 1 ? " (" + report.checkpoint + ")" : "";
+             printable(text(data.size(), " examples of ", data.name, ", ", report.model,
+                            reports.size() > 1 ? ", " + report.checkpoint : "")) +
+             ")\n";
+    const std::string of =
+        reports.size() > 1 ? " (" + printable(report.checkpoint, kMostOfWord) + ")" : "";
     for (const NamedResult& attack : report.attacks) add_rows(rows, report, attack);
     add_worst_cases(rows, report, of, notes);
     add_transfers(transfers, report);
@@ -356,7 +364,9 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
     if (report.average_robustness) {
       notes += formatted("average robustness %.2f %%", *report.average_robustness) + of + "\n";
     }
-    for (const std::string& spec : report.unfinished) notes += "unfinished: " + spec + of + "\n";
+    for (const std::string& spec : report.unfinished) {
+      notes += "unfinished: " + printable(spec, kMostOfWord) + of + "\n";
+    }
   }
   const std::size_t hidden = reports.size() > 1 ? 0 : 1;  // the checkpoint is one: no column for it
   return table + rows.text(hidden) + curves.text(hidden) + transfers.text(hidden) + notes;

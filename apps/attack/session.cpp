@@ -8,6 +8,7 @@
 #include "apps/attack/checks.h"
 #include "apps/attack/eight_bit.h"
 #include "apps/common/command_line.h"
+#include "core/printable.h"
 
 namespace saddle {
 namespace {
@@ -92,7 +93,7 @@ class Session {
  private:
   using Clock = std::chrono::steady_clock;
 
-  static void print(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+  static void print(const std::string& line) { std::fprintf(stderr, "%s\n", printable(line).c_str()); }
 
   // Not before one batch: a budget too small for the clean images would never come to an end.
   bool out_of_time() const {

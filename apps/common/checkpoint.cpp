@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/json_text.h"
+#include "core/printable.h"
 
 namespace saddle {
 namespace {
@@ -105,8 +106,13 @@ class Complaints {
  public:
   template <class... Parts>
   void add(const Parts&... parts) {
-    constexpr int kMostListed = 200;
-    if (++count_ <= kMostListed) list_ += (count_ > 1 ? "; " : "") + text(parts...);
+    constexpr int kMostListed = 20;
+    constexpr std::size_t kMostShownOfOne = 160;  // bytes: a stranger's name may be long
+    if (++count_ <= kMostListed) {
+      list_ += (count_ > 1 ? "; " : "") + printable(text(parts...), kMostShownOfOne);
+    } else if (count_ == kMostListed + 1) {
+      list_ += "; and others";
+    }
   }
   void raise(const std::string& file) const {
     if (count_ == 0) return;
@@ -180,13 +186,21 @@ struct Values {
   }
 };
 
-// What `make` makes of the file's description; its Error is told with the file's name.
+bool any_given(const CheckpointOverrides& given) {
+  return given.model || given.width || given.patch || given.classes || given.input_shape ||
+         given.mean || given.std;
+}
+
+// What `make` makes of the file's description under the user's overrides; its Error is told with the
+// file's name, as one of the command line where that had a part in it.
 template <class Make>
-auto told_with_name(const SafetensorsFile& file, Make make) {
+auto told_with_name(const SafetensorsFile& file, const CheckpointOverrides& overrides, Make make) {
   try {
     return make();
   } catch (const Error& error) {
-    fail(file.file_name(), ": ", error.what());
+    const std::string message = text(file.file_name(), ": ", error.what());
+    if (any_given(overrides)) throw UsageError(message);
+    throw Error(message);
   }
 }
 
@@ -261,9 +275,9 @@ Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
   // The file is held against the layout before the model is made: what a hostile description asks
   // for must not be allocated.
   const auto layout =
-      told_with_name(file, [&] { return make_network(description.network).layout; });
+      told_with_name(file, overrides, [&] { return make_network(description.network).layout; });
   const Values values = read_values(file, layout, data_parallel_prefix(file));
-  Classifier model = told_with_name(file, [&] { return Classifier(device, description, 0); });
+  Classifier model = told_with_name(file, overrides, [&] { return Classifier(device, description, 0); });
   values.copy_to(model);
   return model;
 }

@@ -16,8 +16,11 @@
 #include <unistd.h>
 
 #include "apps/common/checkpoint.h"
+#include "apps/common/evaluate.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/printable.h"
+#include "core/threads.h"
 
 namespace saddle {
 namespace {
@@ -35,15 +38,27 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-std::string one_line(std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  return message;
-}
-
 int report(const std::string& name, const std::string& what, int exit_code) {
   std::cout.flush();
-  std::fprintf(stderr, "%s: error: %s\n", name.c_str(), one_line(what).c_str());
+  std::fprintf(stderr, "%s: error: %s\n", name.c_str(), printable(what).c_str());
   return exit_code;
+}
+
+constexpr const char* kMemoryMend =
+    "Use a smaller --batch-size or fewer --threads, or close other programs";
+
+// Takes no memory.
+int report_out_of_memory(const std::string& name) {
+  std::cout.flush();
+  std::fprintf(stderr, "%s: error: out of memory. %s\n", name.c_str(), kMemoryMend);
+  return 1;
+}
+
+// A failed write is told as such, and is no death in mid-work: to a pipe that was closed, to a file
+// beyond the limit of its size (ulimit -f).
+void ignore_signals_of_failed_writes() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 // A stream closed by the caller would give its number to the next file we open, and our output
@@ -158,14 +173,15 @@ std::string version_line(const std::string& name) {
 }
 
 void print_warning(const std::string& name, const std::string& what) {
-  std::fprintf(stderr, "%s: warning: %s\n", name.c_str(), one_line(what).c_str());
+  std::fprintf(stderr, "%s: warning: %s\n", name.c_str(), printable(what).c_str());
 }
 
-int run_program(const std::string& name, const std::string& description, int argc,
-                const char* const* argv, const Configure& configure,
-                const std::function<void()>& execute) {
-  occupy_standard_streams();
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, not a death in mid-work
+namespace {
+
+// run_program without what must come first and last.
+int parse_and_execute(const std::string& name, const std::string& description, int argc,
+                      const char* const* argv, const Configure& configure,
+                      const std::function<void()>& execute) {
   try {
     CLI::App app(description, name);
     app.set_version_flag(
@@ -190,10 +206,26 @@ int run_program(const std::string& name, const std::string& description, int arg
     return 0;
   } catch (const UsageError& error) {
     return report(name, error.what(), 2);
-  } catch (const std::bad_alloc&) {
-    return report(name, "out of memory. Use a smaller --batch-size, or close other programs", 1);
+  } catch (const std::length_error&) {  // more than any memory
+    throw std::bad_alloc();
   } catch (const std::exception& error) {
-    return report(name, error.what(), 1);
+    if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) throw;
+    const char* mend = is_out_of_memory(error) ? kMemoryMend : nullptr;
+    return report(name, mend ? text(error.what(), ". ", mend) : error.what(), 1);
+  }
+}
+
+}  // namespace
+
+int run_program(const std::string& name, const std::string& description, int argc,
+                const char* const* argv, const Configure& configure,
+                const std::function<void()>& execute) {
+  occupy_standard_streams();
+  ignore_signals_of_failed_writes();
+  try {
+    return parse_and_execute(name, description, argc, argv, configure, execute);
+  } catch (const std::bad_alloc&) {
+    return report_out_of_memory(name);
   }
 }
 
@@ -296,18 +328,26 @@ Precision precision_named(const std::string& name) {
 
 Precision precision_of(const CommonOptions& options) { return precision_named(options.precision); }
 
-Device& open_device(const CommonOptions& options) {
-  set_threads(static_cast<int>(std::min<std::int64_t>(options.threads, 4096)));
+Device& chosen_device(const CommonOptions& options) {
   Device& device = device_named(options.device);
-  if (!device.supports(precision_of(options))) {
-    std::string supported;
-    for (const char* name : {"fp32", "tf32", "bf16"}) {
-      if (device.supports(precision_named(name)))
-        supported += text(supported.empty() ? "" : ", ", name);
-    }
-    throw UsageError(text("--precision ", options.precision, ": the device ", device.name(),
-                          " computes in ", supported, " only"));
+  if (device.supports(precision_of(options))) return device;
+  std::string supported;
+  for (const char* name : {"fp32", "tf32", "bf16"}) {
+    if (device.supports(precision_named(name)))
+      supported += text(supported.empty() ? "" : ", ", name);
   }
+  throw UsageError(text("--precision ", options.precision, ": the device ", device.name(),
+                        " computes in ", supported, " only"));
+}
+
+Device& open_device(const CommonOptions& options) {
+  if (options.threads > kMostThreads) {
+    throw UsageError(
+        text("--threads: ", options.threads, " is above ", kMostThreads, ", the most there are"));
+  }
+  set_threads(static_cast<int>(options.threads));
+  start_threads();
+  Device& device = chosen_device(options);
   device.set_deterministic(options.deterministic);
   if (!options.quiet) {
     std::fprintf(stderr, "device: %s, %d threads\n", device.name().c_str(), threads());
@@ -344,6 +384,7 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
 }
 
 Dataset load_dataset(const DatasetOptions& options, Split split) {
+  start_threads();  // image files are decoded side by side
   DatasetRequest request;
   request.name = options.name;
   request.directory = options.directory;

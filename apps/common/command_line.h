@@ -28,8 +28,8 @@ using Configure = std::function<void(CLI::App& app)>;
 // Parses the command line into what `configure` declares, then calls `execute`, and returns the
 // exit code: 0 done (also --help and --version), 2 the command line is wrong (UsageError, and what
 // CLI11 rejects), 1 it could not be done (any other exception). An error is one line on stderr,
-// "NAME: error: WHAT". A reader that closes stdout early is no error; a stdout that cannot be
-// written (a full disk) is.
+// "NAME: error: WHAT", printable. A reader that closes stdout early is no error; a stdout that cannot
+// be written (a full disk) is.
 int run_program(const std::string& name, const std::string& description, int argc,
                 const char* const* argv, const Configure& configure,
                 const std::function<void()>& execute);
@@ -37,7 +37,7 @@ int run_program(const std::string& name, const std::string& description, int arg
 // "NAME 0.1.0, backends: cpu (oneDNN 3.2.0), cuda-emulated"
 std::string version_line(const std::string& name);
 
-// "NAME: warning: WHAT" on stderr; line breaks in `what` become spaces.
+// "NAME: warning: WHAT" on stderr, printable: one line.
 void print_warning(const std::string& name, const std::string& what);
 
 // ---- numbers ----
@@ -82,9 +82,13 @@ void add_common_options(CLI::App& app, CommonOptions& options);
 Precision precision_named(const std::string& name);
 Precision precision_of(const CommonOptions& options);
 
+// The device asked for. Throws UsageError for a precision that it does not compute in, Error where
+// there is no such device.
+Device& chosen_device(const CommonOptions& options);
+
 // The device asked for, ready for work: sets the threads and, unless quiet, prints the choice on
-// stderr. Throws UsageError for a precision the device does not compute in, Error where there is no
-// such device.
+// stderr. Throws as chosen_device, UsageError for more threads than there can be, Error for more than
+// the system starts.
 Device& open_device(const CommonOptions& options);
 
 // ---- data ----

@@ -5,11 +5,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/printable.h"
+
 namespace saddle {
 namespace {
 
 constexpr double kTerminalSeconds = 0.1;  // faster than this nobody reads
 constexpr double kLogSeconds = 10;
+constexpr std::size_t kMostOfLabel = 200;  // bytes
 
 template <class... Values>
 std::string formatted(const char* format, Values... values) {
@@ -43,7 +46,8 @@ std::string progress_line(const ProgressState& state) {
   const double percent =
       state.total > 0 ? 100. * static_cast<double>(state.done) / static_cast<double>(state.total)
                       : 100.;
-  std::string line = state.label + ": " + formatted("%.0f %%", std::floor(percent));
+  std::string line =
+      printable(state.label, kMostOfLabel) + ": " + formatted("%.0f %%", std::floor(percent));
   if (state.rate > 0) line += ", " + rate_text(state.rate) + " " + state.unit + "/s";
   if (state.values.loss) line += formatted(", loss %.4g", *state.values.loss);
   if (state.values.accuracy) line += formatted(", accuracy %.1f %%", *state.values.accuracy);
@@ -77,7 +81,7 @@ void Progress::advance(std::int64_t units, const ProgressValues& values) {
 
 void Progress::print(const std::string& line) {
   clear();
-  std::fprintf(stderr, "%s\n", line.c_str());
+  std::fprintf(stderr, "%s\n", printable(line).c_str());
 }
 
 void Progress::show() {

@@ -322,6 +322,10 @@ Dataset load_dataset(const DatasetRequest& request) {
 }
 
 Dataset padded(const Dataset& dataset, std::int64_t side) {
+  constexpr std::int64_t kMostSide = 4096;  // pixels; no network of ours takes larger images
+  if (side > kMostSide) {
+    throw UsageError(text("--pad-to ", side, " is above ", kMostSide, " pixels, the most there is"));
+  }
   if (side < dataset.height || side < dataset.width) {
     throw UsageError(text(dataset.name, ": images of ", dataset.height, "x", dataset.width,
                           " cannot be padded to ", side, "x", side));

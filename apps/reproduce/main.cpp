@@ -98,6 +98,7 @@ void run(const Options& options) {
   const OutputLock lock(plan.directory);
   print_plan(plan, sizes, options.jobs);
   if (options.dry_run) return;
+  chosen_device(options.common);  // a precision that every training would refuse is told at once
 
   const auto start = Clock::now();
   do_runs(plan, options.jobs, {[&](const PlannedRun& run, const std::string& stage) {

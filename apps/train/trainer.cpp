@@ -37,6 +37,15 @@ ModelDescription describe(const TrainOptions& options, const Dataset& data) {
   return description;
 }
 
+// A model that the command line makes impossible is the command line's fault.
+void check_network(const TrainOptions& options, const Dataset& data) {
+  try {
+    make_network(describe(options, data).network);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
 // The padding of the crops mirrors the image, so it must be smaller than the image.
 Augmentation checked_augmentation(const TrainOptions& options, const Dataset& data) {
   const std::int64_t padding = options.crop_padding.value_or(augmentation_of(options).padding);
@@ -50,6 +59,7 @@ Augmentation checked_augmentation(const TrainOptions& options, const Dataset& da
 
 // Drawn from the seed, or taken from --init-from. What a run goes on with is not looked at yet.
 Classifier initial_model(const TrainOptions& options, Device& device, const Dataset& data) {
+  check_network(options, data);
   Classifier model(device, describe(options, data), static_cast<std::uint64_t>(options.common.seed),
                    precision_of(options.common));
   const bool goes_on = options.resume && RunDirectory::holds_state(options.output);
@@ -175,6 +185,7 @@ class Trainer {
     try {
       return evaluate((kept_.averaged ? *kept_.averaged : model_).evaluation(), test_, kTestBatch);
     } catch (const Error& error) {
+      if (is_out_of_memory(error)) throw;
       const std::int64_t steps = (train_.size() + options_.batch_size - 1) / options_.batch_size;
       fail("training diverged: in epoch ", epoch + 1, ", after step ", steps, ", ", error.what(),
            ". ", diverged_mend(epoch));

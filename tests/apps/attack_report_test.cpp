@@ -68,6 +68,21 @@ std::vector<std::string> keys_of(const nlohmann::ordered_json& object) {
   return keys;
 }
 
+TEST(report_table, shows_no_foreign_text_that_drives_a_terminal) {
+  AttackReport hostile = report();
+  hostile.checkpoint = "\x1b[2J\n" + std::string(100'000, 'm');
+  hostile.unfinished = {"\x1b[31m"};
+  Dataset data = two_images();
+  data.name = "a\rb";
+
+  const std::string table = report_table({hostile, hostile}, data);
+
+  EXPECT_EQ(table.find_first_of("\x1b\r"), std::string::npos);
+  EXPECT_LT(table.size(), 30'000u);
+  EXPECT_NE(table.find("\\x1b[2J\\nmmm"), std::string::npos);
+  EXPECT_NE(report_json({hostile}, data).find("\\u001b[2J\\n"), std::string::npos);
+}
+
 TEST(ReportJson, begins_with_the_keys_of_the_contract) {
   const auto json = nlohmann::ordered_json::parse(report_json({report()}, two_images()));
 

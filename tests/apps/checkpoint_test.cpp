@@ -176,6 +176,19 @@ TEST_F(Checkpoint, names_everything_that_is_wrong_in_one_error) {
   expect_part("bn.weight holds i32, expected f32", message);
 }
 
+TEST_F(Checkpoint, lists_no_more_than_a_reader_reads) {
+  const std::string message = error_after([](Editable& file) {
+    for (int i = 0; i < 1000; ++i) {
+      file.set(std::string(1000, 'x') + "\x1b" + std::to_string(i), {1}, {0.f});
+    }
+  });
+
+  expect_part("(1000 tensors)", message);
+  expect_part("; and others", message);
+  EXPECT_EQ(message.find('\x1b'), std::string::npos);
+  EXPECT_LT(message.size(), 5000u);
+}
+
 TEST_F(Checkpoint, refuses_a_convolution_weight_in_another_order) {
   const std::string message = error_after([](Editable& file) {
     file.tensors.at("conv1.weight").shape = {2, 3, 9, 1};
@@ -282,6 +295,16 @@ TEST_F(PlainCheckpoint, of_another_width_than_told_is_refused) {
   overrides.width = 4;
   expect_error("conv1.weight has shape [2, 3, 3, 3], expected [4, 3, 3, 3]",
                [&] { load(overrides, description()); });
+}
+
+TEST_F(Checkpoint, overruled_by_what_no_model_takes_is_the_command_lines_fault) {
+  CheckpointOverrides overrides;
+  overrides.width = 5000;
+  EXPECT_THROW(load(overrides), UsageError);
+  overrides.width = {};
+  overrides.patch = 3;
+  EXPECT_THROW(load(overrides), UsageError);
+  expect_error("preact_resnet10: has no patches. Leave out --patch-size", [&] { load(overrides); });
 }
 
 TEST_F(Checkpoint, is_overruled_by_the_user) {

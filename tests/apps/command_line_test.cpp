@@ -5,10 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 #include <new>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/progress.h"
 #include "core/device.h"
+#include "core/file.h"
 #include "tests/apps/data_files.h"
 
 namespace saddle {
@@ -82,7 +86,8 @@ TEST(ParseInteger, reads_decimal_digits_and_nothing_else) {
 // ---- exit codes and errors ----
 
 TEST(RunProgram, returns_0_where_the_work_was_done) {
-  const Answer answer = run({}, [](CLI::App&) {}, nothing);
+  const Answer answer = run(
+      {}, [](CLI::App&) {}, nothing);
 
   EXPECT_EQ(answer.exit_code, 0);
   EXPECT_EQ(answer.err, "");
@@ -108,14 +113,16 @@ TEST(RunProgram, prints_help_with_defaults_and_returns_0) {
 }
 
 TEST(RunProgram, prints_version_and_backends_and_returns_0) {
-  const Answer answer = run({"--version"}, [](CLI::App&) {}, nothing);
+  const Answer answer = run(
+      {"--version"}, [](CLI::App&) {}, nothing);
 
   EXPECT_EQ(answer.exit_code, 0);
   EXPECT_EQ(answer.out, "saddle-test " SADDLE_VERSION ", backends: " + backends() + "\n");
 }
 
 TEST(RunProgram, returns_2_and_one_line_for_an_unknown_flag) {
-  const Answer answer = run({"--frobnicate"}, [](CLI::App&) {}, nothing);
+  const Answer answer = run(
+      {"--frobnicate"}, [](CLI::App&) {}, nothing);
 
   EXPECT_EQ(answer.exit_code, 2);
   EXPECT_TRUE(answer.err.starts_with("saddle-test: error: ")) << answer.err;
@@ -125,24 +132,85 @@ TEST(RunProgram, returns_2_and_one_line_for_an_unknown_flag) {
 }
 
 TEST(RunProgram, returns_2_for_a_usage_error_of_the_work) {
-  const Answer answer = run({}, [](CLI::App&) {}, [] { throw UsageError("no such set"); });
+  const Answer answer = run(
+      {}, [](CLI::App&) {}, [] { throw UsageError("no such set"); });
 
   EXPECT_EQ(answer.exit_code, 2);
   EXPECT_EQ(answer.err, "saddle-test: error: no such set\n");
 }
 
-TEST(RunProgram, returns_1_for_an_error_and_joins_its_lines) {
-  const Answer answer = run({}, [](CLI::App&) {}, [] { fail("disk full.\nFree some space"); });
+TEST(RunProgram, returns_1_for_an_error) {
+  const Answer answer = run(
+      {}, [](CLI::App&) {}, [] { fail("disk full. Free some space"); });
 
   EXPECT_EQ(answer.exit_code, 1);
   EXPECT_EQ(answer.err, "saddle-test: error: disk full. Free some space\n");
 }
 
+TEST(RunProgram, tells_an_error_in_one_line_that_no_stranger_drives) {
+  const std::string hostile = "\x1b]0;owned\x07\r\n" + std::string(5'000'000, 'x');
+
+  const Answer answer = run(
+      {}, [](CLI::App&) {}, [&] { fail(hostile, ": is not a file. Name one"); });
+  const Answer usage = run(
+      {"--rho\x1b[2J"}, [](CLI::App&) {}, nothing);
+
+  expect_part("saddle-test: error: \\x1b]0;owned\\x07\\r\\nxxx", answer.err);
+  EXPECT_TRUE(answer.err.ends_with("xxx: is not a file. Name one\n"));
+  EXPECT_LT(answer.err.size(), 5000u);
+  EXPECT_EQ(usage.exit_code, 2);
+  expect_part("--rho\\x1b[2J", usage.err);
+}
+
+TEST(PrintWarning, is_one_line_that_no_stranger_drives) {
+  testing::internal::CaptureStderr();
+  print_warning("saddle-test", "a\x1b[31m\nb");
+
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "saddle-test: warning: a\\x1b[31m\\nb\n");
+}
+
 TEST(RunProgram, returns_1_when_memory_runs_out) {
-  const Answer answer = run({}, [](CLI::App&) {}, [] { throw std::bad_alloc(); });
+  const Answer answer = run(
+      {}, [](CLI::App&) {}, [] { throw std::bad_alloc(); });
 
   EXPECT_EQ(answer.exit_code, 1);
-  expect_part("out of memory", answer.err);
+  expect_part("out of memory. Use a smaller --batch-size", answer.err);
+}
+
+TEST(RunProgram, says_what_helps_where_a_device_or_a_length_is_out_of_memory) {
+  const Answer device = run(
+      {}, [](CLI::App&) {}, [] { fail("out of memory: 12 bytes"); });
+  const Answer length = run(
+      {}, [](CLI::App&) {}, [] { throw std::length_error("vector"); });
+
+  EXPECT_EQ(device.exit_code, 1);
+  expect_part("error: out of memory: 12 bytes. Use a smaller --batch-size", device.err);
+  EXPECT_EQ(length.exit_code, 1);
+  expect_part("error: out of memory. Use a smaller --batch-size", length.err);
+}
+
+// In a process of its own: the limit holds for all its files, and the signal would end it.
+TEST(RunProgram, returns_1_and_leaves_nothing_where_a_file_may_not_grow) {
+  const TemporaryDirectory directory;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit limit{1000, 1000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const char* arguments[] = {"saddle-test"};
+    ::_exit(run_program(
+        "saddle-test", "Tests.", 1, arguments, [](CLI::App&) {},
+        [&] {
+          write_file_atomically(directory.path() / "large",
+                                std::string_view(std::string(2000, 'x')));
+        }));
+  }
+
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+
+  ASSERT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
 
 // ---- flags ----
@@ -171,6 +239,15 @@ TEST(CommonOptions, reject_values_by_name_of_the_flag) {
   const Answer answer = run_common({"--precision", "fp8"}, options);
   EXPECT_EQ(answer.exit_code, 2);
   expect_part("--precision: 'fp8' is not one of fp32, tf32, bf16", answer.err);
+}
+
+TEST(OpenDevice, refuses_threads_that_no_machine_has) {
+  CommonOptions options;
+  options.device = "cpu";
+  options.threads = 1'000'000;
+
+  EXPECT_THROW(open_device(options), UsageError);
+  expect_error("--threads: 1000000 is above 1024", [&] { open_device(options); });
 }
 
 TEST(OpenDevice, refuses_other_precisions_on_the_cpu) {
@@ -231,6 +308,14 @@ TEST(ProgressLine, says_percent_rate_loss_accuracy_and_time_left) {
 
   EXPECT_EQ(progress_line(state),
             "epoch 3/30: 42 %, 512 images/s, loss 0.5321, accuracy 81.2 %, 3 min 20 s left");
+}
+
+TEST(ProgressLine, is_one_line_whatever_its_label) {
+  const std::string line =
+      progress_line({"pgd\x1b[2J\n" + std::string(9999, 'x'), "images", 0, 1, 0, 0, {}});
+
+  EXPECT_TRUE(line.starts_with("pgd\\x1b[2J\\nxxx"));
+  EXPECT_LT(line.size(), 300u);
 }
 
 TEST(ProgressLine, leaves_out_what_is_not_known) {

@@ -304,6 +304,8 @@ TEST(Dataset, padding_to_less_than_the_image_is_an_error) {
   const Dataset data{"tiny", 1, 2, 1, 2, {1, 2}, {0}, {0.5f}, {1}, {}};
 
   EXPECT_THROW(padded(data, 1), UsageError);
+  EXPECT_THROW(padded(data, 4097), UsageError);
+  EXPECT_THROW(padded(data, std::int64_t{1} << 32), UsageError);  // its square is 0 in 64 bits
   EXPECT_EQ(padded(data, 2).height, 2);
 }
 

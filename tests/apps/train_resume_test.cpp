@@ -241,7 +241,7 @@ TEST(resume, with_deeply_nested_settings_is_refused) {
 
   directory.write("config.json", bytes_of("{\"settings\": " + deep_json() + "}"));
   options.resume = true;
-  expect_error("config.json: is JSON nested deeper than 64 levels at byte 77. Remove it",
+  expect_error("config.json: is JSON nested deeper than 64 levels at byte 76. Remove it",
                [&] { train_small(options); });
   directory.write("config.json", bytes_of("[]"));
   expect_error("config.json: is not a JSON object. Remove it", [&] { train_small(options); });

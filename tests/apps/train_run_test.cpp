@@ -97,6 +97,15 @@ TEST(training, with_sam_of_a_radius_is_not_its_base_optimiser) {
             tensors_of(directory.path() / "sam/last.safetensors").at("conv1.weight"));
 }
 
+TEST(training, of_a_model_that_there_cannot_be_is_the_command_lines_fault) {
+  const TemporaryDirectory directory;
+  TrainOptions options = small_run("sgd", directory.path() / "run");
+  options.width = 5000;
+
+  EXPECT_THROW(train_small(options), UsageError);
+  EXPECT_FALSE(std::filesystem::exists(directory.path() / "run"));
+}
+
 TEST(divergence, names_epoch_and_step) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("sgd", directory.path());

@@ -1,0 +1,90 @@
+#include "core/printable.h"
+
+#include <cstdint>
+
+namespace saddle {
+namespace {
+
+std::uint32_t byte_at(std::string_view text, std::size_t i) {
+  return static_cast<unsigned char>(text[i]);
+}
+
+bool continues(std::string_view text, std::size_t i) {
+  return i < text.size() && (byte_at(text, i) & 0xc0) == 0x80;
+}
+
+struct Character {
+  std::uint32_t code;
+  std::size_t bytes;  // 0: not UTF-8
+};
+
+// What `text` begins with; it is not empty.
+Character first_of(std::string_view text) {
+  const std::uint32_t lead = byte_at(text, 0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4) return {0, 0};
+  std::uint32_t code = lead & (0xffu >> (bytes + 1));
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if (!continues(text, i)) return {0, 0};
+    code = code << 6 | (byte_at(text, i) & 0x3f);
+  }
+  const bool shortest = code >= (bytes == 4 ? 0x10000u : bytes == 3 ? 0x800u : 0x80u);
+  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+  return shortest && !surrogate && code <= 0x10ffff ? Character{code, bytes} : Character{0, 0};
+}
+
+bool is_harmless(std::uint32_t code) {
+  if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return false;
+  // Line separators, and what turns the direction: a path could be made to read as another.
+  if (code >= 0x2028 && code <= 0x202e) return false;
+  return code != 0x200e && code != 0x200f && !(code >= 0x2066 && code <= 0x2069);
+}
+
+void append_escaped(std::string& out, std::string_view bytes) {
+  constexpr const char* kHex = "0123456789abcdef";
+  if (bytes == "\n") {
+    out += "\\n";
+  } else if (bytes == "\r") {
+    out += "\\r";
+  } else if (bytes == "\t") {
+    out += "\\t";
+  } else {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      out += {'\\', 'x', kHex[byte_at(bytes, i) >> 4], kHex[byte_at(bytes, i) & 15]};
+    }
+  }
+}
+
+std::string escaped(std::string_view raw) {
+  std::string out;
+  while (!raw.empty()) {
+    const Character character = first_of(raw);
+    const std::string_view bytes = raw.substr(0, character.bytes > 0 ? character.bytes : 1);
+    if (character.bytes > 0 && is_harmless(character.code)) {
+      out += bytes;
+    } else {
+      append_escaped(out, bytes);
+    }
+    raw.remove_prefix(bytes.size());
+  }
+  return out;
+}
+
+// The nearest place at or before `i` where a character begins.
+std::size_t between_characters(std::string_view text, std::size_t i) {
+  for (int back = 0; back < 3 && i > 0 && continues(text, i); ++back) --i;
+  return i;
+}
+
+}  // namespace
+
+std::string printable(std::string_view raw, std::size_t most) {
+  if (raw.size() <= most) return escaped(raw);
+  const std::size_t head = between_characters(raw, most - most / 4);
+  const std::size_t tail = between_characters(raw, raw.size() - most / 4);
+  return escaped(raw.substr(0, head)) + " [... " + std::to_string(tail - head) + " bytes ...] " +
+         escaped(raw.substr(tail));
+}
+
+}  // namespace saddle
