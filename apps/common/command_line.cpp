@@ -367,8 +367,8 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
                 "all");
   }
   add_integer(app, "--test-limit", options.test_limit, 1, "Only the first N test examples", "all");
-  add_integer(app, "--pad-to", options.pad_to, 1, "Pad images with zeros to NxN pixels",
-              "as they are");
+  add_integer(app, "--pad-to", options.pad_to, 1,
+              "Pad images with zeros to NxN pixels, at most 4096", "as they are");
   add_integer(app, "--image-size", options.image_size, 1,
               "Sets of image files: resize the shorter side to N, crop the centre NxN",
               "as they are");
