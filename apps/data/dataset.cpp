@@ -289,6 +289,10 @@ Dataset load_dataset(const DatasetRequest& request) {
   if (request.images.channels) {
     throw UsageError(text("--channels: ", name, " has no image files. It belongs to image-folder"));
   }
+  if (request.images.broken == BrokenImages::skip) {
+    throw UsageError(text("--broken-images skip: ", name, " has no image files. It belongs to ",
+                          joined(image_set_names())));
+  }
   const std::vector<Path> files = find_files(set, request.directory, split);
   const std::int64_t expected = set.count(split);
 

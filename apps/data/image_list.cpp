@@ -9,6 +9,7 @@
 #include "apps/data/image_file.h"
 #include "apps/data/tiny_imagenet.h"
 #include "core/error.h"
+#include "core/printable.h"
 
 namespace saddle {
 namespace {
@@ -95,11 +96,8 @@ class LeftOut {
     std::ranges::sort(paths);
     std::string all;
     for (std::size_t i = 0; i < std::min(kMost, paths.size()); ++i) {
-      std::string name = paths[i].lexically_relative(root_).generic_string();
-      if (name.size() > kLongest) name = "..." + name.substr(name.size() - kLongest);
-      std::ranges::replace_if(
-          name, [](unsigned char letter) { return letter < 0x20 || letter >= 0x7f; }, '?');
-      all += (i == 0 ? "" : ", ") + name;
+      all += (i == 0 ? "" : ", ") +
+             printable(paths[i].lexically_relative(root_).generic_string(), kLongest);
     }
     return all + (paths.size() > kMost ? ", ..." : "");
   }
@@ -305,6 +303,10 @@ ImageList list_image_folder(const fs::path& root, Split split) try {
   }
   ImageList list = in_turn(names, files);
   list.warnings = warnings_of("image-folder", folder, left_out);
+  if (own == root / "test" && fs::is_directory(root / "val")) {
+    list.warnings.push_back(text("image-folder: left out: ", (root / "val").string(),
+                                 ", as the test split is ", folder.string()));
+  }
   require(!list.files.empty(), "image-folder: ", folder.string(), " has no images for the ",
           split == Split::train ? "training" : "test", " split. ", kFolderLayout);
   return list;

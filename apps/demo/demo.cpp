@@ -223,9 +223,11 @@ void draw(const std::string& path, const Dataset& test, const std::vector<Measur
   grid.write(path);
 }
 
-void write_report(const std::string& path, const DemoOptions& options,
+void write_report(const std::string& path, const Dataset& test, const Dataset& all,
                   const std::vector<Measured>& rows) {
-  nlohmann::json json = {{"examples", options.dataset.test_limit},
+  nlohmann::json json = {{"examples", test.size()},
+                         {"clean_examples", all.size()},
+                         {"warnings", all.warnings},
                          {"radii", kRadii},
                          {"rows", nlohmann::json::array()}};
   for (const Measured& row : rows) {
@@ -235,7 +237,9 @@ void write_report(const std::string& path, const DemoOptions& options,
                             {"pgd10", row.pgd},
                             {"training_seconds", row.seconds}});
   }
-  write_file_atomically(path, std::string_view(json.dump(2) + "\n"));
+  write_file_atomically(
+      path,
+      std::string_view(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"));
 }
 
 // Seconds of training over all epochs, from the run's own records (a finished run is not trained
@@ -266,7 +270,7 @@ void demo(const DemoOptions& options) {
   print_table(rows);
   std::cout << "\n" << reading(rows) << "\n";
   draw(options.output + "/adversarial.png", test, rows);
-  write_report(options.output + "/table.json", options, rows);
+  write_report(options.output + "/table.json", test, all, rows);
   std::cout << "\nPicture: " << options.output << "/adversarial.png   Numbers: " << options.output
             << "/table.json   Networks: " << options.output << "/{sgd,sam,at}/last.safetensors"
             << std::endl;

@@ -69,7 +69,11 @@ TEST(demo, reports_the_clean_accuracy_that_saddle_attack_finds) {
 
   const nlohmann::json found = json_in(out + "/attack.json");
   EXPECT_EQ(found.at("examples"), 24);
-  EXPECT_EQ(json_in(out + "/table.json").at("rows")[0].at("clean"), found.at("clean_accuracy"));
+  const nlohmann::json table = json_in(out + "/table.json");
+  EXPECT_EQ(table.at("rows")[0].at("clean"), found.at("clean_accuracy"));
+  EXPECT_EQ(table.at("examples"), 6);
+  EXPECT_EQ(table.at("clean_examples"), 24);
+  EXPECT_EQ(table.at("warnings").size(), 1u) << "one image is broken";
 }
 
 // It would write into the root folder.
