@@ -270,6 +270,15 @@ ImageList list_tiny_imagenet(const fs::path& root, Split split, Records records)
       require(fs::exists(list.files.back()), kTiny, ": ", list.files.back().string(),
               " is missing, but val_annotations.txt names it. ", kTinyHowToGet);
     }
+    const fs::path folder = root / "val" / "images";
+    LeftOut left_out(folder);
+    const std::size_t here = images_below(folder, left_out).size();
+    list.warnings = warnings_of(kTiny, folder, left_out);
+    if (here > list.files.size()) {
+      list.warnings.push_back(text(kTiny, ": left out below ", folder.string(), ": ",
+                                   here - list.files.size(),
+                                   " that val_annotations.txt does not name"));
+    }
   }
   if (records == Records::standard) check_tiny_counts(list, wnids, split);
   return list;

@@ -439,6 +439,23 @@ TEST(TinyImagenet, test_split_is_val_in_the_order_of_the_annotations) {
   EXPECT_EQ(test.std, (std::vector<float>{0.2770f, 0.2691f, 0.2821f}));
 }
 
+TEST(TinyImagenet, what_is_left_out_is_said) {
+  const TemporaryDirectory directory;
+  write_tiny(directory, "");
+  EXPECT_TRUE(load_tiny(directory, Split::train).warnings.empty());
+  EXPECT_TRUE(load_tiny(directory, Split::test).warnings.empty());
+  directory.write("train/n00000001/images/a.gif", bytes_of("GIF89a"));
+  directory.write("val/images/val_2.JPEG", bytes_of("not named"));
+
+  const std::vector<std::string> train = load_tiny(directory, Split::train).warnings;
+  const std::vector<std::string> test = load_tiny(directory, Split::test).warnings;
+
+  ASSERT_EQ(train.size(), 1u);
+  expect_part("1 image of another format (n00000001/images/a.gif)", train[0]);
+  ASSERT_EQ(test.size(), 1u);
+  expect_part("1 that val_annotations.txt does not name", test[0]);
+}
+
 TEST(TinyImagenet, image_size_halves_the_images) {
   const TemporaryDirectory directory;
   write_tiny(directory, "");
