@@ -22,6 +22,9 @@ struct AttackBatch {
   // i32 [N]: which try of its example each row is, from 0 (a restart; for targeted attacks also the
   // rank of the target class). Rows may be different tries of one example. Empty: all are try 0.
   Tensor attempts = {};
+  // i32 [N]: the class that each row is to be taken for (FGSM, PGD and MI-FGSM alone look at it).
+  // Empty: any but the label.
+  Tensor targets = {};
 };
 
 // Forward and backward passes an attack used, in examples.

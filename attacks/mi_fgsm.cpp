@@ -37,7 +37,7 @@ Tensor MiFgsm::operator()(const AttackBatch& batch, std::uint64_t, PassCounts* c
   Replay step;
   for (int i = 0; i < options_.steps; ++i) {
     step(device, [&] {
-      const Tensor g = input_gradient(logits_, adversarial, batch.labels);
+      const Tensor g = input_gradient(logits_, climbed_loss(batch), adversarial);
       launch(device,
              MiFgsmStep{batch.images.array(), g.array(), m.array(), adversarial.array(),
                         options_.alpha, options_.eps, options_.decay, columns},

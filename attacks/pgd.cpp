@@ -139,6 +139,13 @@ LossFunction summed_cross_entropy(const Tensor& labels) {
 
 }  // namespace
 
+LossFunction climbed_loss(const AttackBatch& batch) {
+  if (!batch.targets) return summed_cross_entropy(batch.labels);
+  return [targets = batch.targets](Tape& tape, const Var& logits) {
+    return targeted_cross_entropy_loss(tape, logits, targets).loss;
+  };
+}
+
 PgdOptions fgsm(float eps) { return {Norm::linf, eps, eps, 1, Start::zero}; }
 PgdOptions pgd_l1(float eps) { return {Norm::l1, eps, eps / 4, 50, Start::random}; }
 
@@ -178,6 +185,8 @@ void check_batch(const AttackBatch& batch) {
           batch.indices.count(), " indices do not match");
   require(!batch.attempts || batch.attempts.count() == batch.images.shape()[0],
           "pgd: ", batch.attempts.count(), " attempt numbers for images ", batch.images.shape());
+  require(!batch.targets || batch.targets.count() == batch.images.shape()[0],
+          "pgd: ", batch.targets.count(), " targets for images ", batch.images.shape());
 }
 
 Tensor on_device(Device& device, std::uint32_t attack) {
@@ -196,7 +205,7 @@ void begin(const AttackBatch& batch, const PgdOptions& options, std::uint64_t se
 
 void take_step(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
                const Iterate& iterate) {
-  ascend(batch, options, input_gradient(logits, iterate.adversarial, batch.labels), iterate);
+  ascend(batch, options, input_gradient(logits, climbed_loss(batch), iterate.adversarial), iterate);
 }
 
 void count(const PgdOptions& options, const AttackBatch& batch, PassCounts* counts) {
@@ -220,7 +229,7 @@ Tensor pgd(const LogitsFunction& logits, const LossFunction& loss, const AttackB
 
 Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
            std::uint64_t seed, const Tensor& attack) {
-  return pgd(logits, summed_cross_entropy(batch.labels), batch, options, seed, attack);
+  return pgd(logits, climbed_loss(batch), batch, options, seed, attack);
 }
 
 Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
@@ -257,15 +266,21 @@ Tensor Pgd::operator()(const AttackBatch& batch, std::uint64_t seed, std::uint32
     return pgd(logits_, batch, options_, seed, attack, counts);
   }
   std::shared_ptr<Captured>& at = captured_[batch.images.shape()[0]];
-  if (!at || at->batch.images.shape() != batch.images.shape()) {
-    at = std::make_shared<Captured>(
-        Captured{{batch.images.clone(), batch.labels.clone(), batch.indices.clone(), {}},
-                 new_iterate(batch),
-                 {}});
+  const bool aimed = static_cast<bool>(batch.targets);
+  if (!at || at->batch.images.shape() != batch.images.shape() ||
+      static_cast<bool>(at->batch.targets) != aimed) {
+    at = std::make_shared<Captured>(Captured{{batch.images.clone(),
+                                              batch.labels.clone(),
+                                              batch.indices.clone(),
+                                              {},
+                                              aimed ? batch.targets.clone() : Tensor()},
+                                             new_iterate(batch),
+                                             {}});
   }
   at->batch.images.copy_from(batch.images);
   at->batch.labels.copy_from(batch.labels);
   at->batch.indices.copy_from(batch.indices);
+  if (aimed) at->batch.targets.copy_from(batch.targets);
   at->batch.attempts = batch.attempts;  // read before the captured step alone
   begin(at->batch, options_, seed, on_device(device, attack), at->iterate);
   for (int i = 0; i < options_.steps; ++i) {

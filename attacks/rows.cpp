@@ -69,7 +69,8 @@ void put_rows(const Tensor& to, const Tensor& rows, const Tensor& from) {
 AttackBatch select(const AttackBatch& batch, const Tensor& rows) {
   return {select_rows(batch.images, rows), select_rows(batch.labels, rows),
           select_rows(batch.indices, rows),
-          batch.attempts ? select_rows(batch.attempts, rows) : Tensor()};
+          batch.attempts ? select_rows(batch.attempts, rows) : Tensor(),
+          batch.targets ? select_rows(batch.targets, rows) : Tensor()};
 }
 
 AttackBatch select(const AttackBatch& batch, const std::vector<std::int32_t>& rows) {
@@ -85,7 +86,8 @@ AttackBatch with_attempts(const AttackBatch& batch, std::int32_t first, std::int
       attempts.push_back(attempt);
     }
   }
-  AttackBatch repeated = select({batch.images, batch.labels, batch.indices}, rows);
+  AttackBatch repeated =
+      select({batch.images, batch.labels, batch.indices, {}, batch.targets}, rows);
   repeated.attempts = row_numbers(batch.images.device(), attempts);
   return repeated;
 }
@@ -94,10 +96,11 @@ void check_batch(const AttackBatch& batch, const char* attack) {
   require(batch.images && batch.labels && batch.indices && batch.images.shape().rank() >= 1 &&
               batch.labels.count() == batch.images.shape()[0] &&
               batch.indices.count() == batch.images.shape()[0] &&
-              (!batch.attempts || batch.attempts.count() == batch.images.shape()[0]),
+              (!batch.attempts || batch.attempts.count() == batch.images.shape()[0]) &&
+              (!batch.targets || batch.targets.count() == batch.images.shape()[0]),
           attack, ": ", batch.images.shape(), " images, ", batch.labels.count(), " labels, ",
           batch.indices.count(), " indices and ", batch.attempts.count(),
-          " attempt numbers do not match");
+          " attempt numbers or targets do not match");
 }
 
 Tensor logits_of(const LogitsFunction& logits, const Tensor& images) {

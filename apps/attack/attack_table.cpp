@@ -93,8 +93,19 @@ Attack pgd_attack(const std::string& name, const PgdOptions& options, std::uint6
   return attack_of(std::move(member), Ball{options.norm, options.eps});
 }
 
+// Of the key "target"; empty without it.
+std::optional<Aim> aim_value(const SpecValues& values) {
+  if (!values.has("target")) return std::nullopt;
+  if (values.is("target", "least")) return Aim{Aim::At::least, 0, 0};
+  if (values.is("target", "random")) return Aim{Aim::At::random, 0, values.seed()};
+  return Aim{Aim::At::one_class, static_cast<std::int32_t>(values.integer("target", 0, 0)), 0};
+}
+
 Attack make_fgsm(const SpecValues& values) {
-  return pgd_attack("fgsm", fgsm(number_value(values, "eps", 1. / 255)), values.seed(), 1);
+  Attack attack =
+      pgd_attack("fgsm", fgsm(number_value(values, "eps", 1. / 255)), values.seed(), 1);
+  attack.aim = aim_value(values);
+  return attack;
 }
 
 // Defaults of the paper: eps 1/255 and alpha eps/4 (linf), eps 32/255 and alpha eps/8 (l2), 10
@@ -110,7 +121,9 @@ Attack make_pgd(const SpecValues& values) {
       values.choice("start", {"random", "zero"}) == "random" ? Start::random : Start::zero;
   const std::int64_t restarts = values.integer("restarts", 1, 1);
   check_restarts(restarts, options.start == Start::random);
-  return pgd_attack("pgd", options, values.seed(), restarts);
+  Attack attack = pgd_attack("pgd", options, values.seed(), restarts);
+  attack.aim = aim_value(values);
+  return attack;
 }
 
 Attack make_mi_fgsm(const SpecValues& values) {
@@ -123,7 +136,9 @@ Attack make_mi_fgsm(const SpecValues& values) {
   AttackMember member = member_of<MiFgsm>("mifgsm", options, values.seed());
   member.passes = 2 * options.steps + 1;
   member.on_failure = OnFailure::last_iterate;
-  return attack_of(std::move(member), Ball{Norm::linf, options.eps});
+  Attack attack = attack_of(std::move(member), Ball{Norm::linf, options.eps});
+  attack.aim = aim_value(values);
+  return attack;
 }
 
 Attack make_apgd(const SpecValues& values, const std::string& name, ApgdLoss loss) {
@@ -329,6 +344,9 @@ const AttackKey kSeedKey{"seed", "--seed", "of the random numbers"};
 const AttackKey kNormKey{"norm", "linf", "linf, l2 or l1"};
 const AttackKey kEpsKey{"eps", "1/255 (linf), 32/255 (l2), 12 (l1)", "radius, pixel range [0, 1]"};
 const AttackKey kRestartsKey{"restarts", "1", "attempts; an example is robust where all fail"};
+const AttackKey kTargetKey{"target", "none",
+                           "a class (0, 1, ...), least (the least likely) or random; success is "
+                           "to be taken for it"};
 const AttackKey kClassesKey{"classes", "9", "target classes, nearest first, or all"};
 const AttackKey kAcceptKey{"eps", "any", "discard what is farther, pixel range [0, 1]"};
 
@@ -365,7 +383,8 @@ const std::vector<AttackRow>& attack_table() {
       {"fgsm",
        "Goodfellow et al. 2015, one step of eps along the sign of the gradient (linf)",
        {{"eps", "1/255", "radius, pixel range [0, 1]"},
-        {"seed", kSeedKey.shown_default, "accepted, but nothing is random"}},
+        kTargetKey,
+        {"seed", kSeedKey.shown_default, "of target=random; nothing else is random"}},
        make_fgsm},
       {"pgd",
        "Madry et al. 2018, the last iterate; defaults as in the paper's tables",
@@ -374,6 +393,7 @@ const std::vector<AttackRow>& attack_table() {
         {"alpha", "eps/4 (linf, l1), eps/8 (l2)", "step size"},
         {"steps", "10 (l1: 50)", "gradient steps"},
         {"start", "random", "random (in the ball) or zero (the image itself)"},
+        kTargetKey,
         kRestartsKey,
         kSeedKey},
        make_pgd},
@@ -383,7 +403,8 @@ const std::vector<AttackRow>& attack_table() {
         {"alpha", "eps/4", "step size"},
         {"steps", "10", "gradient steps"},
         {"decay", "1", "of the momentum"},
-        {"seed", kSeedKey.shown_default, "accepted, but nothing is random"}},
+        kTargetKey,
+        {"seed", kSeedKey.shown_default, "of target=random; nothing else is random"}},
        make_mi_fgsm},
       {"apgd-ce", "Croce and Hein 2020, step size found by itself, cross-entropy", kApgdKeys,
        make_apgd_ce},

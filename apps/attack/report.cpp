@@ -148,6 +148,7 @@ void add_rows(Columns& rows, const AttackReport& report, const NamedResult& atta
                 formatted("%.2f", member.seconds)});
     }
   }
+  if (attack.targeted) add_accuracy("taken for the target", target_success(r));
   if (attack.eight_bit) add_accuracy("rounded to 8 bits", attack.eight_bit->robust_accuracy);
 }
 
@@ -247,6 +248,7 @@ Json attack_json(const NamedResult& attack) {
           {"attacked", r.attacked},
           {"finished", attack.finished},
           {"members", members_json(r)}};
+  if (attack.targeted) json["target_success"] = target_success(r);
   if (attack.eight_bit) json["eight_bit"] = {{"robust_accuracy", attack.eight_bit->robust_accuracy}};
   return json;
 }
@@ -301,6 +303,12 @@ double average_robustness(const std::vector<NamedResult>& attacks) {
   return sum / static_cast<double>(attacks.size());
 }
 
+double target_success(const AttackResult& result) {
+  const auto hits = std::ranges::count_if(result.examples, &ExampleRecord::broken);
+  if (result.attacked == 0) return 0;
+  return 100. * static_cast<double>(hits) / static_cast<double>(result.attacked);
+}
+
 std::vector<WorstCase> worst_cases(const std::vector<NamedResult>& attacks) {
   std::vector<WorstCase> all;
   for (std::size_t i = 0; i < attacks.size(); ++i) {
@@ -318,7 +326,10 @@ std::vector<WorstCase> worst_cases(const std::vector<NamedResult>& attacks) {
     const std::size_t examples = attacks[worst.attacks.front()].result.examples.size();
     std::size_t robust = 0;
     for (std::size_t n = 0; n < examples; ++n) {
-      const auto is_broken = [&](std::size_t i) { return attacks[i].result.examples[n].broken(); };
+      const auto is_broken = [&](std::size_t i) {
+        const ExampleRecord& record = attacks[i].result.examples[n];
+        return record.attacked != 0 && record.prediction != record.label;
+      };
       const auto is_right = [&](std::size_t i) {
         const ExampleRecord& record = attacks[i].result.examples[n];
         return record.prediction == record.label;
@@ -387,9 +398,9 @@ std::string report_json(const std::vector<AttackReport>& reports, const Dataset&
 namespace {
 
 // From the label on; `broken_by` is empty where nothing broke the example.
-std::string csv_fields(const ExampleRecord& r, const std::string& broken_by) {
+std::string csv_fields(const ExampleRecord& r, bool broken, const std::string& broken_by) {
   return text(r.label, ",", r.clean_prediction, ",", r.prediction, ",", r.attacked, ",",
-              r.broken() ? 1 : 0, ",", broken_by, ",", r.broken() ? text(r.attempt) : std::string(),
+              broken ? 1 : 0, ",", broken_by, ",", r.broken() ? text(r.attempt) : std::string(),
               ",") +
          formatted("%.6g,%.6g,%.9g,%.9g,%.9g,%d,%.9g,%.9g\n", r.forward, r.backward, r.linf, r.l2,
                    r.l1, r.changed_pixels, r.cross_entropy, r.margin);
@@ -409,7 +420,7 @@ std::string report_csv(const std::vector<AttackReport>& reports) {
         const auto member = static_cast<std::size_t>(std::max(r.member, 0));
         const bool named = r.broken() && member < attack.result.members.size();
         csv += begin + text(i, ",") +
-               csv_fields(r, named ? attack.result.members[member].name : std::string());
+               csv_fields(r, r.broken(), named ? attack.result.members[member].name : std::string());
       }
     }
     for (const WorstCase& worst : report.worst_cases) {
@@ -420,7 +431,7 @@ std::string report_csv(const std::vector<AttackReport>& reports) {
         const NamedResult& by =
             report.attacks[broken ? worst.broken_by[i] : worst.attacks.front()];
         csv += begin + text(i, ",") +
-               csv_fields(by.result.examples[i], broken ? quoted(by.spec) : std::string());
+               csv_fields(by.result.examples[i], broken, broken ? quoted(by.spec) : std::string());
       }
     }
   }

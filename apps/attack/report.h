@@ -26,7 +26,11 @@ struct NamedResult {
   bool finished = true;  // else the accuracy is only an upper bound
   std::optional<Ball> ball = std::nullopt;
   std::optional<EightBitResult> eight_bit = std::nullopt;
+  bool targeted = false;  // success is being taken for the target; accuracies are what they were
 };
+
+// Of a targeted attack: percent of the attacked examples that are taken for their target.
+double target_success(const AttackResult& result);
 
 // Several attacks within one ball as one: an example is robust where all of them failed.
 struct WorstCase {

@@ -56,6 +56,7 @@ class Session {
         continue;
       }
       NamedResult named{job.spec.name, job.spec.text, {}, true, job.attack.ball};
+      named.targeted = job.attack.aim.has_value();
       run_job(job, victim.logits, report, named);
       if (options_.eight_bit && named.finished) judge_eight_bit(victim.logits, report, named);
       if (!named.finished) report.unfinished.push_back(job.spec.text);
@@ -235,7 +236,8 @@ class Session {
     std::vector<const AttackResult*> results;
     std::vector<std::string> names;
     for (std::size_t i = 0; i < report.attacks.size(); ++i) {
-      if (!report.attacks[i].finished) continue;
+      // That a targeted attack leaves more standing is no sign of masked gradients.
+      if (!report.attacks[i].finished || report.attacks[i].targeted) continue;
       attacks.push_back(&options_.jobs[i].attack);
       results.push_back(&report.attacks[i].result);
       names.push_back(report.attacks[i].spec);

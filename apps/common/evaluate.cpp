@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kernels/loss.h"
+#include "kernels/philox.h"
 
 namespace saddle {
 namespace {
@@ -178,6 +179,35 @@ bool is_out_of_memory(const std::exception& error) {
          std::string(error.what()).find("out of memory") != std::string::npos;
 }
 
+namespace {
+
+std::int32_t target_of(const Aim& aim, std::span<const float> z, std::int32_t label,
+                       std::int32_t example) {
+  const auto classes = static_cast<std::int32_t>(z.size());
+  require(classes >= 2, "attack: a target needs a model of at least 2 classes, this one has ",
+          classes);
+  if (aim.at == Aim::At::one_class) {
+    require(aim.to >= 0 && aim.to < classes, "attack: target=", aim.to,
+            " is no class of the model, which has ", classes, " (counted from 0)");
+    return aim.to;
+  }
+  if (aim.at == Aim::At::random) {
+    constexpr std::uint32_t kNoAttempt = 0xffffffff;  // the steps of the stream are attempts from 0
+    const Random4 bits = Stream{aim.seed, Purpose::attack_start, kNoAttempt}.bits(
+        static_cast<std::uint32_t>(example), 0);
+    const auto other = static_cast<std::int32_t>(
+        uniform_below(bits.v[0], static_cast<std::uint32_t>(classes - 1)));
+    return other < label ? other : other + 1;
+  }
+  std::int32_t least = label == 0 ? 1 : 0;
+  for (std::int32_t k = least + 1; k < classes; ++k) {
+    if (k != label && z[static_cast<std::size_t>(k)] < z[static_cast<std::size_t>(least)]) least = k;
+  }
+  return least;
+}
+
+}  // namespace
+
 AttackRun::AttackRun(const LogitsFunction& logits, const DeviceDataset& data,
                      const Evaluation& clean, const Attack& attack, AttackedExamples which,
                      std::int64_t batch_size)
@@ -219,6 +249,10 @@ AttackRun::AttackRun(const LogitsFunction& logits, const DeviceDataset& data,
                                      static_cast<std::size_t>(classes_));
       record.cross_entropy = cross_entropy_of(z, label);
       record.margin = margin_of(z, label);
+      if (attack_.aim) {
+        targets_.push_back(target_of(*attack_.aim, z, label, static_cast<std::int32_t>(example)));
+        if (targets_.back() == label) record.attacked = 0;
+      }
       if (record.attacked != 0) attacked_.push_back(static_cast<std::int32_t>(example));
       result.examples.push_back(record);
     }
@@ -261,7 +295,9 @@ void AttackRun::end_member() {
   const std::int64_t standing =
       std::accumulate(state_.standing.begin(), state_.standing.end(), std::int64_t{0});
   MemberResult& member = state_.result.members.back();
-  member.robust_accuracy = percent(standing, data_.size());
+  // Who has not been led to the target may still be taken for another class.
+  member.robust_accuracy =
+      targets_.empty() ? percent(standing, data_.size()) : robust_accuracy();
   if (member.zero_gradients > 0) {
     warn(text(member.name, ": ", member.zero_gradients,
               " attempts began with a gradient of exactly zero, and climbing got them nowhere. "
@@ -275,6 +311,10 @@ void AttackRun::end_member() {
 void AttackRun::skip_to_work() {
   AttackState after;
   while (!finished() && next_pairs(after).empty()) end_member();
+}
+
+bool AttackRun::is_success(std::int32_t prediction, std::int32_t label, std::size_t example) const {
+  return targets_.empty() ? prediction != label : prediction == targets_[example];
 }
 
 // Whether a record that was stored can be of this run.
@@ -294,7 +334,8 @@ bool AttackRun::fits(const ExampleRecord& record, std::size_t example) const {
   }
   if (record.member >= static_cast<std::int64_t>(attack_.members.size())) return false;
   const AttackMember& member = attack_.members[static_cast<std::size_t>(record.member)];
-  return record.attacked != 0 && record.prediction != record.label && record.attempt >= 0 &&
+  return record.attacked != 0 && is_success(record.prediction, record.label, example) &&
+         record.attempt >= 0 &&
          record.attempt < attempts(member);
 }
 
@@ -455,8 +496,15 @@ void AttackRun::run(const std::vector<Pair>& pairs) {
     numbers.push_back(pair.attempt);
   }
   AttackBatch batch = data_.batch(examples, {}, 0, 0);
-  batch.attempts = Tensor::from_host(data_.device(), {static_cast<std::int64_t>(numbers.size())},
-                                     numbers);
+  const Shape rows{static_cast<std::int64_t>(pairs.size())};
+  batch.attempts = Tensor::from_host(data_.device(), rows, numbers);
+  if (!targets_.empty()) {
+    std::vector<std::int32_t> targets;
+    for (std::int32_t example : examples) {
+      targets.push_back(targets_[static_cast<std::size_t>(example)]);
+    }
+    batch.targets = Tensor::from_host(data_.device(), rows, targets);
+  }
   AttemptCounts counts;
   const Tensor adversarial = attempt_(batch, counts);
   require(adversarial.shape() == batch.images.shape(), "attack: returned ", adversarial.shape(),
@@ -494,7 +542,7 @@ void AttackRun::judge(const std::vector<Pair>& pairs, const AttackBatch& batch,
     record.prediction = argmax(answer.data(), static_cast<std::int64_t>(classes));
     record.cross_entropy = cross_entropy_of(answer, record.label);
     record.margin = margin_of(answer, record.label);
-    const bool success = record.prediction != record.label;
+    const bool success = is_success(record.prediction, record.label, place);
     if (success) state_.standing[place] = 0;
     if (kept.broken()) continue;
     if (success) {

@@ -86,10 +86,22 @@ struct AttackMember {
 // Whether a member sees only what those before it left standing, or all examples.
 enum class Members { in_sequence, each_alone };
 
+// Which class a targeted attack wants an example to be taken for; that, and nothing less, is its
+// success. What is of that class already is not attacked.
+struct Aim {
+  // least: the class of the smallest logit on the clean image, but not the label. random: any but
+  // the label, drawn from seed and example.
+  enum class At { one_class, least, random };
+  At at = At::least;
+  std::int32_t to = 0;     // one_class
+  std::uint64_t seed = 0;  // random
+};
+
 struct Attack {
   std::vector<AttackMember> members;
   std::optional<Ball> ball;  // empty: the attack has no radius, only the pixel range is checked
   Members order = Members::in_sequence;
+  std::optional<Aim> aim = std::nullopt;  // empty: at any class but the label
 };
 
 // Whom an attack sees. Of `correct_only` the rest is returned unchanged and counts as not robust;
@@ -100,7 +112,8 @@ enum class AttackedExamples { correct_only, all };
 struct ExampleRecord {
   std::int32_t label = 0, clean_prediction = 0, prediction = 0;
   std::int32_t attacked = 0;               // 1: the attack saw it
-  std::int32_t member = -1, attempt = -1;  // what broke it, from 0; -1: nothing
+  // What broke it (targeted: led it to its target), from 0; -1: nothing.
+  std::int32_t member = -1, attempt = -1;
   std::int32_t changed_pixels = 0;         // in any channel
   double forward = 0, backward = 0;        // its share of the passes of its batches
   double linf = 0, l2 = 0, l1 = 0;
@@ -184,6 +197,7 @@ class AttackRun {
   void judge(const std::vector<Pair>& pairs, const AttackBatch& batch, const Tensor& adversarial,
              const AttemptCounts& counts);
   bool fits(const ExampleRecord& record, std::size_t example) const;
+  bool is_success(std::int32_t prediction, std::int32_t label, std::size_t example) const;
   void check_examples(const AttackResult& result) const;
   void begin_member();
   void end_member();
@@ -195,6 +209,7 @@ class AttackRun {
   Attack attack_;
   std::int64_t batch_size_, classes_;
   std::vector<std::int32_t> attacked_;  // examples, ascending
+  std::vector<std::int32_t> targets_;   // [N]; empty: not targeted
   Attempt attempt_;                     // of the current member
   AttackState state_;
 };

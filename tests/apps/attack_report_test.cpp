@@ -163,6 +163,7 @@ AttackReport two_attacks_in_one_ball() {
                   attack_result("stadv", 0)};
   for (NamedResult& attack : both.attacks) {
     attack.ball = Ball{Norm::linf, 0.25};
+    for (ExampleRecord& record : attack.result.examples) record.attacked = 1;
     attack.result.examples[0].prediction = 1;
     attack.result.examples[0].member = -1;
   }
@@ -208,8 +209,8 @@ TEST(WorstCases, stand_in_table_json_and_csv) {
   EXPECT_EQ(json["worst_cases"][0]["eps"], 0.25);
   EXPECT_EQ(json["worst_cases"][0]["robust_accuracy"], 0.);
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 5 * 2);
-  expect_part("\"worst case linf 0.25\",0,1,0,0,0,1,\"fgsm:eps=1/255\",3,", csv);
-  expect_part("\"worst case linf 0.25\",1,0,0,1,0,1,\"pgd:eps=1/255\",", csv);
+  expect_part("\"worst case linf 0.25\",0,1,0,0,1,1,\"fgsm:eps=1/255\",3,", csv);
+  expect_part("\"worst case linf 0.25\",1,0,0,1,1,1,\"pgd:eps=1/255\",", csv);
 }
 
 TEST(ReportTable, says_how_others_do_on_the_images) {
@@ -236,6 +237,15 @@ TEST(ReportTable, has_a_row_for_images_rounded_to_eight_bits) {
   expect_part("  rounded to 8 bits          12.50 %", table);
   EXPECT_EQ(json["attacks"][1]["eight_bit"]["robust_accuracy"], 12.5);
   EXPECT_FALSE(json["attacks"][0].contains("eight_bit"));
+}
+
+TEST(ReportTable, says_how_many_are_taken_for_the_target) {
+  AttackReport aimed = report();
+  aimed.attacks[0].targeted = true;
+
+  expect_part("  taken for the target         100.00 %", report_table({aimed}, two_images()));
+  EXPECT_EQ(nlohmann::json::parse(report_json({aimed}, two_images()))["attacks"][0]
+                                                                     ["target_success"], 100.);
 }
 
 TEST(AverageRobustness, is_the_mean_of_the_attack_columns) {

@@ -45,7 +45,7 @@ TEST(MakeAttack, names_the_attacks_there_are) {
 }
 
 TEST(MakeAttack, names_the_keys_there_are) {
-  expect_usage_error("fgsm has no key 'steps'. Its keys: eps, seed", "fgsm:steps=2");
+  expect_usage_error("fgsm has no key 'steps'. Its keys: eps, target, seed", "fgsm:steps=2");
 }
 
 TEST(MakeAttack, names_the_key_of_a_wrong_value) {
@@ -81,9 +81,9 @@ TEST(MakeAttack, takes_the_defaults_of_every_attack) {
 // Every attack with every key it has.
 const std::vector<std::string>& full_specs() {
   static const std::vector<std::string> specs{
-      "fgsm:eps=0.1,seed=3",
-      "pgd:norm=l1,eps=2,alpha=0.5,steps=3,start=random,restarts=2,seed=3",
-      "mifgsm:eps=0.1,alpha=0.01,steps=3,decay=0.9,seed=3",
+      "fgsm:eps=0.1,target=random,seed=3",
+      "pgd:norm=l1,eps=2,alpha=0.5,steps=3,start=random,target=4,restarts=2,seed=3",
+      "mifgsm:eps=0.1,alpha=0.01,steps=3,decay=0.9,target=least,seed=3",
       "apgd-ce:norm=l1,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=on,reference_wrap=on,seed=3",
       "apgd-dlr:norm=l2,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=off,reference_wrap=on,seed=3",
       "apgd-t:norm=linf,eps=0.1,steps=3,restarts=2,rho=0.5,eot=2,largereps=off,reference_wrap=off,"
@@ -122,6 +122,15 @@ TEST(MakeAttack, knows_how_many_classes_a_targeted_attack_tries) {
   EXPECT_EQ(make("apgd-ce").members[0].targets, 0);
   EXPECT_EQ(make("apgd-t").members[0].least_classes, 4);
   EXPECT_EQ(make("apgd-t:loss=ce").members[0].least_classes, 2);
+}
+
+TEST(MakeAttack, reads_targets) {
+  EXPECT_FALSE(make("pgd").aim.has_value());
+  EXPECT_EQ(make("pgd:target=3").aim->to, 3);
+  EXPECT_EQ(make("fgsm:target=least").aim->at, Aim::At::least);
+  EXPECT_EQ(make("mifgsm:target=random,seed=8").aim->seed, 8u);
+  expect_usage_error("target: 'cat' is not an integer", "pgd:target=cat");
+  expect_usage_error("target: -1 is outside 0", "pgd:target=-1");
 }
 
 TEST(MakeAttack, rejects_keys_that_would_do_nothing) {
