@@ -322,6 +322,21 @@ void write_outputs(const AttackOptions& options, const std::vector<AttackReport>
     write_file_atomically(options.json, std::string_view(report_json(reports, data)));
 }
 
+// Which flags say something of every checkpoint, over what the files say; empty: none.
+std::string said_by_flags(const CheckpointOverrides& overrides) {
+  std::string flags;
+  for (const auto& [flag, given] : {std::pair{"--model", overrides.model.has_value()},
+                                    {"--width", overrides.width.has_value()},
+                                    {"--patch-size", overrides.patch.has_value()},
+                                    {"--classes", overrides.classes.has_value()},
+                                    {"--input-shape", overrides.input_shape.has_value()},
+                                    {"--mean", overrides.mean.has_value()},
+                                    {"--std", overrides.std.has_value()}}) {
+    if (given) flags += (flags.empty() ? "" : ", ") + std::string(flag);
+  }
+  return flags.empty() ? "" : "the command line says it, whatever the file does: " + flags;
+}
+
 // Loads checkpoints, and keeps the last: a run over one loads it once.
 class Loader {
  public:
@@ -340,6 +355,8 @@ class Loader {
                },
                {model->network.options, model->mean, model->std},
                {}};
+    const std::string flags = said_by_flags(options_.overrides);
+    if (!flags.empty()) victim_.assumptions.push_back(flags);
     loaded_ = checkpoint;
     return victim_;
   }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/checkpoint.h"
+#include "apps/common/png.h"
 #include "core/device.h"
 #include "tests/apps/data_files.h"
 
@@ -290,6 +291,47 @@ TEST_F(AttackProgram, tells_runs_apart_by_all_that_decides_about_them) {
                    with({"--attack", "fgsm", "--eight-bit"}));
 }
 
+TEST(AttackProgramImages, says_in_the_json_what_the_data_set_left_out) {
+  const TemporaryDirectory directory;
+  const auto at = [&](const std::string& name) { return (directory.path() / name).string(); };
+  for (const char* folder : {"train/cat", "train/dog", "test/cat", "test/dog"}) {
+    std::filesystem::create_directories(at(folder));
+    const std::vector<std::uint8_t> pixels(8 * 8 * 3, folder[6] == 'c' ? 40 : 200);
+    write_png(at(std::string(folder) + "/a.png"), 8, 8, 3, pixels);
+  }
+  directory.write("test/cat/broken.png", bytes_of("no picture"));
+  ModelDescription description;
+  description.network = {"preact_resnet10", 2, 3, 8, 8, 2};
+  description.mean = description.std = {0.5f, 0.5f, 0.5f};
+  save_checkpoint(at("m.safetensors"), Classifier(cpu_device(), description, 1));
+
+  const Answer answer =
+      attack({"--checkpoint", at("m.safetensors"), "--dataset", "image-folder", "--data-dir",
+              directory.path().string(), "--no-cache", "--broken-images", "skip", "--quiet",
+              "--attack", "fgsm", "--json", at("r.json")});
+
+  ASSERT_EQ(answer.exit_code, 0) << answer.err;
+  const auto json = read_json(at("r.json"));
+  EXPECT_EQ(json["examples"], 2);
+  bool told = false;
+  for (const std::string warning : json["warnings"]) {
+    told = told || warning.find("broken.png") != std::string::npos;
+  }
+  EXPECT_TRUE(told) << json["warnings"];
+}
+
+TEST_F(AttackProgram, says_what_the_command_line_put_above_the_checkpoint) {
+  const Answer answer = attack({"--checkpoint", checkpoint(), "--test-limit", "4", "--quiet",
+                                "--mean", "0.4", "--classes", "10", "--json", file("r.json")});
+
+  ASSERT_EQ(answer.exit_code, 0) << answer.err;
+  const auto json = read_json(file("r.json"));
+  EXPECT_EQ(json["mean"].dump(), "[0.4]");
+  EXPECT_EQ(json["std"].dump(), "[0.25]");
+  ASSERT_EQ(json["assumptions"].size(), 1u);
+  expect_part("--classes, --mean", json["assumptions"][0]);
+}
+
 // A file that grows too large stands for a full disk.
 class FileSizeLimit {
  public:
@@ -341,6 +383,7 @@ TEST_F(AttackProgram, judges_rounded_images_and_lets_another_model_judge) {
 
   ASSERT_EQ(answer.exit_code, 0) << answer.err;
   expect_part("rounded to 8 bits", answer.out);
+  EXPECT_TRUE(read_json(file("r.json"))["assumptions"].empty());
   expect_part("worst case linf 0.0313726", answer.out);
   expect_part("transfer to", answer.out);
   const auto json = read_json(file("r.json"));
