@@ -126,11 +126,12 @@ void Estimate::train_shortly(const PlannedRun& run) {
   const fs::path directory = place_ / run.directory.filename();
   fs::create_directories(place_);
   Words line = moved(run.stages.front().command, run.directory, directory);
-  set_value(line, "--train-limit", std::to_string(kTrainingImages));
+  const std::int64_t images = std::min(kTrainingImages, training_images_);
+  set_value(line, "--train-limit", std::to_string(images));
   set_value(line, "--epochs", "1");
   set_value(line, "--test-limit", "1");
   call(line, place_ / "log");
-  seconds_[run.row] = read_training(directory).seconds / static_cast<double>(kTrainingImages);
+  seconds_[run.row] = read_training(directory).seconds / static_cast<double>(images);
   trained_[run.model] = directory;
 }
 
