@@ -87,4 +87,13 @@ std::string printable(std::string_view raw, std::size_t most) {
          escaped(raw.substr(tail));
 }
 
+std::string printable_lines(std::string_view raw) {
+  std::string out;
+  for (std::size_t end; (end = raw.find('\n')) != std::string_view::npos;) {
+    out += escaped(raw.substr(0, end)) + "\n";
+    raw.remove_prefix(end + 1);
+  }
+  return out + escaped(raw);
+}
+
 }  // namespace saddle

@@ -16,4 +16,7 @@ constexpr std::size_t kMostShown = 4000;  // bytes of a message
 // the middle is left out, and how much that is stands there: a message ends in its mend.
 std::string printable(std::string_view raw, std::size_t most = kMostShown);
 
+// The same for a report of many lines: its line breaks stay, and nothing is left out.
+std::string printable_lines(std::string_view raw);
+
 }  // namespace saddle

@@ -18,6 +18,7 @@
 #include "apps/train/trainer.h"
 #include "core/file.h"
 #include "core/json_text.h"
+#include "core/printable.h"
 
 namespace saddle {
 namespace {
@@ -268,12 +269,12 @@ void demo(const DemoOptions& options) {
     rows.back().seconds = training_seconds(contestant.options.output);
   }
   print_table(rows);
-  std::cout << "\n" << reading(rows) << "\n";
+  std::cout << "\n" << printable_lines(reading(rows)) << "\n";
   draw(options.output + "/adversarial.png", test, rows);
   write_report(options.output + "/table.json", test, all, rows);
-  std::cout << "\nPicture: " << options.output << "/adversarial.png   Numbers: " << options.output
-            << "/table.json   Networks: " << options.output << "/{sgd,sam,at}/last.safetensors"
-            << std::endl;
+  const std::string place = printable(options.output);
+  std::cout << "\nPicture: " << place << "/adversarial.png   Numbers: " << place
+            << "/table.json   Networks: " << place << "/{sgd,sam,at}/last.safetensors" << std::endl;
 }
 
 }  // namespace

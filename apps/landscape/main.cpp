@@ -12,6 +12,7 @@
 #include "apps/landscape/landscape.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/printable.h"
 
 namespace saddle {
 namespace {
@@ -225,7 +226,7 @@ void run(const Options& options, const std::string& command) {
   }
   write_file_atomically(directory / "landscape.json", std::string_view(json.dump(1) + "\n"));
   write_file_atomically(directory / "landscape.md", std::string_view(markdown));
-  std::cout << markdown << std::flush;
+  std::cout << printable_lines(markdown) << std::flush;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "apps/reproduce/report.h"
 #include "apps/reproduce/runner.h"
 #include "core/error.h"
+#include "core/printable.h"
 
 namespace saddle {
 namespace {
@@ -56,13 +57,13 @@ DatasetSizes dataset_sizes(const Plan& plan, const PlanOptions& options) {
 
 // What is to do and how long it is expected to take.
 void print_plan(const Plan& plan, const DatasetSizes& sizes, std::int64_t jobs) {
-  std::cout << "table " << plan.table.number << ": " << plan.table.title << "\npreset "
-            << plan.preset << ": " << plan.about << "\ndata set " << plan.dataset << ", "
-            << plan.runs.size() << " runs, " << jobs << " at a time" << std::endl;
+  std::cout << printable_lines(text("table ", plan.table.number, ": ", plan.table.title, "\npreset ",
+                                    plan.preset, ": ", plan.about, "\ndata set ", plan.dataset))
+            << ", " << plan.runs.size() << " runs, " << jobs << " at a time" << std::endl;
   Estimate estimate(plan, sizes.training, sizes.test);
   double total = 0;
   for (const PlannedRun& run : plan.runs) {
-    std::cout << "  " << run.row << ", seed " << run.seed << ": ";
+    std::cout << "  " << printable(run.row) << ", seed " << run.seed << ": ";
     if (is_finished(run)) {
       std::cout << "done" << std::endl;
     } else if (!run.chosen) {
@@ -104,14 +105,14 @@ void run(const Options& options) {
   do_runs(plan, options.jobs, {[&](const PlannedRun& run, const std::string& stage) {
             if (options.common.quiet) return;
             const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-            std::cerr << duration_text(seconds) << "  " << run.row << ", seed " << run.seed << ": "
-                      << stage << std::endl;
+            std::cerr << duration_text(seconds) << "  " << printable(run.row) << ", seed " << run.seed
+                      << ": " << printable(stage) << std::endl;
           }});
   const Report report = make_report(plan);
   save_report(report);
+  const fs::path page = plan.directory / ("table" + std::to_string(plan.table.number) + ".html");
   std::cout << '\n'
-            << markdown_of(report) << "\nreport: "
-            << (plan.directory / ("table" + std::to_string(plan.table.number) + ".html")).string()
+            << printable_lines(markdown_of(report)) << "\nreport: " << printable(page.string())
             << std::endl;
 }
 

@@ -43,6 +43,12 @@ TEST(printable, escapes_what_is_not_utf_8) {
   EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // beyond U+10FFFF
 }
 
+TEST(printable_lines, keeps_line_breaks_alone) {
+  EXPECT_EQ(printable_lines("| a |\n\x1b[2J\r\n\nb"), "| a |\n\\x1b[2J\\r\n\nb");
+  EXPECT_EQ(printable_lines("b\n"), "b\n");
+  EXPECT_EQ(printable_lines(""), "");
+}
+
 TEST(printable, keeps_both_ends_of_what_is_too_long) {
   const std::string long_one = "begin" + std::string(1'000'000, 'x') + "end";
 
