@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 12
 
 # What Debian provides; oneDNN 3 is fetched by CMake where the system's is older.
 PACKAGES := build-essential cmake ninja-build python3 python3-pip \
@@ -51,9 +51,12 @@ build: deps
 demo: build
 	build/bin/saddle-demo --output runs/demo
 
-# Everything that must hold: all tests in release, the same under the sanitizers, the parsers under fuzzing.
+# Everything that must hold: all tests in release, the same under the sanitizers, the parsers under fuzzing, the
+# programs under kills.
 test: build test-asan test-fuzz
 	tests/run.sh build/bin $(JOBS)
+	tests/kill_campaign.py build/bin
+	tests/fault_campaign.py build/bin
 
 test-asan: deps
 	cmake --preset asan >/dev/null

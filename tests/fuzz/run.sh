@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds every fuzz target and runs each for SECONDS (default 20): tests/fuzz/run.sh [SECONDS]
+# Builds every fuzz target and runs each for SECONDS (default 12): tests/fuzz/run.sh [SECONDS]
 #
 # One line a target. Exit 1 if a parser crashed, hung, took too much memory or broke a promise;
 # the offending input is kept and named. What the fuzzer learns stays in build-fuzz/corpus.
@@ -7,9 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-seconds=${1:-20}
+seconds=${1:-12}
 if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
-  echo "run.sh: error: SECONDS is '$seconds', expected a whole number from 1. Try: run.sh 20" >&2
+  echo "run.sh: error: SECONDS is '$seconds', expected a whole number from 1. Try: run.sh 12" >&2
   exit 2
 fi
 
@@ -81,22 +81,7 @@ seeds_cifar_fuzz() {
   printf 'cat\ndog\r\nfrog\n\n' > "$1/names"
 }
 
-# hex DIGITS: the bytes.
-hex() {
-  local i
-  for ((i = 0; i < ${#1}; i += 2)); do printf "\\x${1:i:2}"; done
-}
-
-# A JPEG of one channel, 8 x 8, and a PNG with a palette, 9 x 5.
-seeds_image_fuzz() {
-  hex "ffd8ffe000104a46494600010100000100010000ffdb0043000201010101010201010102020202020403\
-020202020504040304060506060605060606070908060709070606080b08090a0a0a0a0a06080b0c0b0a\
-0c090a0a0affc0000b080008000801011100ffc40014000100000000000000000000000000000007ffc4\
-00181000020300000000000000000000000000000a4583c1ffda0008010100003f00235dc82af0ffd9" > "$1/jpeg"
-  hex "89504e470d0a1a0a0000000d4948445200000009000000050203000000ea3d2ef80000000c504c544596\
-9680269680961980261980f050282d0000001849444154789c63fcbffa1a130303034328030313030403\
-00313002ddddbd28d50000000049454e44ae426082" > "$1/png"
-}
+seeds_image_fuzz() { tests/fuzz/image_seeds.py "$1"; }
 
 words_image_fuzz() {
   local word
@@ -108,6 +93,45 @@ seeds_tiny_imagenet_fuzz() {
   printf 'n00000002\nn00000001\r\n\n' > "$1/wnids"
   printf 'val_1.JPEG\tn00000002\t0\t0\t9\t9\nval_0.JPEG\tn00000001\n' > "$1/annotations"
   printf 'n00000001\ttench, Tinca tinca\nn00000009\tother\n' > "$1/words"
+}
+
+# The members of a sound state.
+state_summary='"robust_accuracy":50,"max_linf":0.1,"max_l2":1,"max_l1":2,"forward":3,"backward":4,"seconds":0.5,
+"attacked":2,"warnings":["w"],"members":[{"name":"m","robust_accuracy":50,"forward":3,"backward":4,"seconds":0.5,
+"zero_gradients":1}]'
+
+seeds_attack_state_fuzz() {
+  local begin='{"command":{"attacks":"fgsm"},"circumstances":{"threads":"1"},"finished":['
+  printf '%s{%s}]}' "$begin" "$state_summary" > "$1/finished"
+  printf '%s],"current":{%s},"queue":{"member":0,"attempt":1,"position":1}}' "$begin" "$state_summary" > "$1/current"
+}
+
+words_json() {
+  local word
+  for word in '{' '}' '[[' ']]' '":' '",' null true false -1 1e400 1e300 9223372036854775808 0.5 u0000 "$@"; do
+    printf '"%s"\n' "${word//\"/\\\"}"
+  done
+}
+
+words_attack_state_fuzz() {
+  words_json command finished current queue members warnings robust_accuracy max_linf forward seconds attacked
+}
+
+seeds_reproduce_fuzz() {
+  cp apps/reproduce/tables/table5.json "$1/table"
+  cp apps/reproduce/tables/presets.json "$1/presets"
+  printf '{"train":["saddle-train","--epochs","2"],"fgsm":["saddle-attack"]}' > "$1/commands"
+  printf '{"settings":{"epochs":2},"environment":{"version":"1","device":"cpu","threads":1},"warnings":[]}' > "$1/config"
+  printf '{"epoch":1,"test_accuracy":50.5,"seconds":1.5}\n{"epoch":2,"test_accuracy":60,"seconds":1}\n' > "$1/metrics"
+  printf '{"finished":true,"examples":2,"clean_accuracy":50,"device":"cpu","warnings":[],"attacks":[{"attacked":1,
+"robust_accuracy":25,"seconds":1,"warnings":["w"]}],"eps_curves":[{"eps":[0.1],"robust_accuracy":[25]}]}' > "$1/result"
+  printf 'checkpoint,attack,example,attacked,broken,linf\n"m","fgsm:a=1,b",0,1,0,0.5\n"m","x",1,0,0,0\n' > "$1/csv"
+}
+
+words_reproduce_fuzz() {
+  words_json table title dataset notes average columns rows key attack name flags model paper seeds about train \
+    attacks eps_curves eps robust_accuracy clean_accuracy examples attacked finished device warnings seconds \
+    environment version threads test_accuracy settings epochs
 }
 
 # ---- Build and run ----
