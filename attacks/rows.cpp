@@ -96,11 +96,12 @@ void check_batch(const AttackBatch& batch, const char* attack) {
   require(batch.images && batch.labels && batch.indices && batch.images.shape().rank() >= 1 &&
               batch.labels.count() == batch.images.shape()[0] &&
               batch.indices.count() == batch.images.shape()[0] &&
-              (!batch.attempts || batch.attempts.count() == batch.images.shape()[0]) &&
-              (!batch.targets || batch.targets.count() == batch.images.shape()[0]),
+              (!batch.attempts || batch.attempts.count() == batch.images.shape()[0]),
           attack, ": ", batch.images.shape(), " images, ", batch.labels.count(), " labels, ",
           batch.indices.count(), " indices and ", batch.attempts.count(),
-          " attempt numbers or targets do not match");
+          " attempt numbers do not match");
+  require(!batch.targets || batch.targets.count() == batch.images.shape()[0], attack, ": ",
+          batch.images.shape(), " images and ", batch.targets.count(), " targets do not match");
 }
 
 Tensor logits_of(const LogitsFunction& logits, const Tensor& images) {

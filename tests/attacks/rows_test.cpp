@@ -110,6 +110,17 @@ TEST(rows, refuse_a_batch_that_does_not_fit_together) {
                   "apgd: [1, 1, 1, 4] images, 1 labels, 1 indices and 2 attempt numbers do not");
 }
 
+TEST(rows, carry_their_targets) {
+  AttackBatch batch = single_image(cpu_device(), grey());
+  batch.targets = row_numbers(cpu_device(), {7});
+
+  EXPECT_EQ(with_attempts(batch, 0, 2).targets.to_host<std::int32_t>(),
+            (std::vector<std::int32_t>{7, 7}));
+  batch.targets = row_numbers(cpu_device(), {7, 8});
+  EXPECT_CONTAINS(message_of<Error>([&] { check_batch(batch, "mifgsm"); }),
+                  "mifgsm: [1, 1, 1, 4] images and 2 targets do not match");
+}
+
 TEST(rows, refuse_to_be_replaced_by_rows_of_another_size) {
   const Tensor x = Tensor::filled(cpu_device(), {3, 2}, 0.f);
 
