@@ -1,12 +1,17 @@
 #include "core/onednn.h"
 
 #include <atomic>
+#include <cstring>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 
+#include "core/convolution_check.h"
 #include "core/error.h"
+#include "core/guarded_memory.h"
 
 namespace saddle::onednn {
 namespace {
@@ -15,7 +20,12 @@ using Tag = dnnl::memory::format_tag;
 constexpr auto kF32 = dnnl::memory::data_type::f32;
 
 dnnl::engine& engine() {
-  static dnnl::engine instance(dnnl::engine::kind::cpu, 0);
+  static dnnl::engine instance = [] {
+    // We keep what we make; and from its cache oneDNN gives the first implementation again when it
+    // is asked for the next.
+    dnnl::set_primitive_cache_capacity(0);
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return instance;
 }
 
@@ -24,15 +34,20 @@ dnnl::stream& stream() {
   return instance;
 }
 
-// oneDNN reports by exceptions of its own; whoever calls Saddle knows only saddle::Error.
+// oneDNN reports by exceptions of its own; whoever calls Saddle knows only saddle::Error. What it
+// refuses although the arguments are sound is memory: for data, or for code that it generates.
 template <class Work>
 auto translating_errors(const char* what, Work work) {
   try {
     return work();
   } catch (const dnnl::error& error) {
-    fail(what, ": oneDNN refused: ", error.what());
+    const bool refused =
+        error.status == dnnl_invalid_arguments || error.status == dnnl_unimplemented;
+    fail(what, refused ? ": oneDNN refused: " : ": out of memory: oneDNN says: ", error.what());
   }
 }
+
+enum class Direction { forward, forward_add, backward_data, backward_weights };
 
 struct ConvolutionLayout {
   dnnl::memory::desc x, w, w_any, y;
@@ -47,15 +62,20 @@ struct ConvolutionLayout {
         padding{s.padding, s.padding} {}
 };
 
-dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionLayout& layout,
-                                                              bool residual) {
+// The scratchpad is ours, so that it can be watched.
+dnnl::primitive_attr attributes_of(const ConvolutionLayout& layout, Direction direction) {
   dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::library);
-  if (residual) {
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (direction == Direction::forward_add) {
     dnnl::post_ops add;
     add.append_binary(dnnl::algorithm::binary_add, layout.y);
     attributes.set_post_ops(add);
   }
+  return attributes;
+}
+
+dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionLayout& layout,
+                                                              Direction direction) {
   return {engine(),
           dnnl::prop_kind::forward_training,
           dnnl::algorithm::convolution_direct,
@@ -65,34 +85,148 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionL
           layout.strides,
           layout.padding,
           layout.padding,
-          attributes};
+          attributes_of(layout, direction)};
 }
 
-// A primitive with the copy of the weights into (or out of) the order it wants.
-struct Plan {
-  dnnl::primitive primitive;
-  dnnl::memory x, y, w_ours, w_packed;
-  dnnl::reorder reorder;
-  bool repack = false;
+// For both gradients: their descriptions take the same arguments. `forward` must outlive what is
+// asked of the description: next_impl reads it.
+template <class Primitive>
+typename Primitive::primitive_desc backward_description(
+    const ConvolutionLayout& layout, Direction direction,
+    const dnnl::convolution_forward::primitive_desc& forward) {
+  return {engine(),       dnnl::algorithm::convolution_direct,
+          layout.x,       layout.w_any,
+          layout.y,       layout.strides,
+          layout.padding, layout.padding,
+          forward,        attributes_of(layout, direction)};
+}
 
-  // Weights as `arg`: ours directly where the orders agree.
-  void read_weights(const float* w) {
-    w_ours.set_data_handle(const_cast<float*>(w));
-    if (repack) reorder.execute(stream(), w_ours, w_packed);
-  }
-  dnnl::memory& weights() { return repack ? w_packed : w_ours; }
+// What an execution needs besides its arguments. Plans share one, for they run one after another.
+struct Workspace {
+  explicit Workspace(std::size_t guard) : scratchpad(guard), weights(guard) {}
+  bool intact() const { return scratchpad.intact() && weights.intact(); }
+
+  GuardedMemory scratchpad;
+  GuardedMemory weights;  // in the order that an implementation wants
 };
 
-// The plans made so far. One host thread drives a device, so no lock.
-enum class Direction { forward, forward_add, backward_data, backward_weights };
+// The arguments of a convolution in any direction: one of x, w and y is the result.
+struct Arguments {
+  const float *x, *w, *residual, *y;
+};
 
-// oneDNN 3.2's AVX2 kernel for strided 1x1 weight gradients overruns its scratchpad where channels
-// do not fill its vectors of 8 (seen with valgrind).
-bool writes_past_its_scratchpad(Direction direction, const Convolution& shape,
-                                const std::string& implementation) {
-  const bool whole_vectors = shape.in_channels % 8 == 0 && shape.out_channels % 8 == 0;
-  return direction == Direction::backward_weights && shape.kernel == 1 && shape.stride > 1 &&
-         !whole_vectors && implementation == "jit_1x1:avx2";
+// One implementation of one problem, with the copy of the weights into (or out of) the order it
+// wants.
+class Plan {
+ public:
+  Plan(Direction direction, const ConvolutionLayout& layout, dnnl::primitive primitive,
+       const dnnl::memory::desc& wanted, const dnnl::memory::desc& scratchpad,
+       std::string implementation)
+      : implementation_(std::move(implementation)),
+        direction_(direction),
+        primitive_(std::move(primitive)),
+        x_(layout.x, engine(), nullptr),
+        y_(layout.y, engine(), nullptr),
+        residual_(layout.y, engine(), nullptr),
+        w_ours_(layout.w, engine(), nullptr),
+        w_packed_(wanted, engine(), nullptr),
+        scratchpad_(scratchpad, engine(), nullptr),
+        repack_(wanted != layout.w) {
+    if (!repack_) return;
+    reorder_ = direction == Direction::backward_weights ? dnnl::reorder(w_packed_, w_ours_)
+                                                        : dnnl::reorder(w_ours_, w_packed_);
+  }
+
+  const std::string& implementation() const { return implementation_; }
+
+  void run(const Arguments& arguments, Workspace& workspace) {
+    set(x_, arguments.x);
+    set(y_, arguments.y);
+    set(residual_, arguments.residual);
+    set(w_ours_, arguments.w);
+    scratchpad_.set_data_handle(workspace.scratchpad.resize(size_of(scratchpad_)));
+    if (repack_) w_packed_.set_data_handle(workspace.weights.resize(size_of(w_packed_)));
+    const bool to_weights = direction_ == Direction::backward_weights;
+    if (repack_ && !to_weights) reorder_.execute(stream(), w_ours_, w_packed_);
+    primitive_.execute(stream(), arguments_of_primitive());
+    if (repack_ && to_weights) reorder_.execute(stream(), w_packed_, w_ours_);
+    stream().wait();
+  }
+
+ private:
+  static void set(dnnl::memory& memory, const float* data) {
+    memory.set_data_handle(const_cast<float*>(data));
+  }
+
+  static std::size_t size_of(const dnnl::memory& memory) { return memory.get_desc().get_size(); }
+
+  std::unordered_map<int, dnnl::memory> arguments_of_primitive() const {
+    const dnnl::memory& w = repack_ ? w_packed_ : w_ours_;
+    switch (direction_) {
+      case Direction::forward:
+        return {{DNNL_ARG_SRC, x_},
+                {DNNL_ARG_WEIGHTS, w},
+                {DNNL_ARG_DST, y_},
+                {DNNL_ARG_SCRATCHPAD, scratchpad_}};
+      case Direction::forward_add:
+        return {{DNNL_ARG_SRC, x_},
+                {DNNL_ARG_WEIGHTS, w},
+                {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, residual_},
+                {DNNL_ARG_DST, y_},
+                {DNNL_ARG_SCRATCHPAD, scratchpad_}};
+      case Direction::backward_data:
+        return {{DNNL_ARG_DIFF_SRC, x_},
+                {DNNL_ARG_WEIGHTS, w},
+                {DNNL_ARG_DIFF_DST, y_},
+                {DNNL_ARG_SCRATCHPAD, scratchpad_}};
+      case Direction::backward_weights: break;
+    }
+    return {{DNNL_ARG_SRC, x_},
+            {DNNL_ARG_DIFF_WEIGHTS, w},
+            {DNNL_ARG_DIFF_DST, y_},
+            {DNNL_ARG_SCRATCHPAD, scratchpad_}};
+  }
+
+  std::string implementation_;
+  Direction direction_;
+  dnnl::primitive primitive_;
+  dnnl::memory x_, y_, residual_, w_ours_, w_packed_, scratchpad_;
+  dnnl::reorder reorder_;
+  bool repack_;
+};
+
+// Whether the plan gives the right result, to the last bit, and writes nowhere but into its result
+// and its own memory. What is not meant to be read begins as not a number.
+bool is_sound(Plan& plan, Direction direction, const Convolution& shape) {
+  constexpr std::size_t kGuard = 256 << 10;  // overruns of up to 5 KB were seen
+  constexpr int kNotANumber = 0xff;
+  GuardedMemory x(kGuard), w(kGuard), y(kGuard), residual(kGuard);
+  Workspace workspace(kGuard);
+  std::uint32_t seed = 1;
+  for (const auto& [memory, count] : {std::pair(&x, shape.input_count()),
+                                      {&w, shape.weight_count()},
+                                      {&y, shape.output_count()},
+                                      {&residual, shape.output_count()}}) {
+    memory->resize(static_cast<std::size_t>(count) * sizeof(float));
+    fill_with_integers({memory->floats(), static_cast<std::size_t>(count)}, seed++);
+  }
+  GuardedMemory& result = direction == Direction::backward_data      ? x
+                          : direction == Direction::backward_weights ? w
+                                                                     : y;
+  std::memset(result.data(), kNotANumber, result.size());
+  plan.run({x.floats(), w.floats(), residual.floats(), y.floats()}, workspace);
+  if (!workspace.intact() || !x.intact() || !w.intact() || !y.intact() || !residual.intact())
+    return false;
+  switch (direction) {
+    case Direction::forward:
+      return is_convolution(shape, x.floats(), w.floats(), nullptr, y.floats());
+    case Direction::forward_add:
+      return is_convolution(shape, x.floats(), w.floats(), residual.floats(), y.floats());
+    case Direction::backward_data:
+      return is_data_gradient(shape, y.floats(), w.floats(), x.floats());
+    case Direction::backward_weights: break;
+  }
+  return is_weight_gradient(shape, x.floats(), y.floats(), w.floats());
 }
 
 // The AVX2 implementation that measured faster than the one oneDNN names first, by 20 to 100 % on
@@ -113,87 +247,95 @@ std::string preferred(Direction direction, const Convolution& shape) {
   return "";
 }
 
-// Moves `description` to the implementation to use: sound, and the preferred one where oneDNN has
-// it.
-template <class Description>
-void choose_implementation(Description& description, Direction direction,
-                           const Convolution& shape) {
-  const std::string first = description.impl_info_str();
-  const std::string wanted = first.ends_with("avx2") ? preferred(direction, shape) : "";
-  Description candidate = description;
-  bool found_sound = false;
-  do {
-    const std::string name = candidate.impl_info_str();
-    if (writes_past_its_scratchpad(direction, shape, name)) continue;
-    if (!found_sound || name == wanted) description = candidate;
-    found_sound = true;
-    if (wanted.empty() || name == wanted) return;
-  } while (candidate.next_impl());
-  require(found_sound, "convolution: oneDNN has no sound implementation for these shapes");
+// What must not even be tried: oneDNN 3.2's 1x1 kernels take the weight gradient of a strided
+// convolution in vectors; where the channels do not fill the last one, some write beside their
+// scratchpad and some (AVX2, 4 channels, 2 threads) never return. 16 is the widest vector there is.
+bool is_known_to_fail(Direction direction, const Convolution& shape, std::string_view name) {
+  const bool whole_vectors = shape.in_channels % 16 == 0 && shape.out_channels % 16 == 0;
+  return direction == Direction::backward_weights && shape.kernel == 1 && shape.stride > 1 &&
+         !whole_vectors && name.starts_with("jit_1x1");
 }
 
-// For both gradients: their descriptions take the same arguments.
+// Of the implementations from oneDNN's current one on: the first sound one, or that called `name`.
 template <class Primitive>
-typename Primitive::primitive_desc backward_description(
-    Direction direction, const Convolution& shape, const ConvolutionLayout& layout,
-    const dnnl::convolution_forward::primitive_desc& forward) {
-  typename Primitive::primitive_desc description(engine(), dnnl::algorithm::convolution_direct,
-                                                 layout.x, layout.w_any, layout.y, layout.strides,
-                                                 layout.padding, layout.padding, forward);
-  choose_implementation(description, direction, shape);
-  return description;
+std::optional<Plan> find_plan(Direction direction, const Convolution& shape,
+                              const ConvolutionLayout& layout,
+                              typename Primitive::primitive_desc description,
+                              const std::string& name) {
+  do {
+    const std::string_view implementation = description.impl_info_str();
+    if (!name.empty() && name != implementation) continue;
+    if (is_known_to_fail(direction, shape, implementation)) continue;
+    dnnl::memory::desc weights;
+    if constexpr (std::is_same_v<Primitive, dnnl::convolution_backward_weights>)
+      weights = description.diff_weights_desc();
+    else
+      weights = description.weights_desc();
+    Plan plan(direction, layout, Primitive(description), weights, description.scratchpad_desc(),
+              std::string(implementation));
+    if (is_sound(plan, direction, shape)) return plan;
+  } while (description.next_impl());
+  return std::nullopt;
+}
+
+// The preferred implementation where there is one and it is sound, else oneDNN's first that is. No
+// kernel of the library is trusted by its name: each has to show what it does, at this shape and
+// with this many threads.
+template <class Primitive, class Describe>
+Plan choose_plan(Direction direction, const Convolution& shape, const ConvolutionLayout& layout,
+                 const Describe& describe) {
+  const auto first = describe();
+  const bool reordered = std::string_view(first.impl_info_str()).ends_with("avx2");
+  const std::string name = reordered ? preferred(direction, shape) : "";
+  std::optional<Plan> plan;
+  if (!name.empty()) plan = find_plan<Primitive>(direction, shape, layout, describe(), name);
+  if (!plan) plan = find_plan<Primitive>(direction, shape, layout, describe(), "");
+  require(plan.has_value(), "convolution: none of oneDNN's implementations is right for ",
+          shape.batch, " x ", shape.height, " x ", shape.width, " x ", shape.in_channels, " -> ",
+          shape.out_channels, " channels, kernel ", shape.kernel, ", stride ", shape.stride,
+          " with ", threads(), " threads. Try another --threads, or ONEDNN_MAX_CPU_ISA=AVX2");
+  return *std::move(plan);
 }
 
 Plan build_plan(Direction direction, const Convolution& shape) {
   const ConvolutionLayout layout(shape);
-  auto forward = forward_description(layout, direction == Direction::forward_add);
-  Plan plan;
-  plan.x = dnnl::memory(layout.x, engine(), nullptr);
-  plan.y = dnnl::memory(layout.y, engine(), nullptr);
-  plan.w_ours = dnnl::memory(layout.w, engine(), nullptr);
-  dnnl::memory::desc wanted;
-  switch (direction) {
-    case Direction::forward:
-    case Direction::forward_add:
-      choose_implementation(forward, direction, shape);
-      plan.primitive = dnnl::convolution_forward(forward);
-      wanted = forward.weights_desc();
-      break;
-    case Direction::backward_data: {
-      using Primitive = dnnl::convolution_backward_data;
-      const auto backward = backward_description<Primitive>(direction, shape, layout, forward);
-      plan.primitive = Primitive(backward);
-      wanted = backward.weights_desc();
-      break;
-    }
-    case Direction::backward_weights: {
-      using Primitive = dnnl::convolution_backward_weights;
-      const auto backward = backward_description<Primitive>(direction, shape, layout, forward);
-      plan.primitive = Primitive(backward);
-      wanted = backward.diff_weights_desc();
-      break;
-    }
+  const auto forward = forward_description(layout, direction);
+  if (direction == Direction::backward_data) {
+    using Primitive = dnnl::convolution_backward_data;
+    return choose_plan<Primitive>(direction, shape, layout, [&] {
+      return backward_description<Primitive>(layout, direction, forward);
+    });
   }
-  plan.repack = wanted != layout.w;
-  if (plan.repack) {
-    plan.w_packed = dnnl::memory(wanted, engine());
-    plan.reorder = direction == Direction::backward_weights
-                       ? dnnl::reorder(plan.w_packed, plan.w_ours)
-                       : dnnl::reorder(plan.w_ours, plan.w_packed);
+  if (direction == Direction::backward_weights) {
+    using Primitive = dnnl::convolution_backward_weights;
+    return choose_plan<Primitive>(direction, shape, layout, [&] {
+      return backward_description<Primitive>(layout, direction, forward);
+    });
   }
-  return plan;
+  return choose_plan<dnnl::convolution_forward>(
+      direction, shape, layout, [&] { return forward_description(layout, direction); });
 }
 
+// The plans made so far. An implementation divides its work and its scratchpad among the threads
+// there are when it is made, so it is made, and held to account, for each number of them. One host
+// thread drives a device, so no lock.
 Plan& plan_for(Direction direction, const Convolution& shape) {
-  static std::map<std::pair<Direction, Convolution>, Plan> plans;
-  const auto key = std::make_pair(direction, shape);
+  static std::map<std::tuple<Direction, Convolution, int>, Plan> plans;
+  const auto key = std::make_tuple(direction, shape, threads());
   auto found = plans.find(key);
   if (found == plans.end()) found = plans.emplace(key, build_plan(direction, shape)).first;
   return found->second;
 }
 
-void set(dnnl::memory& memory, const float* data) {
-  memory.set_data_handle(const_cast<float*>(data));
+void run(Direction direction, const Convolution& shape, const Arguments& arguments) {
+  constexpr std::size_t kGuard = 4096;
+  static Workspace workspace(kGuard);
+  Plan& plan = plan_for(direction, shape);
+  plan.run(arguments, workspace);
+  // Held against what was tried when the plan was made, this never happens; if it does, nothing
+  // computed since can be trusted.
+  require(workspace.intact(), "convolution: oneDNN's ", plan.implementation(),
+          " wrote beside its memory. Try another --threads, or ONEDNN_MAX_CPU_ISA=AVX2");
 }
 
 }  // namespace
@@ -201,47 +343,21 @@ void set(dnnl::memory& memory, const float* data) {
 void convolution_forward(const Convolution& shape, const float* x, const float* w,
                          const float* residual, float* y) {
   translating_errors("convolution", [&] {
-    Plan& plan = plan_for(residual ? Direction::forward_add : Direction::forward, shape);
-    plan.read_weights(w);
-    set(plan.x, x);
-    set(plan.y, y);
-    std::unordered_map<int, dnnl::memory> arguments = {
-        {DNNL_ARG_SRC, plan.x}, {DNNL_ARG_WEIGHTS, plan.weights()}, {DNNL_ARG_DST, plan.y}};
-    if (residual) {
-      arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
-                        dnnl::memory(plan.y.get_desc(), engine(), const_cast<float*>(residual)));
-    }
-    plan.primitive.execute(stream(), arguments);
-    stream().wait();
+    run(residual ? Direction::forward_add : Direction::forward, shape, {x, w, residual, y});
   });
 }
 
 void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
                                float* dx) {
   translating_errors("convolution backward (data)", [&] {
-    Plan& plan = plan_for(Direction::backward_data, shape);
-    plan.read_weights(w);
-    set(plan.x, dx);
-    set(plan.y, dy);
-    plan.primitive.execute(stream(), {{DNNL_ARG_DIFF_SRC, plan.x},
-                                      {DNNL_ARG_WEIGHTS, plan.weights()},
-                                      {DNNL_ARG_DIFF_DST, plan.y}});
-    stream().wait();
+    run(Direction::backward_data, shape, {dx, w, nullptr, dy});
   });
 }
 
 void convolution_backward_weights(const Convolution& shape, const float* x, const float* dy,
                                   float* dw) {
   translating_errors("convolution backward (weights)", [&] {
-    Plan& plan = plan_for(Direction::backward_weights, shape);
-    set(plan.x, x);
-    set(plan.y, dy);
-    set(plan.w_ours, dw);
-    plan.primitive.execute(stream(), {{DNNL_ARG_SRC, plan.x},
-                                      {DNNL_ARG_DIFF_WEIGHTS, plan.weights()},
-                                      {DNNL_ARG_DIFF_DST, plan.y}});
-    if (plan.repack) plan.reorder.execute(stream(), plan.w_packed, plan.w_ours);
-    stream().wait();
+    run(Direction::backward_weights, shape, {x, dw, nullptr, dy});
   });
 }
 

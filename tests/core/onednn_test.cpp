@@ -1,0 +1,224 @@
+// What Saddle takes from oneDNN: right to the last bit, and nothing written beside the result, for
+// any number of threads and instruction set (ONEDNN_MAX_CPU_ISA; tests/run.sh tries several).
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <array>
+#include <functional>
+#include <vector>
+
+#include "core/convolution_check.h"
+#include "core/guarded_memory.h"
+#include "core/onednn.h"
+
+namespace saddle {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+// Small integers, whose sums are exact in f32 in any order: results are compared as they are.
+GuardedMemory integers(std::int64_t count, std::uint32_t seed) {
+  GuardedMemory memory(kPage);
+  memory.resize(static_cast<std::size_t>(count) * sizeof(float));
+  fill_with_integers({memory.floats(), static_cast<std::size_t>(count)}, seed);
+  return memory;
+}
+
+std::vector<float> values_of(const GuardedMemory& memory) {
+  return {memory.floats(), memory.floats() + memory.size() / sizeof(float)};
+}
+
+// Calls body(x index, w index, y index) for every product of the convolution.
+template <class Body>
+void for_each_product(const Convolution& s, const Body& body) {
+  for (std::int64_t n = 0; n < s.batch; ++n)
+    for (std::int64_t oy = 0; oy < s.out_height(); ++oy)
+      for (std::int64_t ox = 0; ox < s.out_width(); ++ox)
+        for (std::int64_t ky = 0; ky < s.kernel; ++ky)
+          for (std::int64_t kx = 0; kx < s.kernel; ++kx) {
+            const std::int64_t iy = oy * s.stride + ky - s.padding;
+            const std::int64_t ix = ox * s.stride + kx - s.padding;
+            if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
+            const std::int64_t x = ((n * s.height + iy) * s.width + ix) * s.in_channels;
+            const std::int64_t y =
+                ((n * s.out_height() + oy) * s.out_width() + ox) * s.out_channels;
+            for (std::int64_t o = 0; o < s.out_channels; ++o) {
+              const std::int64_t w = ((o * s.kernel + ky) * s.kernel + kx) * s.in_channels;
+              for (std::int64_t i = 0; i < s.in_channels; ++i) body(x + i, w + i, y + o);
+            }
+          }
+}
+
+struct Results {
+  std::vector<float> y, dx, dw;
+};
+
+struct Problem {
+  explicit Problem(const Convolution& s)
+      : shape(s),
+        x(integers(s.input_count(), 1)),
+        w(integers(s.weight_count(), 2)),
+        dy(integers(s.output_count(), 3)),
+        residual(integers(s.output_count(), 4)) {}
+
+  Results by_plain_loops() const {
+    Results want{values_of(residual), std::vector<float>(x.size() / sizeof(float)),
+                 std::vector<float>(w.size() / sizeof(float))};
+    for_each_product(shape, [&, X = x.floats(), W = w.floats(), DY = dy.floats()](
+                                std::int64_t x_at, std::int64_t w_at, std::int64_t y_at) {
+      want.y[static_cast<std::size_t>(y_at)] += X[x_at] * W[w_at];
+      want.dx[static_cast<std::size_t>(x_at)] += DY[y_at] * W[w_at];
+      want.dw[static_cast<std::size_t>(w_at)] += DY[y_at] * X[x_at];
+    });
+    return want;
+  }
+
+  const Convolution shape;
+  GuardedMemory x, w, dy, residual;
+};
+
+class OneDnn : public testing::TestWithParam<Convolution> {};
+
+TEST_P(OneDnn, convolves_exactly_and_stays_within_its_memory_for_any_number_of_threads) {
+  const Problem problem(GetParam());
+  const Convolution& s = problem.shape;
+  const Results want = problem.by_plain_loops();
+  const int before = omp_get_max_threads();
+
+  for (const int threads : {1, 2, 3, 5}) {
+    SCOPED_TRACE(threads);
+    omp_set_num_threads(threads);
+    GuardedMemory y = integers(s.output_count(), 5), dx = integers(s.input_count(), 6),
+                  dw = integers(s.weight_count(), 7);
+    onednn::convolution_forward(s, problem.x.floats(), problem.w.floats(),
+                                problem.residual.floats(), y.floats());
+    onednn::convolution_backward_data(s, problem.dy.floats(), problem.w.floats(), dx.floats());
+    onednn::convolution_backward_weights(s, problem.x.floats(), problem.dy.floats(), dw.floats());
+
+    EXPECT_EQ(values_of(y), want.y);
+    EXPECT_EQ(values_of(dx), want.dx);
+    EXPECT_EQ(values_of(dw), want.dw);
+    EXPECT_TRUE(y.intact() && dx.intact() && dw.intact());
+  }
+  omp_set_num_threads(before);
+}
+
+// Batch, height, width, channels in and out, kernel, stride, padding. The strided 1x1 ones with
+// channels that do not fill a vector are those where oneDNN 3.2 writes beside its scratchpad.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, OneDnn,
+    testing::Values(
+        Convolution{128, 28, 28, 8, 16, 1, 2, 0}, Convolution{64, 28, 28, 8, 16, 1, 2, 0},
+        Convolution{25, 28, 28, 8, 16, 1, 2, 0}, Convolution{128, 14, 14, 16, 32, 1, 2, 0},
+        Convolution{128, 28, 28, 4, 8, 1, 2, 0}, Convolution{33, 28, 28, 12, 24, 1, 2, 0},
+        Convolution{32, 14, 14, 24, 48, 1, 2, 0}, Convolution{7, 7, 7, 5, 3, 1, 2, 0},
+        Convolution{16, 8, 8, 32, 64, 1, 1, 0}, Convolution{25, 28, 28, 8, 16, 3, 2, 1},
+        Convolution{16, 14, 14, 17, 31, 3, 2, 1}, Convolution{3, 9, 5, 3, 7, 3, 1, 1},
+        Convolution{4, 28, 28, 1, 8, 3, 1, 1}, Convolution{4, 16, 16, 3, 64, 4, 4, 0},
+        Convolution{2, 4, 4, 64, 64, 3, 1, 1}, Convolution{1, 1, 1, 1, 1, 1, 1, 0}));
+
+TEST(onednn, multiplies_matrices_exactly_for_any_number_of_threads) {
+  const int before = omp_get_max_threads();
+  for (const Gemm& s :
+       {Gemm{1, 1, 1, false, false}, Gemm{7, 33, 5, false, true}, Gemm{31, 3, 129, true, false},
+        Gemm{65, 17, 40, true, true}, Gemm{10, 128, 1000, true, false},
+        Gemm{5, 9, 8, false, false, Precision::fp32, 6}}) {
+    const GuardedMemory a = integers(s.batch * s.m * s.k, 1), b = integers(s.batch * s.k * s.n, 2);
+    std::vector<float> want(static_cast<std::size_t>(s.batch * s.m * s.n));
+    for (std::int64_t i = 0, at = 0; i < s.batch; ++i)
+      for (std::int64_t row = 0; row < s.m; ++row)
+        for (std::int64_t column = 0; column < s.n; ++column, ++at)
+          for (std::int64_t k = 0; k < s.k; ++k)
+            want[static_cast<std::size_t>(at)] +=
+                a.floats()[i * s.m * s.k + (s.transpose_a ? k * s.m + row : row * s.k + k)] *
+                b.floats()[i * s.k * s.n + (s.transpose_b ? column * s.k + k : k * s.n + column)];
+    for (const int threads : {1, 2, 3, 5}) {
+      SCOPED_TRACE(threads);
+      omp_set_num_threads(threads);
+      GuardedMemory c = integers(s.batch * s.m * s.n, 3);
+      onednn::gemm(s, a.floats(), b.floats(), c.floats());
+
+      EXPECT_EQ(values_of(c), want);
+      EXPECT_TRUE(c.intact());
+    }
+  }
+  omp_set_num_threads(before);
+}
+
+// The check that oneDNN's kernels must pass, itself held against plain loops: right results pass,
+// and one element that is off by one does not, wherever it is.
+class ConvolutionCheck : public testing::TestWithParam<Convolution> {};
+
+void expect_any_wrong_element_shows(std::vector<float> result,
+                                    const std::function<bool(const float*)>& is_right) {
+  EXPECT_TRUE(is_right(result.data()));
+  for (float& value : result) {
+    value += 1;
+    EXPECT_FALSE(is_right(result.data())) << "element " << &value - result.data();
+    value -= 1;
+  }
+  result[result.size() / 2] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(is_right(result.data()));
+}
+
+TEST_P(ConvolutionCheck, passes_what_is_right_and_sees_any_wrong_element) {
+  const Problem problem(GetParam());
+  const float *x = problem.x.floats(), *w = problem.w.floats(), *dy = problem.dy.floats();
+  const Results want = problem.by_plain_loops();
+
+  expect_any_wrong_element_shows(want.y, [&](const float* y) {
+    return is_convolution(problem.shape, x, w, problem.residual.floats(), y);
+  });
+  expect_any_wrong_element_shows(
+      want.dx, [&](const float* dx) { return is_data_gradient(problem.shape, dy, w, dx); });
+  expect_any_wrong_element_shows(
+      want.dw, [&](const float* dw) { return is_weight_gradient(problem.shape, x, dy, dw); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ConvolutionCheck,
+                         testing::Values(Convolution{2, 5, 7, 3, 2, 3, 1, 1},
+                                         Convolution{3, 7, 6, 2, 5, 1, 2, 0},
+                                         Convolution{1, 8, 8, 3, 4, 4, 4, 0},
+                                         Convolution{2, 9, 6, 1, 3, 3, 2, 1}));
+
+TEST(convolution_check, sees_results_that_are_exchanged) {
+  const Problem problem({2, 6, 6, 4, 4, 3, 1, 1});
+  std::vector<float> dw = problem.by_plain_loops().dw;
+  std::size_t other = 1;
+  while (dw[other] == dw[0]) ++other;
+
+  std::swap(dw[0], dw[other]);
+
+  EXPECT_FALSE(
+      is_weight_gradient(problem.shape, problem.x.floats(), problem.dy.floats(), dw.data()));
+}
+
+TEST(guarded_memory, sees_a_byte_written_before_or_behind_the_block) {
+  GuardedMemory memory(kPage);
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kPage - 1, kPage, 3 * kPage + 5}) {
+    auto* block = static_cast<unsigned char*>(memory.resize(size));
+    EXPECT_TRUE(memory.intact());
+    for (const std::ptrdiff_t place :
+         {std::ptrdiff_t{-1}, -static_cast<std::ptrdiff_t>(kPage),
+          static_cast<std::ptrdiff_t>(size), static_cast<std::ptrdiff_t>(size + kPage - 1)}) {
+      const unsigned char was = block[place];
+      block[place] = static_cast<unsigned char>(was + 1);
+      EXPECT_FALSE(memory.intact()) << size << " bytes, place " << place;
+      block[place] = was;
+    }
+    EXPECT_TRUE(memory.intact());
+  }
+}
+
+TEST(guarded_memory, keeps_its_memory_where_less_is_asked_for) {
+  GuardedMemory memory(kPage);
+  void* block = memory.resize(5 * kPage);
+
+  EXPECT_EQ(memory.resize(10), block);
+  EXPECT_EQ(memory.size(), 10u);
+  EXPECT_EQ(memory.resize(5 * kPage), block);
+  EXPECT_TRUE(memory.intact());
+}
+
+}  // namespace
+}  // namespace saddle
