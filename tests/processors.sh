@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs the tests of ops, networks and a training as other processors would run them: with the instruction
+# sets that oneDNN can be held to on this machine, and with several numbers of threads. Its kernels divide
+# their work and their memory by both.
+#
+#   tests/processors.sh build/bin
+set -euo pipefail
+folder=$1
+export OMP_WAIT_POLICY=passive  # both sets run side by side, and waiting threads would spin
+
+# run_set NAME ISA THREADS...
+run_set() {
+  local name=$1 isa=$2 log run status=0
+  shift 2
+  log=$(mktemp)
+  for threads in "$@"; do
+    for run in test_core:-*cuda* test_layers:* test_train:training.learns*; do
+      ONEDNN_MAX_CPU_ISA=$isa OMP_NUM_THREADS=$threads timeout 600 "$folder/${run%%:*}" \
+        --gtest_brief=1 --gtest_filter="${run#*:}" >"$log" 2>&1 || status=$?
+      if [ $status != 0 ]; then
+        cat "$log"
+        echo "${run%%:*}: FAILED with exit status $status ($name, $threads threads)"
+        rm -f "$log"
+        return 1
+      fi
+    done
+  done
+  rm -f "$log"
+  echo "$name, $* threads: passed"
+}
+
+run_set "oneDNN held to AVX2" AVX2 1 2 3 5 &
+other=$!
+failed=0
+run_set "all that this processor has" "" 2 3 5 || failed=1  # tests/run.sh has run it with 1
+wait $other || failed=1
+exit $failed
