@@ -47,7 +47,8 @@ struct Pass {
   bool folded = false;
   std::optional<PassRandom> random = {};  // empty: nothing is left out
 
-  // The weights of a slot in f32, as a Var whose gradient goes to its place in `gradient`.
+  // The weights of a slot in f32, as a Var whose gradient goes to its place in `gradient`, added to
+  // what other passes on the tape have sent there.
   Var parameter(const Slot& slot) const { return from(weights.values, slot); }
   // The same as convolutions read them: rounded where activations are bf16.
   Var rounded_parameter(const Slot& slot) const {
@@ -56,7 +57,7 @@ struct Pass {
 
  private:
   Var from(const Tensor& buffer, const Slot& slot) const {
-    if (gradient) return Var(view(buffer, slot), view(gradient, slot));
+    if (gradient) return tape.parameter(view(buffer, slot), view(gradient, slot));
     return Var(view(buffer, slot), Gradient::none);
   }
 };

@@ -6,7 +6,7 @@
 namespace saddle {
 
 Tensor Var::gradient_memory() const {
-  if (state_->destination && !state_->written) return state_->destination;
+  if (state_->destination && !*state_->written) return state_->destination;
   return Tensor(device(), shape(), gradient_type());
 }
 
@@ -18,13 +18,13 @@ void Var::add_gradient(const Tensor& contribution) const {
           name_of(contribution.dtype()), " reached a value whose gradient is ",
           name_of(gradient_type()));
   if (state.destination) {
-    if (state.written) {
+    if (*state.written) {
       launch(device(), AddTo{contribution.array(), state.destination.array()},
              contribution.count());
     } else if (!contribution.same_memory(state.destination)) {
       state.destination.copy_from(contribution);
     }
-    state.written = true;
+    *state.written = true;
   } else if (!state.gradient) {
     state.gradient = contribution;
   } else {
@@ -36,6 +36,12 @@ void Var::add_gradient(const Tensor& contribution) const {
     });
     state.gradient = sum;
   }
+}
+
+Var Tape::parameter(Tensor value, Tensor destination) {
+  Written& written = written_[destination.data<float>()];
+  if (!written.flag) written = {destination, std::make_shared<bool>(false)};
+  return Var(std::move(value), std::move(destination), written.flag);
 }
 
 Var Tape::record(Tensor value, std::initializer_list<Var> inputs,
@@ -58,6 +64,7 @@ void Tape::backward(const Var& loss) {
     const Tensor dy = node.output.take_gradient();
     if (dy) node.backward(dy);
   }
+  written_.clear();
 }
 
 }  // namespace saddle

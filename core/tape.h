@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -24,11 +25,10 @@ class Var {
  public:
   Var() = default;
   Var(Tensor value, Gradient gradient)
-      : state_(std::make_shared<State>(State{std::move(value), gradient, {}, {}, false})) {}
+      : state_(std::make_shared<State>(State{std::move(value), gradient, {}, {}, {}})) {}
   // A parameter: its gradient is written into `destination` (a slot of the f32 gradient buffer).
   Var(Tensor value, Tensor destination)
-      : state_(std::make_shared<State>(
-            State{std::move(value), Gradient::wanted, {}, std::move(destination), false})) {}
+      : Var(std::move(value), std::move(destination), std::make_shared<bool>(false)) {}
 
   const Tensor& value() const { return state_->value; }
   const Shape& shape() const { return state_->value.shape(); }
@@ -55,13 +55,19 @@ class Var {
   Tensor take_gradient() const { return std::exchange(state_->gradient, Tensor()); }
 
  private:
+  friend class Tape;
+
   struct State {
     Tensor value;
     Gradient wanted;
     Tensor gradient;
-    Tensor destination;  // parameters only
-    bool written;        // whether the destination holds a contribution of this pass
+    Tensor destination;             // parameters only
+    std::shared_ptr<bool> written;  // whether the destination holds a contribution of this pass
   };
+  Var(Tensor value, Tensor destination, std::shared_ptr<bool> written)
+      : state_(std::make_shared<State>(State{
+            std::move(value), Gradient::wanted, {}, std::move(destination), std::move(written)})) {}
+
   std::shared_ptr<State> state_;
 };
 
@@ -69,6 +75,9 @@ class Tape {
  public:
   // A value that no op made.
   Var input(Tensor value, Gradient gradient) { return Var(std::move(value), gradient); }
+  // A parameter, as Var's. A loss may run the network twice (TRADES): contributions from all uses
+  // of one destination add up, whichever of them comes first.
+  Var parameter(Tensor value, Tensor destination);
 
   // The result of an op. `backward` receives the gradient of `value` and adds to the gradients of
   // those inputs that want one; it is kept only where an input does.
@@ -84,7 +93,12 @@ class Tape {
     Var output;
     std::function<void(const Tensor& dy)> backward;
   };
+  struct Written {
+    Tensor destination;  // kept, so that its address stays its own
+    std::shared_ptr<bool> flag;
+  };
   std::vector<Node> nodes_;
+  std::map<const void*, Written> written_;  // by the destination's address
 };
 
 }  // namespace saddle

@@ -287,6 +287,43 @@ TEST(trades_training, adds_beta_times_a_divergence_that_grows_with_the_radius) {
   EXPECT_NEAR(loss(3, 0.1f) - clean, 3 * wide, 1e-4 * wide + 1e-5);
 }
 
+// The gradient of TRADES' loss at the model's weights with those parts of it that `paths` name kept
+// and the logits of the others fixed.
+enum class TradesPath { natural, adversarial, both };
+std::vector<float> trades_gradient(TradesPath path) {
+  OneStep at;
+  const Tensor moved = Tensor::from_host(
+      at.device, at.batch.images.shape(), random_values(at.batch.images.count(), 3, 0.f, 1.f));
+  const Tensor g = at.model.network.layout.weights.zeros(at.device);
+  Tape tape;
+  const auto logits = [&](const Tensor& images, bool fixed) {
+    const Pass pass{tape,
+                    {at.model.weights, {}},
+                    fixed ? Tensor() : g,
+                    at.model.statistics,
+                    BatchNormMode::batch_only};
+    return at.model.logits(pass, tape.input(images, Gradient::none));
+  };
+  const Var natural = logits(at.batch.images, path == TradesPath::adversarial);
+  const Var adversarial = logits(moved, path == TradesPath::natural);
+  tape.backward(
+      trades_loss(tape, natural, adversarial, at.batch.labels, 6, LossReduction::mean).loss);
+  return g.to_host<float>();
+}
+
+TEST(trades_training, descends_the_gradient_of_both_paths) {
+  const std::vector<float> both = trades_gradient(TradesPath::both),
+                           natural = trades_gradient(TradesPath::natural),
+                           adversarial = trades_gradient(TradesPath::adversarial);
+
+  double of_adversarial = 0;
+  for (std::size_t i = 0; i < both.size(); ++i) {
+    ASSERT_EQ(both[i], natural[i] + adversarial[i]) << "weight " << i;
+    of_adversarial += std::abs(adversarial[i]);
+  }
+  EXPECT_GT(of_adversarial, 0.1);
+}
+
 TEST(training_step, refuses_rows_that_are_not_there_and_an_order_of_another_length) {
   const TrainOptions options = resolved(small_run("sgd", "unused"));
   const Dataset images = training_data();

@@ -226,6 +226,34 @@ TEST(pass, in_bf16_hands_out_the_rounded_weights_and_one_gradient_for_both) {
       pass.rounded_parameter(slot).destination().same_memory(pass.parameter(slot).destination()));
 }
 
+TEST(pass, twice_on_one_tape_adds_the_gradients_of_both) {
+  WeightLayout layout;
+  const Slot slot = layout.add("w", {3}, {Init::Kind::constant, 2.f});
+  const Parameters weights{layout.initial(cpu_device(), 0), {}};
+  const Tensor g = Tensor::filled(cpu_device(), {layout.size()}, -7.f);
+  Tape tape;
+  const Pass first{tape, weights, g, Tensor()}, second{tape, weights, g, Tensor()};
+  const Var one = functional(tape, first.parameter(slot), {1, 2, 3});
+  const Var two = functional(tape, second.parameter(slot), {10, 20, 30});
+
+  tape.backward(add(tape, one, two));
+
+  EXPECT_EQ(view(g, slot).to_host<float>(), (Floats{11, 22, 33}));
+}
+
+TEST(pass, on_a_tape_that_was_walked_begins_its_gradients_anew) {
+  WeightLayout layout;
+  const Slot slot = layout.add("w", {3}, {Init::Kind::constant, 2.f});
+  const Tensor g = layout.zeros(cpu_device());
+  Tape tape;
+  const Pass pass{tape, {layout.initial(cpu_device(), 0), {}}, g, Tensor()};
+  tape.backward(functional(tape, pass.parameter(slot), {1, 2, 3}));
+
+  tape.backward(functional(tape, pass.parameter(slot), {10, 20, 30}));
+
+  EXPECT_EQ(view(g, slot).to_host<float>(), (Floats{10, 20, 30}));
+}
+
 TEST(pass, without_a_gradient_buffer_parameters_want_no_gradient) {
   Tape tape;
   WeightLayout layout;
