@@ -187,7 +187,10 @@ class HeaderReader {
     unusable_number(shown(token));
   }
 
-  bool null() { unexpected("null"); }
+  bool null() {
+    if (place_ != Place::top || top_key_ != kMetadataKey) unexpected("null");
+    return true;  // none, as some writers say it
+  }
   bool boolean(bool) { unexpected("a truth value"); }
   bool binary(std::vector<std::uint8_t>&) { unexpected("binary data"); }
 
@@ -285,10 +288,48 @@ class HeaderReader {
   std::optional<std::vector<std::size_t>> offsets_;
 };
 
+// What people have instead of a safetensors file, told with the way to one; empty for anything
+// else.
+std::string mend_for_other_format(Bytes bytes) {
+  std::string_view begin(reinterpret_cast<const char*>(bytes.data()),
+                         std::min<std::size_t>(bytes.size(), 512));
+  const bool zip = begin.starts_with("PK\x03\x04");
+  const bool pickle = begin.size() > 1 && begin[0] == '\x80' && begin[1] >= 2 && begin[1] <= 5;
+  if (zip || pickle) {
+    return "is a PyTorch file (.pt, .pth), not safetensors. Convert it, if you trust it: python3 "
+           "-c "
+           "\"import sys, torch, safetensors.torch as s; d = torch.load(sys.argv[1], "
+           "map_location='cpu'); d = next((d[k] for k in ('state_dict', 'model_state_dict', "
+           "'model', "
+           "'net') if k in d), d); s.save_file({k: v.clone().contiguous() for k, v in d.items() if "
+           "torch.is_tensor(v)}, sys.argv[2])\" OLD.pt NEW.safetensors";
+  }
+  if (begin.starts_with("version https://git-lfs.github.com/spec/")) {
+    return "is a Git LFS pointer, not the file it stands for. Fetch that with git lfs pull";
+  }
+  if (begin.starts_with("\xef\xbb\xbf")) begin.remove_prefix(3);
+  begin.remove_prefix(std::min(begin.find_first_not_of(" \t\r\n"), begin.size()));
+  std::string word(begin.substr(0, 14));
+  std::ranges::transform(word, word.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  if (word.starts_with("<!doctype html") || word.starts_with("<html") ||
+      word.starts_with("<head") || word.starts_with("<?xml")) {
+    return "is a web page, not safetensors. Download the file itself (the link behind the page's "
+           "download button)";
+  }
+  return "";
+}
+
 // The JSON between the length and the data, its bounds checked.
 std::string_view header_of(Bytes bytes, const std::string& file_name) {
   require(bytes.size() >= kLengthBytes, file_name, ": is ", bytes.size(),
           " bytes, too short for the header length of 8 bytes. ", kCutShort);
+  // A sound header begins with '{' here, so no safetensors file is taken for another kind.
+  if (bytes.size() == kLengthBytes || bytes[kLengthBytes] != std::byte{'{'}) {
+    const std::string mend = mend_for_other_format(bytes);
+    require(mend.empty(), file_name, ": ", mend);
+  }
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), kLengthBytes);
   require(length <= static_cast<std::uint64_t>(SafetensorsFile::kMaxHeaderBytes), file_name,

@@ -193,8 +193,10 @@ std::vector<BadFile> bad_structure() {
        "metadata \"k\" is a number, expected a string"},
       {"metadata_that_is_an_object", file_with(R"({"__metadata__":{"k":{}}})"),
        "metadata \"k\" is an object, expected a string"},
-      {"metadata_that_is_null", file_with(R"({"__metadata__":null})"),
-       "\"__metadata__\" is null, expected an object"},
+      {"metadata_with_a_null", file_with(R"({"__metadata__":{"k":null}})"),
+       "metadata \"k\" is null, expected a string"},
+      {"metadata_that_is_null_twice", file_with(R"({"__metadata__":null,"__metadata__":null})"),
+       "the name \"__metadata__\" stands twice"},
       {"metadata_that_is_text", file_with(R"({"__metadata__":"k"})"),
        "\"__metadata__\" is a string, expected an object"},
   };
@@ -312,7 +314,47 @@ INSTANTIATE_TEST_SUITE_P(dtypes, SafetensorsForeignDType,
                                          "F8_E5M2", "F8_E8M0", "F6_E2M3", "F4"),
                          [](const auto& info) { return std::string(info.param); });
 
+// ---- Other formats, by name ----
+
+TEST(Safetensors, a_file_of_pytorch_is_named_with_the_line_that_converts_it) {
+  const std::string zip("PK\x03\x04\0\0\x08\x08\0\0archive/data.pkl", 26),
+      legacy("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.", 15), pickle("\x80\x05}q\0.", 6);
+
+  for (const std::string& file : {zip, legacy, pickle + std::string(100, 'x')}) {
+    const std::string message = message_of([&] { parsed(file); });
+    EXPECT_TRUE(message.starts_with("test.safetensors: is a PyTorch file (.pt, .pth)")) << message;
+    EXPECT_NE(message.find("s.save_file("), std::string::npos) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
+}
+
+TEST(Safetensors, a_git_lfs_pointer_is_named) {
+  const std::string message = message_of(
+      [&] { parsed("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n"); });
+  EXPECT_EQ(message,
+            "test.safetensors: is a Git LFS pointer, not the file it stands for. Fetch that with "
+            "git lfs pull");
+}
+
+TEST(Safetensors, a_web_page_is_named) {
+  for (const char* page : {"<!DOCTYPE html><html>", "\n\n <HTML lang=\"en\">",
+                           "\xef\xbb\xbf<?xml version=\"1.0\"?>", "<head><title>x</title>"}) {
+    const std::string message = message_of([&] { parsed(page); });
+    EXPECT_TRUE(message.starts_with("test.safetensors: is a web page, not safetensors")) << message;
+  }
+}
+
+// A header of 0x2050 bytes begins with the bytes "P ", one of 0x4b50 with "PK".
+TEST(Safetensors, a_header_whose_length_looks_like_another_format_is_read) {
+  EXPECT_TRUE(parsed(file_with("{}" + std::string(0x4b50 - 2, ' '))).names().empty());
+  EXPECT_TRUE(parsed(file_with("{}" + std::string(0x0280 - 2, ' '))).names().empty());
+}
+
 // ---- Sound files ----
+
+TEST(Safetensors, metadata_that_is_null_is_none) {
+  EXPECT_TRUE(parsed(file_with(R"({"__metadata__":null})")).metadata().empty());
+}
 
 TEST(Safetensors, an_empty_object_is_a_file_without_tensors) {
   const SafetensorsFile file = parsed(file_with("{}      "));
