@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,20 +61,11 @@ int wait_for(pid_t process, const std::string& program) {
 
 }  // namespace
 
-OutputLock::OutputLock(const fs::path& directory) {
-  fs::create_directories(directory);
-  const fs::path path = directory / "lock";
-  // Without O_CLOEXEC: the programs that are started inherit the lock.
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT, 0644);
-  require(descriptor_ >= 0, path.string(), " cannot be opened. Choose another --output");
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
-  ::close(descriptor_);
-  fail(directory.string(),
-       " is being written to by another saddle-reproduce, or by a training or an attack that one "
-       "left behind. Wait until it ends, stop it, or choose another --output");
-}
-
-OutputLock::~OutputLock() { ::close(descriptor_); }
+OutputLock::OutputLock(const fs::path& directory)
+    : lock_((fs::create_directories(directory), directory),
+            "is being written to by another saddle-reproduce, or by a training or an attack that "
+            "one left behind. Wait until it ends, stop it, or choose another --output",
+            Inherited::yes) {}
 
 void call(const std::vector<std::string>& line, const fs::path& log) {
   std::vector<char*> arguments;

@@ -4,21 +4,19 @@
 #include <functional>
 
 #include "apps/reproduce/plan.h"
+#include "core/directory_lock.h"
 
 namespace saddle {
 
-// The right to write below a directory. The programs that are started under it hold it too: one
-// that a killed saddle-reproduce leaves behind still writes.
+// The right to write below a directory, which is created. The programs that are started under it
+// hold it too: one that a killed saddle-reproduce leaves behind still writes.
 class OutputLock {
  public:
-  // Creates the directory. Throws Error where another process holds it.
+  // Throws Error where another process holds it.
   explicit OutputLock(const std::filesystem::path& directory);
-  ~OutputLock();
-  OutputLock(const OutputLock&) = delete;
-  OutputLock& operator=(const OutputLock&) = delete;
 
  private:
-  int descriptor_ = -1;
+  DirectoryLock lock_;
 };
 
 struct RunnerEvents {
