@@ -7,6 +7,7 @@
 #include "apps/attack/auto_attack.h"
 #include "apps/attack/report.h"
 #include "apps/attack/session.h"
+#include "apps/common/fingerprint.h"
 #include "apps/common/load_model.h"
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"

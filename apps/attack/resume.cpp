@@ -1,9 +1,7 @@
 #include "apps/attack/resume.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -234,26 +232,6 @@ void compare(const Command& command, std::map<std::string, std::string> saved,
        "). Begin anew with --restart");
 }
 
-std::string hexadecimal(std::uint64_t number) {
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(number));
-  return digits;
-}
-
-// FNV-1a over 8 bytes at a time (the rest one by one).
-std::uint64_t hash_of(Bytes bytes, std::uint64_t hash = 0xcbf29ce484222325u) {
-  constexpr std::uint64_t kPrime = 0x100000001b3u;
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + i, 8);
-    hash = (hash ^ word) * kPrime;
-    hash ^= hash >> 32;  // else the upper bytes of a word would reach no lower bit
-  }
-  for (; i < bytes.size(); ++i) hash = (hash ^ std::to_integer<std::uint64_t>(bytes[i])) * kPrime;
-  return (hash ^ bytes.size()) * kPrime;
-}
-
 }  // namespace
 
 std::filesystem::path state_path(const std::filesystem::path& json) {
@@ -311,17 +289,6 @@ RunState load_state(const std::filesystem::path& path, const Command& command,
   } catch (const Error& error) {
     unreadable(path, error);
   }
-}
-
-std::string fingerprint_of_file(const std::filesystem::path& path) {
-  return hexadecimal(hash_of(read_file(path, SafetensorsFile::kMaxFileBytes)));
-}
-
-std::string fingerprint_of_data(const Dataset& data) {
-  const std::array<std::int64_t, 3> shape{data.height, data.width, data.channels};
-  std::uint64_t hash = hash_of(std::as_bytes(std::span(shape)));
-  hash = hash_of(std::as_bytes(std::span(data.pixels)), hash);
-  return hexadecimal(hash_of(std::as_bytes(std::span(data.labels)), hash));
 }
 
 bool SaveClock::due() const {

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "apps/common/evaluate.h"
-#include "apps/data/dataset.h"
 
 namespace saddle {
 
@@ -53,11 +52,6 @@ struct StateExtent {
 // AttackRun::check and resume to say.
 RunState load_state(const std::filesystem::path& path, const Command& command,
                     const StateExtent& extent);
-
-// Which bytes a file or a data set consists of, as 16 hexadecimal digits (FNV-1a, 64 bits): tells
-// files apart, protects against nobody.
-std::string fingerprint_of_file(const std::filesystem::path& path);
-std::string fingerprint_of_data(const Dataset& data);
 
 // Says when the state should be written: every few seconds, but with little of the time spent on
 // it.

@@ -198,24 +198,6 @@ TEST(LoadState, refuses_more_attacks_than_the_run_has) {
   expect_error("it has 4 attacks, this run 3", [&] { load_state(path, kCommand, kExtent); });
 }
 
-TEST(Fingerprint, tells_one_changed_byte) {
-  const TemporaryDirectory directory;
-  directory.write("a", ramp(1001, 3, 5));
-  Blob changed = ramp(1001, 3, 5);
-  changed[500] ^= std::byte{1};
-  directory.write("b", changed);
-  directory.write("c", ramp(1001, 3, 5));
-  Blob longer = ramp(1001, 3, 5);
-  longer.push_back(std::byte{0});
-  directory.write("d", longer);
-  const auto of = [&](const char* name) { return fingerprint_of_file(directory.path() / name); };
-
-  EXPECT_EQ(of("a"), of("c"));
-  EXPECT_NE(of("a"), of("b"));
-  EXPECT_NE(of("a"), of("d"));
-  EXPECT_EQ(of("a").size(), 16u);
-}
-
 TEST(SaveState, tells_the_circumstances_it_was_made_in) {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "s";
@@ -223,29 +205,6 @@ TEST(SaveState, tells_the_circumstances_it_was_made_in) {
   save_state(path, kCommand, {}, nullptr, SavedImages::all, {{"threads", "6"}});
 
   EXPECT_EQ(load_state(path, kCommand, kExtent).circumstances, (Command{{"threads", "6"}}));
-}
-
-TEST(Fingerprint, covers_the_shape_of_images) {
-  Dataset data;
-  data.pixels = {1, 2, 3, 4};
-  data.height = 1;
-  data.width = 4;
-  Dataset other = data;
-  other.height = other.width = 2;
-
-  EXPECT_NE(fingerprint_of_data(data), fingerprint_of_data(other));
-}
-
-TEST(Fingerprint, covers_pixels_and_labels) {
-  Dataset data;
-  data.pixels = {1, 2, 3};
-  data.labels = {0, 1};
-  Dataset other_pixels = data, other_labels = data;
-  other_pixels.pixels[2] = 4;
-  other_labels.labels[1] = 0;
-
-  EXPECT_NE(fingerprint_of_data(data), fingerprint_of_data(other_pixels));
-  EXPECT_NE(fingerprint_of_data(data), fingerprint_of_data(other_labels));
 }
 
 TEST(SaveClock, waits_a_while_after_each_save) {
