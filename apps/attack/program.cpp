@@ -3,14 +3,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "apps/attack/auto_attack.h"
 #include "apps/attack/report.h"
 #include "apps/attack/session.h"
-#include "apps/common/fingerprint.h"
-#include "apps/common/load_model.h"
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
+#include "apps/common/fingerprint.h"
+#include "apps/common/load_model.h"
 #include "core/file.h"
 
 namespace saddle {
@@ -354,11 +355,14 @@ class Loader {
                [model, logits = model->evaluation()](Tape& tape, const Var& pixels) {
                  return logits(tape, pixels);
                },
-               {model->network.options, model->mean, model->std},
-               {}};
+               {model->network.options, model->mean, model->std, model->class_names},
+               model->assumptions};
     const std::string flags = said_by_flags(options_.overrides);
     if (!flags.empty()) victim_.assumptions.push_back(flags);
     loaded_ = checkpoint;
+    if (!told_.insert(checkpoint).second) return victim_;
+    for (const std::string& assumption : model->assumptions)
+      print_warning(kName, text(checkpoint, ": ", assumption));
     return victim_;
   }
 
@@ -367,6 +371,7 @@ class Loader {
   Device& device_;
   const Dataset& data_;
   std::string loaded_;
+  std::set<std::string> told_;  // whose assumptions have been printed
   Victim victim_;
 };
 
@@ -378,7 +383,12 @@ void execute(const AttackOptions& options) {
   SessionOptions session = make_session(options);
   check_outputs(options, session);
   Device& device = open_device(options.common);
-  const Dataset data = load_dataset(options.dataset, Split::test);
+  Dataset data = load_dataset(options.dataset, Split::test);
+  const std::string matched = match_labels(data, options.checkpoints.front());
+  if (!matched.empty()) {
+    print_warning(kName, matched);
+    data.warnings.push_back(matched);
+  }
   Loader load(options, device, data);
   // What is wrong with the later ones is better said before the first is attacked.
   for (const std::string& checkpoint : options.transfer_to) load(checkpoint);

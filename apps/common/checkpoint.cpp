@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "apps/common/class_names.h"
+#include "apps/common/wrapping.h"
 #include "core/json_text.h"
 #include "core/printable.h"
 
@@ -22,58 +24,91 @@ std::string describe(const Classifier& model) {
   const NetworkOptions& options = model.network.options;
   Json own = {{"width", options.width}};
   if (options.patch > 0) own["patch"] = options.patch;
-  return Json{{"model", options.model},
-              {"options", own},
-              {"classes", options.classes},
-              {"input_shape", {options.in_channels, options.height, options.width_pixels}},
-              {"mean", model.mean},
-              {"std", model.std}}
-      .dump();
+  Json json = {{"model", options.model},
+               {"options", own},
+               {"classes", options.classes},
+               {"input_shape", {options.in_channels, options.height, options.width_pixels}},
+               {"mean", model.mean},
+               {"std", model.std}};
+  if (!model.class_names.empty()) json["class_names"] = model.class_names;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);  // names come from file names
 }
 
 // More than any model has. A larger number is a damaged or hostile file, and would overflow sizes.
 constexpr std::int64_t kLargestExtent = 1'000'000;
+
+constexpr std::size_t kLongestClassName = 1000;
+// PyTorch counts batches in 64 bits; a larger number is none that was counted.
+constexpr double kMostBatches = 1e15;
 
 std::int64_t integer(const Json& json) {
   require(json.is_number_integer(), "expected an integer");
   return json.get<std::int64_t>();
 }
 
+// As many as there are classes.
+std::vector<std::string> names_of_classes(const Json& json, std::int64_t classes) {
+  require(json.is_array() && static_cast<std::int64_t>(json.size()) == classes,
+          "class_names needs a name for each class");
+  auto names = json.get<std::vector<std::string>>();
+  for (const std::string& name : names) {
+    require(!name.empty() && name.size() <= kLongestClassName, "a class has no usable name");
+  }
+  return names;
+}
+
+// What the metadata says. Throws where it is not what Saddle writes.
+ModelDescription parse_description(const std::string& metadata) {
+  const Json json = parse_json(metadata);
+  ModelDescription description;
+  NetworkOptions& network = description.network;
+  network.model = json.at("model").get<std::string>();
+  network.classes = integer(json.at("classes"));
+  network.width = integer(json.at("options").value("width", Json(0)));
+  network.patch = integer(json.at("options").value("patch", Json(0)));
+  const Json& shape = json.at("input_shape");
+  require(shape.size() == 3, "input_shape needs three numbers");
+  network.in_channels = integer(shape.at(0));
+  network.height = integer(shape.at(1));
+  network.width_pixels = integer(shape.at(2));
+  description.mean = json.at("mean").get<std::vector<float>>();
+  description.std = json.at("std").get<std::vector<float>>();
+  if (json.contains("class_names")) {
+    description.class_names = names_of_classes(json.at("class_names"), network.classes);
+  }
+  return description;
+}
+
+// Empty where the file does not describe itself.
+std::optional<ModelDescription> own_description(const SafetensorsFile& file) {
+  const auto entry = file.metadata().find("saddle");
+  if (entry == file.metadata().end()) return {};
+  try {
+    return parse_description(entry->second);
+  } catch (const std::exception&) {
+    fail(
+        file.file_name(),
+        ": its 'saddle' metadata is not the JSON object Saddle writes (model, options, classes, "
+        "input_shape, mean, std, class_names). Write it again, or remove the entry and use --model "
+        "and --classes");
+  }
+}
+
 // The metadata of `file` under the user's overrides.
 ModelDescription read_description(const SafetensorsFile& file, const CheckpointOverrides& overrides,
                                   const ModelDescription& fallback) {
-  ModelDescription description = fallback;
+  const std::optional<ModelDescription> own = own_description(file);
+  require(own || (overrides.model && overrides.classes), file.file_name(),
+          ": has no 'saddle' metadata. Say what it is with --model and --classes");
+  ModelDescription description = own ? *own : fallback;
   NetworkOptions& network = description.network;
-  const auto entry = file.metadata().find("saddle");
-  if (entry == file.metadata().end()) {
-    require(overrides.model && overrides.classes, file.file_name(),
-            ": has no 'saddle' metadata. Say what it is with --model and --classes");
-  } else {
-    try {
-      const Json json = parse_json(entry->second);
-      network.model = json.at("model").get<std::string>();
-      network.classes = integer(json.at("classes"));
-      network.width = integer(json.at("options").value("width", Json(0)));
-      network.patch = integer(json.at("options").value("patch", Json(0)));
-      const Json& shape = json.at("input_shape");
-      require(shape.size() == 3, "input_shape needs three numbers");
-      network.in_channels = integer(shape.at(0));
-      network.height = integer(shape.at(1));
-      network.width_pixels = integer(shape.at(2));
-      description.mean = json.at("mean").get<std::vector<float>>();
-      description.std = json.at("std").get<std::vector<float>>();
-    } catch (const std::exception&) {
-      fail(file.file_name(),
-           ": its 'saddle' metadata is not the JSON object Saddle writes (model, options, "
-           "classes, input_shape, mean, std). Write it again, or remove the entry and use --model "
-           "and "
-           "--classes");
-    }
-  }
   if (overrides.model) network.model = *overrides.model;
   if (overrides.width) network.width = *overrides.width;
   if (overrides.patch) network.patch = *overrides.patch;
   if (overrides.classes) network.classes = *overrides.classes;
+  if (static_cast<std::int64_t>(description.class_names.size()) != network.classes) {
+    description.class_names.clear();
+  }
   if (overrides.input_shape) {
     network.in_channels = overrides.input_shape->at(0);
     network.height = overrides.input_shape->at(1);
@@ -114,10 +149,10 @@ class Complaints {
       list_ += "; and others";
     }
   }
-  void raise(const std::string& file) const {
+  int count() const { return count_; }
+  void raise(const std::string& file, const std::string& mend) const {
     if (count_ == 0) return;
-    fail(file, ": does not fit the model (", count_, " tensors): ", list_,
-         ". Check --model, --width and --classes");
+    fail(file, ": does not fit the model (", count_, " tensors): ", list_, ". ", mend);
   }
 
  private:
@@ -125,64 +160,76 @@ class Complaints {
   std::string list_;
 };
 
-bool holds_floats(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f64;
+// The values of a slot in the file's order; empty where they are none to take.
+std::vector<float> read_slot(const SafetensorsFile& file, const Slot& slot, const std::string& name,
+                             Complaints& complaints) {
+  if (!file.contains(name)) {
+    complaints.add(slot.name, " is missing");
+    return {};
+  }
+  const FileTensor& tensor = file.tensor(name);
+  if (tensor.shape != slot.file_shape()) {
+    complaints.add(slot.name, " has shape ", tensor.shape, ", expected ", slot.file_shape());
+    return {};
+  }
+  if (!holds_floats(tensor.dtype)) {
+    complaints.add(slot.name, " holds ", name_of(tensor.dtype), ", expected f32");
+    return {};
+  }
+  std::vector<float> values = file.read_f32(name);
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+    complaints.add(slot.name, " holds a value that is not finite");
+  }
+  if (slot.name.ends_with(kRunningVar) &&
+      std::any_of(values.begin(), values.end(), [](float v) { return v < 0; })) {
+    complaints.add(slot.name, " holds a negative variance");
+  }
+  return values;
 }
 
-// The values of each slot of `layout` in the file's order. Nothing is allocated but what the file
-// holds.
+// The values of the first `count` slots of `layout`. Nothing is allocated but what the file holds.
 std::vector<std::vector<float>> read_slots(const SafetensorsFile& file, const WeightLayout& layout,
-                                           const std::string& prefix,
+                                           std::size_t count, const std::string& prefix,
                                            std::set<std::string>& surplus, Complaints& complaints) {
   std::vector<std::vector<float>> slots;
-  for (const Slot& slot : layout.slots()) {
-    const std::string name = prefix + slot.name;
-    std::vector<float>& values = slots.emplace_back();
-    surplus.erase(name);
-    if (!file.contains(name)) {
-      complaints.add(slot.name, " is missing");
-      continue;
-    }
-    const FileTensor& tensor = file.tensor(name);
-    if (tensor.shape != slot.file_shape()) {
-      complaints.add(slot.name, " has shape ", tensor.shape, ", expected ", slot.file_shape());
-      continue;
-    }
-    if (!holds_floats(tensor.dtype)) {
-      complaints.add(slot.name, " holds ", name_of(tensor.dtype), ", expected f32");
-      continue;
-    }
-    values = file.read_f32(name);
-    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
-      complaints.add(slot.name, " holds a value that is not finite");
-    }
-    if (slot.name.ends_with(kRunningVar) &&
-        std::any_of(values.begin(), values.end(), [](float v) { return v < 0; })) {
-      complaints.add(slot.name, " holds a negative variance");
-    }
+  for (std::size_t i = 0; i < count; ++i) {
+    const Slot& slot = layout.slots()[i];
+    surplus.erase(prefix + slot.name);
+    slots.push_back(read_slot(file, slot, prefix + slot.name, complaints));
   }
   return slots;
 }
 
-// A flat buffer of `layout`.
-std::vector<float> joined(const WeightLayout& layout,
-                          const std::vector<std::vector<float>>& slots) {
-  std::vector<float> buffer(static_cast<std::size_t>(layout.size()), 0.f);
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    WeightLayout::from_file_order(layout.slots()[i], slots[i], buffer);
-  }
-  return buffer;
+// 0 where the tensor is no counter: it is not needed (momentum is fixed).
+std::int64_t counter(const SafetensorsFile& file, const std::string& name) {
+  const FileTensor& tensor = file.tensor(name);
+  if (tensor.shape.count() != 1 || tensor.dtype == DType::boolean) return 0;
+  const double value = holds_floats(tensor.dtype) ? file.read_f32(name)[0]
+                                                  : static_cast<double>(file.read_i64(name)[0]);
+  return value >= 0 && value <= kMostBatches ? static_cast<std::int64_t>(value) : 0;
 }
 
-// A model's values on the host.
+// A model's values on the host, in the file's order slot by slot.
 struct Values {
-  std::vector<float> weights, statistics;
+  std::vector<std::vector<float>> weights, statistics;  // of the first slots
   std::int64_t batches_tracked = 0;
+  std::optional<Normaliser> normaliser;
 
+  // The slots that are not held keep what they are.
   void copy_to(Classifier& model) const {
-    model.weights.copy_from_host(weights.data());
-    model.statistics.copy_from_host(statistics.data());
+    put(model.network.layout.weights, weights, model.weights);
+    put(model.network.layout.statistics, statistics, model.statistics);
     model.batches_tracked = batches_tracked;
+  }
+
+ private:
+  static void put(const WeightLayout& layout, const std::vector<std::vector<float>>& slots,
+                  Tensor& buffer) {
+    std::vector<float> host = buffer.to_host<float>();
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      WeightLayout::from_file_order(layout.slots()[i], slots[i], host);
+    }
+    buffer.copy_from_host(host.data());
   }
 };
 
@@ -191,8 +238,8 @@ bool any_given(const CheckpointOverrides& given) {
          given.mean || given.std;
 }
 
-// What `make` makes of the file's description under the user's overrides; its Error is told with the
-// file's name, as one of the command line where that had a part in it.
+// What `make` makes of the file's description under the user's overrides; its Error is told with
+// the file's name, as one of the command line where that had a part in it.
 template <class Make>
 auto told_with_name(const SafetensorsFile& file, const CheckpointOverrides& overrides, Make make) {
   try {
@@ -204,41 +251,93 @@ auto told_with_name(const SafetensorsFile& file, const CheckpointOverrides& over
   }
 }
 
-// "module." where every name begins with it, as PyTorch's DataParallel names tensors; else "".
-std::string data_parallel_prefix(const SafetensorsFile& file) {
-  const std::string prefix = "module.";
-  const auto names = file.names();
-  const bool all = std::all_of(names.begin(), names.end(),
-                               [&](const std::string& name) { return name.starts_with(prefix); });
-  return all && !names.empty() ? prefix : "";
-}
+// A network's last two weights, weight and bias of the layer that knows the classes.
+constexpr std::size_t kHeadSlots = 2;
 
 // Throws as load_values; memory is taken only once the file is known to hold as much.
-Values read_values(const SafetensorsFile& file, const NetworkLayout& layout,
-                   const std::string& prefix) {
+Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, std::int64_t channels,
+                   Head head, const std::optional<std::string>& prefix, const std::string& mend) {
+  const Wrapping wrapping = prefix ? Wrapping{*prefix, {}} : wrapping_of(file, layout);
+  const std::string& front = wrapping.prefix;
   std::set<std::string> surplus;
   for (const std::string& name : file.names()) {
-    if (name.starts_with(prefix)) surplus.insert(name);
+    if (!prefix || name.starts_with(front)) surplus.insert(name);
   }
+  Values values;
   Complaints complaints;
-  const auto weights = read_slots(file, layout.weights, prefix, surplus, complaints);
-  const auto statistics = read_slots(file, layout.statistics, prefix, surplus, complaints);
-  std::int64_t tracked = 0;
+  const std::vector<Slot>& slots = layout.weights.slots();
+  const std::size_t body = slots.size() - kHeadSlots;
+  values.weights = read_slots(file, layout.weights, body, front, surplus, complaints);
+  values.statistics = read_slots(file, layout.statistics, layout.statistics.slots().size(), front,
+                                 surplus, complaints);
+  const int of_body = complaints.count();
+  for (std::size_t i = body; i < slots.size(); ++i) {
+    surplus.erase(front + slots[i].name);
+    if (head == Head::fresh) continue;
+    values.weights.push_back(read_slot(file, slots[i], front + slots[i].name, complaints));
+  }
   for (const std::string& name : batch_norm_names(layout.statistics)) {
-    // Not needed (momentum is fixed), so a file without it is taken.
-    const std::string counter = prefix + name + kBatchesTracked;
-    surplus.erase(counter);
-    if (!file.contains(counter)) continue;
-    const std::vector<std::int64_t> value = file.read_i64(counter);
-    if (value.size() == 1) tracked = std::max(tracked, value[0]);
+    if (!file.contains(front + name + kBatchesTracked)) continue;
+    surplus.erase(front + name + kBatchesTracked);
+    values.batches_tracked =
+        std::max(values.batches_tracked, counter(file, front + name + kBatchesTracked));
   }
   // The WideResNet of TRADES' code carries a copy of block1 that no forward pass uses.
   std::erase_if(surplus,
-                [&](const std::string& name) { return name.starts_with(prefix + "sub_block1."); });
-  for (const std::string& name : surplus)
-    complaints.add(name.substr(prefix.size()), " is not in the model");
-  complaints.raise(file.file_name());
-  return {joined(layout.weights, weights), joined(layout.statistics, statistics), tracked};
+                [&](const std::string& name) { return name.starts_with(front + "sub_block1."); });
+  values.normaliser = take_wrapping(file, wrapping, channels, surplus);
+  for (const std::string& name : surplus) {
+    complaints.add(name.starts_with(front) ? name.substr(front.size()) : name,
+                   " is not in the model");
+  }
+  const bool head_alone = of_body == 0 && surplus.empty();
+  complaints.raise(file.file_name(),
+                   head_alone && !mend.empty() ? mend : "Check --model, --width and --classes");
+  return values;
+}
+
+std::string list_of(const std::vector<float>& values) {
+  std::string list;
+  for (float value : values) list += (list.empty() ? "" : ", ") + text(value);
+  return list;
+}
+
+// A normaliser works on what the module is given; here that is pixels in [0, 1].
+void check_range(const SafetensorsFile& file, const Normaliser& normaliser) {
+  const bool fits =
+      std::ranges::all_of(normaliser.mean, [](float m) { return m >= 0 && m <= 1; }) &&
+      std::ranges::all_of(normaliser.std, [](float s) { return s <= 1; });
+  require(fits, file.file_name(), ": its normaliser (", normaliser.mean_name, " ",
+          list_of(normaliser.mean), "; ", normaliser.std_name, " ", list_of(normaliser.std),
+          ") is not of pixels in [0, 1]. Say what is with --mean and --std");
+}
+
+// Mean and std of the model: the user's, the normaliser's, the metadata's, or the fallback's.
+void choose_normalisation(const SafetensorsFile& file, const CheckpointOverrides& overrides,
+                          const Values& values, bool described, ModelDescription& description,
+                          std::vector<std::string>& assumptions) {
+  if (overrides.mean && overrides.std) return;
+  if (const std::optional<Normaliser>& normaliser = values.normaliser) {
+    const std::vector<float> mean = overrides.mean.value_or(normaliser->mean),
+                             std = overrides.std.value_or(normaliser->std);
+    check_range(file, {normaliser->mean_name, normaliser->std_name, mean, std});
+    require(!described || (description.mean == mean && description.std == std), file.file_name(),
+            ": its 'saddle' metadata and its normaliser (", normaliser->mean_name, ", ",
+            normaliser->std_name,
+            ") differ. Say which mean and std are meant with --mean and --std");
+    description.mean = mean;
+    description.std = std;
+    assumptions.push_back(text("mean ", list_of(mean), " and std ", list_of(std),
+                               " are those of the normaliser in the file (", normaliser->mean_name,
+                               ", ", normaliser->std_name, ")"));
+  } else if (!described) {
+    require(!description.mean.empty() && !description.std.empty(), file.file_name(),
+            ": neither the file nor the data set says by which mean and std its pixels are "
+            "normalised. Say so with --mean and --std");
+    assumptions.push_back(text("the file does not say how its pixels are normalised: mean ",
+                               list_of(description.mean), " and std ", list_of(description.std),
+                               " are taken. Others are said with --mean and --std"));
+  }
 }
 
 }  // namespace
@@ -263,22 +362,66 @@ void save_checkpoint(const std::filesystem::path& path, const Classifier& model)
   save_safetensors(path, entries, {{"saddle", describe(model)}});
 }
 
+std::vector<std::string> class_names_of(const SafetensorsFile& file) {
+  const std::optional<ModelDescription> own = own_description(file);
+  return own ? own->class_names : std::vector<std::string>();
+}
+
 void load_values(Classifier& model, const SafetensorsFile& file, const std::string& prefix) {
-  const std::string full = prefix.empty() ? data_parallel_prefix(file) : prefix;
-  read_values(file, model.network.layout, full).copy_to(model);
+  const auto given = prefix.empty() ? std::nullopt : std::optional(prefix);
+  read_values(file, model.network.layout, model.network.options.in_channels, Head::of_file, given,
+              "")
+      .copy_to(model);
+}
+
+std::vector<std::string> load_initial_values(Classifier& model, const SafetensorsFile& file,
+                                             Head head, const std::string& dataset) {
+  const Values values =
+      read_values(file, model.network.layout, model.network.options.in_channels, head, {},
+                  text("--new-head begins with a new head of ", model.classes(),
+                       " classes and takes the rest"));
+  const std::optional<ModelDescription> own = own_description(file);
+  std::vector<std::string> remarks;
+  const std::vector<float> mean = values.normaliser ? values.normaliser->mean
+                                  : own             ? own->mean
+                                                    : model.mean,
+                           std = values.normaliser ? values.normaliser->std
+                                 : own             ? own->std
+                                                   : model.std;
+  if (mean != model.mean || std != model.std) {
+    remarks.push_back(text(file.file_name(), ": was trained with mean ", list_of(mean), " and std ",
+                           list_of(std), ", this run normalises with ", list_of(model.mean),
+                           " and ", list_of(model.std)));
+  }
+  if (own && head == Head::of_file && !model.class_names.empty() && !own->class_names.empty()) {
+    const std::string differences =
+        class_name_differences(own->class_names, model.class_names, dataset);
+    if (!differences.empty()) {
+      remarks.push_back(text(file.file_name(), ": its head was trained for other classes (",
+                             differences, "). --new-head begins with a new one"));
+    }
+  }
+  values.copy_to(model);
+  return remarks;
 }
 
 Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
                            const CheckpointOverrides& overrides, const ModelDescription& fallback) {
   const SafetensorsFile file = SafetensorsFile::load(path);
-  const ModelDescription description = read_description(file, overrides, fallback);
+  ModelDescription description = read_description(file, overrides, fallback);
   // The file is held against the layout before the model is made: what a hostile description asks
   // for must not be allocated.
   const auto layout =
       told_with_name(file, overrides, [&] { return make_network(description.network).layout; });
-  const Values values = read_values(file, layout, data_parallel_prefix(file));
-  Classifier model = told_with_name(file, overrides, [&] { return Classifier(device, description, 0); });
+  const Values values =
+      read_values(file, layout, description.network.in_channels, Head::of_file, {}, "");
+  std::vector<std::string> assumptions;
+  choose_normalisation(file, overrides, values, file.metadata().contains("saddle"), description,
+                       assumptions);
+  Classifier model =
+      told_with_name(file, overrides, [&] { return Classifier(device, description, 0); });
   values.copy_to(model);
+  model.assumptions = std::move(assumptions);
   return model;
 }
 

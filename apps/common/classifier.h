@@ -17,12 +17,13 @@ namespace saddle {
 struct ModelDescription {
   NetworkOptions network;
   std::vector<float> mean, std;  // [channels], of pixels in [0, 1]
+  std::vector<std::string> class_names = {};  // [classes]; empty: not known
 };
 
 class Classifier {
  public:
   // Initial values drawn from `seed`; passes run in `precision`. Throws Error where mean and std do
-  // not fit the channels.
+  // not fit the channels, or names the classes.
   Classifier(Device& device, const ModelDescription& description, std::uint64_t seed,
              Precision precision = Precision::fp32);
 
@@ -37,6 +38,9 @@ class Classifier {
 
   Network network;
   std::vector<float> mean, std;
+  std::vector<std::string> class_names;  // [classes]; empty: not known
+  // Of a loaded model: what its file does not say and where it was taken from, a sentence each.
+  std::vector<std::string> assumptions;
   Precision precision;
   Tensor weights, statistics;
   std::int64_t batches_tracked = 0;  // forwards in training mode, PyTorch's num_batches_tracked

@@ -186,7 +186,9 @@ std::string to_markdown(const Sweep& sweep, const std::vector<std::string>& labe
 void run(const Options& options, const std::string& command) {
   check(options);
   Device& device = open_device(options.common);
-  const Dataset images = load_dataset(options.dataset, Split::test);
+  Dataset images = load_dataset(options.dataset, Split::test);
+  const std::string matched = match_labels(images, options.checkpoints.front());
+  if (!matched.empty()) print_warning("saddle-landscape", matched);
   const DeviceDataset data(device, images);
   const std::vector<Sweep> sweeps = sweeps_of(options, data);
   std::vector<Classifier> models;
@@ -198,6 +200,8 @@ void run(const Options& options, const std::string& command) {
   for (std::size_t i = 0; i < options.checkpoints.size(); ++i) {
     models.push_back(load_model(options.checkpoints[i], options.overrides, device, images,
                                 precision_of(options.common)));
+    for (const std::string& assumption : models.back().assumptions)
+      print_warning("saddle-landscape", text(options.checkpoints[i], ": ", assumption));
     labels.push_back(label_of(options, i));
     json["checkpoints"].push_back({{"file", options.checkpoints[i]}, {"label", labels.back()}});
   }

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "apps/common/checkpoint.h"
+#include "apps/common/class_names.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/progress.h"
 #include "apps/train/run_directory.h"
@@ -34,6 +35,7 @@ ModelDescription describe(const TrainOptions& options, const Dataset& data) {
                          data.width,    data.classes,  options.patch};
   description.mean = data.mean;
   description.std = data.std;
+  description.class_names = storable_names(data.class_names);
   return description;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/apps/editable_checkpoint.h"
 #include "tests/apps/training_runs.h"
 
 namespace saddle {
@@ -14,7 +15,7 @@ using Json = nlohmann::json;
 
 ModelDescription description() {
   const NetworkOptions network{"preact_resnet10", 2, 3, 8, 8, 5};
-  return {network, {0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}};
+  return {network, {0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}, {"ant", "bee", "cat", "dog", "elk"}};
 }
 
 Device& device() { return cpu_device(); }
@@ -23,44 +24,6 @@ std::string bytes_of(const Tensor& tensor) {
   const std::vector<float> values = tensor.to_host<float>();
   return {reinterpret_cast<const char*>(values.data()), tensor.bytes()};
 }
-
-// A file's tensors and metadata, to be changed and written again.
-struct Editable {
-  struct Entry {
-    DType dtype;
-    Shape shape;
-    std::vector<std::byte> bytes;
-  };
-  std::map<std::string, Entry> tensors;
-  Metadata metadata;
-
-  explicit Editable(const fs::path& path) {
-    const SafetensorsFile file = SafetensorsFile::load(path);
-    for (const auto& [name, tensor] : file.tensors()) {
-      tensors[name] = {tensor.dtype, tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};
-    }
-    metadata = file.metadata();
-  }
-  void set(const std::string& name, const Shape& shape, const std::vector<float>& values) {
-    const auto bytes = std::as_bytes(std::span(values));
-    tensors[name] = {DType::f32, shape, {bytes.begin(), bytes.end()}};
-  }
-  void set_first(const std::string& name, float value) {
-    std::memcpy(tensors.at(name).bytes.data(), &value, sizeof value);
-  }
-  // Sets one entry of the "saddle" object.
-  void describe(const std::string& key, const Json& value) {
-    Json json = Json::parse(metadata.at("saddle"));
-    json[key] = value;
-    metadata["saddle"] = json.dump();
-  }
-  void save(const fs::path& path) const {
-    std::vector<NamedTensor> entries;
-    for (const auto& [name, entry] : tensors)
-      entries.push_back({name, entry.dtype, entry.shape, entry.bytes});
-    save_safetensors(path, entries, metadata);
-  }
-};
 
 class Checkpoint : public testing::Test {
  protected:
@@ -100,6 +63,8 @@ TEST_F(Checkpoint, comes_back_to_the_bit) {
   EXPECT_EQ(loaded.batches_tracked, 17);
   EXPECT_EQ(loaded.mean, model_.mean);
   EXPECT_EQ(loaded.std, model_.std);
+  EXPECT_EQ(loaded.class_names, (std::vector<std::string>{"ant", "bee", "cat", "dog", "elk"}));
+  EXPECT_TRUE(loaded.assumptions.empty());
   const NetworkOptions& options = loaded.network.options;
   EXPECT_EQ(options.model, "preact_resnet10");
   EXPECT_EQ(options.width, 2);
@@ -205,26 +170,6 @@ TEST_F(Checkpoint, without_batch_counters_is_taken) {
   EXPECT_EQ(load().batches_tracked, 0);
 }
 
-TEST_F(Checkpoint, of_a_data_parallel_model_is_taken) {
-  Editable file(path_);
-  decltype(file.tensors) prefixed;
-  for (const auto& [name, tensor] : file.tensors) prefixed["module." + name] = tensor;
-  file.tensors = prefixed;
-  file.save(path_);
-
-  EXPECT_TRUE(bytes_of(load().weights) == bytes_of(model_.weights));
-  Classifier other(device(), description(), 4);
-  load_values(other, SafetensorsFile::load(path_));
-  EXPECT_TRUE(bytes_of(other.statistics) == bytes_of(model_.statistics));
-}
-
-TEST_F(Checkpoint, with_the_prefix_of_a_data_parallel_model_on_some_names_is_refused) {
-  expect_part("conv1.weight is missing", error_after([](Editable& file) {
-                file.tensors["module.conv1.weight"] = file.tensors.at("conv1.weight");
-                file.tensors.erase("conv1.weight");
-              }));
-}
-
 TEST_F(Checkpoint, with_the_unused_block_of_trades_wide_resnet_is_taken) {
   Editable file(path_);
   file.set("sub_block1.layer.0.bn1.weight", {3}, {1, 2, 3});
@@ -247,6 +192,64 @@ TEST_F(Checkpoint, that_does_not_fit_leaves_the_model_as_it_was) {
   EXPECT_TRUE(bytes_of(other.weights) == weights);
   EXPECT_TRUE(bytes_of(other.statistics) == statistics);
   EXPECT_EQ(other.batches_tracked, 2);
+}
+
+// ---- weights to begin with ----
+
+TEST_F(Checkpoint,
+       with_another_number_of_classes_gives_all_but_the_head_where_a_new_one_is_asked_for) {
+  for (const char* name : {"preact_resnet10", "wrn_28_10", "deit_tiny"}) {
+    SCOPED_TRACE(name);
+    ModelDescription ten = description();
+    ten.network = {name, name[0] == 'w' ? 16 : name[0] == 'd' ? 64 : 2, 3, 8, 8, 5};
+    save_checkpoint(path_, Classifier(device(), ten, 3));
+    const SafetensorsFile file = SafetensorsFile::load(path_);
+    ModelDescription two = ten;
+    two.network.classes = 2;
+    two.class_names.clear();
+    Classifier model(device(), two, 4);
+    const std::string head_before =
+        bytes_of(view(model.weights, model.network.layout.weights.slots().back()));
+
+    expect_error("--new-head begins with a new head of 2 classes",
+                 [&] { load_initial_values(model, file, Head::of_file, "cifar10"); });
+    EXPECT_TRUE(load_initial_values(model, file, Head::fresh, "cifar10").empty());
+
+    const auto& slots = model.network.layout.weights.slots();
+    EXPECT_EQ(bytes_of(view(model.weights, slots.back())), head_before);
+    EXPECT_EQ(WeightLayout::to_file_order(slots.front(), model.weights.to_host<float>()),
+              file.read_f32(slots.front().name));
+  }
+}
+
+TEST_F(Checkpoint, that_misfits_in_more_than_its_head_is_refused_without_a_word_of_a_new_one) {
+  ModelDescription other = description();
+  other.network.classes = 2;
+  other.network.width = 4;
+  other.class_names.clear();
+  Classifier model(device(), other, 4);
+  const SafetensorsFile file = SafetensorsFile::load(path_);
+
+  const std::string message =
+      error_of([&] { load_initial_values(model, file, Head::of_file, "cifar10"); });
+
+  expect_part("Check --model, --width and --classes", message);
+  EXPECT_EQ(message.find("--new-head"), std::string::npos);
+}
+
+TEST_F(Checkpoint, to_begin_with_says_where_normalisation_and_classes_are_others) {
+  ModelDescription other = description();
+  other.mean = {0.5f, 0.5f, 0.5f};
+  other.class_names[4] = "owl";
+  Classifier model(device(), other, 4);
+  const SafetensorsFile file = SafetensorsFile::load(path_);
+
+  const auto remarks = load_initial_values(model, file, Head::of_file, "image-folder");
+
+  ASSERT_EQ(remarks.size(), 2u);
+  expect_part("was trained with mean 0.1, 0.2, 0.3", remarks[0]);
+  expect_part("the data set has no 'elk'; the checkpoint has no 'owl'", remarks[1]);
+  EXPECT_EQ(model.mean, other.mean);
 }
 
 // ---- the description ----
@@ -288,6 +291,20 @@ TEST_F(PlainCheckpoint, is_taken_with_model_classes_and_what_the_data_set_says) 
 
   EXPECT_TRUE(bytes_of(loaded.weights) == bytes_of(model_.weights));
   EXPECT_EQ(loaded.mean, fallback.mean);
+  ASSERT_EQ(loaded.assumptions.size(), 1u);
+  expect_part("mean 0.5, 0.5, 0.5 and std 0.25, 0.25, 0.25 are taken", loaded.assumptions[0]);
+}
+
+TEST_F(PlainCheckpoint, whose_normalisation_nobody_knows_is_refused) {
+  CheckpointOverrides overrides = said();
+  overrides.width = 2;
+  ModelDescription fallback;
+  fallback.network.in_channels = 3;
+
+  expect_error("Say so with --mean and --std", [&] { load(overrides, fallback); });
+
+  overrides.mean = overrides.std = {0.5f, 0.5f, 0.5f};
+  EXPECT_TRUE(load(overrides, fallback).assumptions.empty());
 }
 
 TEST_F(PlainCheckpoint, of_another_width_than_told_is_refused) {
@@ -350,11 +367,36 @@ TEST_F(Checkpoint, with_a_description_of_the_wrong_types_is_refused) {
   expect_part(expected, error_with("input_shape", {3, 8}));
   expect_part(expected, error_with("input_shape", {3, 8, 8, 8}));
   expect_part(expected, error_with("mean", "zero"));
+  expect_part(expected, error_with("class_names", "ant"));
+  expect_part(expected, error_with("class_names", {"a", "b", "c", "d"}));
+  expect_part(expected, error_with("class_names", {"a", "b", "c", "d", 5}));
+  expect_part(expected, error_with("class_names", {"a", "b", "c", "d", ""}));
+  expect_part(expected, error_with("class_names", {"a", "b", "c", "d", std::string(1001, 'e')}));
+  expect_part(expected, error_with("class_names", {{"0", "a"}}));
   expect_part("unknown. There are preact_resnet10", error_with("model", "resnet-9000"));
 }
 
+TEST_F(Checkpoint, whose_class_names_are_not_utf8_is_written_and_read) {
+  model_.class_names[1] = "b\xff";
+  save_checkpoint(path_, model_);
+
+  EXPECT_EQ(load().class_names[1], "b\xef\xbf\xbd");
+}
+
+TEST_F(Checkpoint, without_class_names_is_taken) {
+  Editable file(path_);
+  Json json = Json::parse(file.metadata.at("saddle"));
+  json.erase("class_names");
+  file.metadata["saddle"] = json.dump();
+  file.save(path_);
+
+  EXPECT_TRUE(load().class_names.empty());
+}
+
 TEST_F(Checkpoint, with_hostile_sizes_is_refused_before_memory_is_taken) {
-  const std::string whole = Editable(path_).metadata.at("saddle");
+  Json unnamed = Json::parse(Editable(path_).metadata.at("saddle"));
+  unnamed.erase("class_names");
+  const std::string whole = unnamed.dump();
   const auto error_with = [&](const std::string& key, const Json& value) {
     return error_after([&](Editable& file) {
       file.metadata["saddle"] = whole;
