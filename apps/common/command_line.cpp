@@ -17,6 +17,7 @@
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/evaluate.h"
+#include "apps/data/image_set.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "core/printable.h"
@@ -164,6 +165,24 @@ std::string cache_directory(const DatasetOptions& options) {
   if (cache && *cache) return text(cache, "/saddle");
   const char* home = std::getenv("HOME");
   return home && *home ? text(home, "/.cache/saddle") : "";
+}
+
+// Flags that would do nothing.
+void refuse_idle_flags(const DatasetOptions& options) {
+  const std::vector<std::string> sets = image_set_names();
+  if (std::ranges::find(sets, options.name) == sets.end()) {
+    for (const auto& [given, flag] :
+         {std::pair{options.broken_images != "error", "--broken-images"},
+          std::pair{!options.cache_directory.empty(), "--cache-dir"}}) {
+      if (given) {
+        throw UsageError(text(flag, ": ", options.name, " has no image files. It belongs to ",
+                              joined(sets)));
+      }
+    }
+  }
+  if (options.no_cache && !options.cache_directory.empty()) {
+    throw UsageError("--cache-dir and --no-cache contradict each other");
+  }
 }
 
 }  // namespace
@@ -384,6 +403,7 @@ void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits s
 }
 
 Dataset load_dataset(const DatasetOptions& options, Split split) {
+  refuse_idle_flags(options);
   start_threads();  // image files are decoded side by side
   DatasetRequest request;
   request.name = options.name;

@@ -23,30 +23,31 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   for (const std::string& name : sam_family()) optimizers.push_back(name);
   add_choice(app, "--optimizer", o.optimizer, optimizers, "the optimiser");
   add_choice(app, "--base-optimizer", o.base_optimizer, {"sgd", "adam", "adamw"},
-             "what an optimiser of the SAM family wraps");
+             "what an optimiser of the SAM family wraps; sgd unless given");
   add_sharpness_flags(app, o.sharpness);
   add_choice(app, "--sam-bn", o.sam_statistics, {"auto", "both", "first", "none"},
-             "SAM family: in which pass batch-norm's running statistics move; auto: first with "
-             "gsam, else both");
+             "SAM family: in which pass batch-norm's running statistics move; auto (unless given): "
+             "first with gsam, else both");
   add_choice(
       app, "--adversarial", o.adversarial, {"none", "pgd", "fgsm_rs", "free", "trades"},
       "adversarial training; fgsm_rs: one step from a random start; free: images and weights "
       "step by one gradient");
-  add_choice(app, "--at-norm", o.at_norm, {"linf", "l2"}, "its norm");
+  add_choice(app, "--at-norm", o.at_norm, {"linf", "l2"}, "its norm; linf unless given");
   add_number(app, "--at-eps", o.at_eps, "its radius, pixel range [0, 1]",
              "8/255, 0.031 (trades), 128/255 (l2)");
   add_number(app, "--at-alpha", o.at_alpha, "its step size, pixel range [0, 1]",
              "eps/4 (linf), eps/8 (l2), 15/255 (l2 from 128/255 on), 1.25 eps (fgsm_rs); trades: "
              "0.007, eps/4 where eps is given, 2 eps/steps (l2)");
   add_integer(app, "--at-steps", o.at_steps, 1, "its gradient steps", "10, 1 (fgsm_rs)");
-  add_choice(app, "--at-bn", o.attack_batch_norm, {"auto", "train", "eval"},
-             "batch-norm's mode during the attack; auto: eval with trades, else train");
+  add_choice(
+      app, "--at-bn", o.attack_batch_norm, {"auto", "train", "eval"},
+      "batch-norm's mode during the attack; auto (unless given): eval with trades, else train");
   add_number(app, "--trades-beta", o.trades_beta, "trades: weight of the divergence", "6");
   add_integer(app, "--free-replays", o.free_replays, 1, "free: steps on each batch", "8");
   add_integer(app, "--epochs", o.epochs, 1, "passes over the training set");
   add_integer(app, "--batch-size", o.batch_size, 1, "images a step");
   add_number(app, "--lr", o.lr, "learning rate", "0.1 (SGD), 1e-3 (Adam)");
-  add_number(app, "--momentum", o.momentum, "SGD's momentum");
+  add_number(app, "--momentum", o.momentum, "SGD's momentum", "0.9");
   app.add_flag("--nesterov", o.nesterov, "SGD with Nesterov's momentum");
   add_number(app, "--weight-decay", o.weight_decay, "decay of all weights", "5e-4");
   add_choice(app, "--schedule", o.schedule, {"step", "cosine", "poly", "constant"},
@@ -71,7 +72,19 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_integer(app, "--crop-padding", o.crop_padding, 0, "pixels a training crop may be off",
               "the data set's");
   app.add_flag("--no-shuffle", o.no_shuffle, "keep the files' order");
+  app.add_flag(
+      "--drop-last", o.drop_last,
+      "leave out a last batch that is not full; else it is a step of its own, but a single "
+      "image joins the batch before");
+  add_choice(app, "--select", o.select, {"clean", "robust"},
+             "by which accuracy best.safetensors is chosen, of the held-out images where there are "
+             "some, else of the test split; robust: after PGD of 10 steps, --at-norm and --at-eps");
+  add_integer(app, "--validation", o.validation, 1,
+              "training images held out, drawn by the seed, to choose the best epoch by",
+              "none; with --select robust a tenth, at most 1000");
   app.add_option("--init-from", o.init_from, "starting weights, a safetensors file, by name");
+  app.add_flag("--new-head", o.new_head,
+               "take all of --init-from but the last layer, which knows the classes");
   app.add_flag("--resume", o.resume, "go on from --output as if never interrupted, bit for bit");
   app.add_flag("--overwrite", o.overwrite, "remove an earlier run in --output first");
   app.add_option("--output", o.output, "directory that receives the run")->required();
@@ -85,8 +98,11 @@ int main(int argc, char** argv) {
       "saddle-train", "Trains an image classifier.", argc, argv,
       [&](CLI::App& app) { add_flags(app, options); },
       [&] {
-        const saddle::TrainResult result = saddle::train(saddle::resolved(options));
-        std::cout << "test accuracy " << result.test_accuracy << " % (best " << result.best_accuracy
+        const saddle::TrainOptions resolved = saddle::resolved(options);
+        const saddle::TrainResult result = saddle::train(resolved);
+        const bool by_test = resolved.select == "clean" && !resolved.validation;
+        std::cout << "test accuracy " << result.test_accuracy << " % (best "
+                  << (by_test ? "" : selected_by(resolved) + " ") << result.best_accuracy
                   << " %), checkpoint " << options.output << "/last.safetensors" << std::endl;
       });
 }

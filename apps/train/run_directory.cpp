@@ -6,6 +6,7 @@
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
+#include "apps/common/fingerprint.h"
 #include "apps/train/tensorboard.h"
 #include "core/file.h"
 #include "core/json_text.h"
@@ -50,6 +51,47 @@ std::string differences(const Json& was, const Json& now) {
   return list;
 }
 
+bool more_epochs(const Json& was, const Json& now) {
+  const auto epochs = [](const Json& settings) {
+    const Json value = settings.value("epochs", Json());
+    return value.is_number_integer() ? value.get<std::int64_t>() : 0;
+  };
+  return epochs(now) > epochs(was);
+}
+
+// Whether an epoch is the same however many come after it. SSAM's dynamic mask changes less and
+// less towards the end.
+bool is_open_ended(const Json& settings) {
+  return settings.value("schedule", Json()) == "constant" &&
+         settings.value("ssam_mask", Json()) != "dynamic";
+}
+
+// `was`, with the epochs of `now` where the run may go on for as many.
+Json but_for_more_epochs(Json was, const Json& now) {
+  if (more_epochs(was, now) && is_open_ended(was)) was["epochs"] = now.at("epochs");
+  return was;
+}
+
+// Those that differ, in words.
+std::string changed_inputs(const Json& was, const Json& now) {
+  constexpr std::array kInputs = {
+      std::pair{"train_data", "the training data (images, labels or names of classes)"},
+      std::pair{"test_data", "the test data"}, std::pair{"init_from", "the file of --init-from"}};
+  std::string list;
+  for (const auto& [key, words] : kInputs) {
+    if (was.value(key, Json()) != now.value(key, Json()))
+      list += text(list.empty() ? "" : ", ", words);
+  }
+  return list;
+}
+
+// Runs of one identity are the same as far as both go.
+std::string identity_of(const RunConfig& config) {
+  Json settings = config.settings;
+  if (is_open_ended(settings)) settings.erase("epochs");
+  return fingerprint_of_text(settings.dump() + config.inputs.dump());
+}
+
 // In the order of removal: a kill in between must never leave a state whose settings are gone.
 constexpr std::array kFiles = {kState, kLast, kBest, kMetrics, kEvents, kConfig};
 
@@ -78,57 +120,99 @@ void restore_buffer(const SafetensorsFile& file, const std::string& name, Tensor
   tensor.copy_from_host(values.data());
 }
 
+// Throws where the numbers contradict each other.
+RunPosition position_of(const Json& json) {
+  RunPosition position{json.at("epochs_done"), json.at("steps_done"), json.at("best_accuracy"),
+                       json.at("metrics")};
+  require(position.epochs_done == static_cast<std::int64_t>(position.metrics.size()) &&
+              position.steps_done >= 0,
+          "the position is none");
+  for (const Json& epoch : position.metrics) {
+    for (const char* key : {"epoch", "seconds", "test_accuracy"}) {
+      require(epoch.at(key).is_number(), key, " is no number");
+    }
+  }
+  return position;
+}
+
 }  // namespace
 
-RunDirectory::RunDirectory(const fs::path& path, Open mode, const Json& settings,
-                           const Json& environment, const std::vector<std::string>& warnings)
-    : path_(path) {
+RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config) : path_(path) {
   std::error_code error;
   fs::create_directories(path_, error);
   require(fs::is_directory(path_), path_.string(), ": cannot be made a directory (",
           error.message(), "). Name another --output");
+  lock_.emplace(path_,
+                "another training is writing here. Wait until it ends, stop it, or name another "
+                "--output",
+                Inherited::no);
   require(mode != Open::fresh || !holds_run(path_), path_.string(),
           ": already holds a run. Go on with --resume, start over with --overwrite, or name "
           "another --output");
-  if (mode == Open::resume && holds_run(path_)) {
-    const Json config = read_json(path_ / kConfig);
-    const std::string changed = differences(config.value("settings", Json::object()), settings);
-    require(changed.empty(), path_.string(),
-            ": --resume with other settings than the run began with: ", changed);
-    const std::string moved = differences(config.value("environment", Json::object()), environment);
-    if (!moved.empty()) {
-      print_warning("saddle-train",
-                    text(path_.string(), " goes on where other bits may come out: ", moved));
-    }
-  }
+  if (mode == Open::resume && holds_run(path_)) check_resumable(config);
   if (mode == Open::overwrite) {
     for (const char* name : kFiles) fs::remove(path_ / name);
   }
   remove_temporary_files(path_);
-  write_file_atomically(
-      path_ / kConfig,
-      std::string_view(
-          Json{{"settings", settings}, {"environment", environment}, {"warnings", warnings}}.dump(
-              2, ' ', false, Json::error_handler_t::replace) +
-          "\n"));
+  identity_ = identity_of(config);
+  const Json json{{"settings", config.settings},
+                  {"inputs", config.inputs},
+                  {"environment", config.environment},
+                  {"warnings", config.warnings}};
+  const std::string lines = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  write_file_atomically(path_ / kConfig, std::string_view(lines));
+}
+
+void RunDirectory::check_resumable(RunConfig& config) const {
+  const Json was = read_json(path_ / kConfig);
+  for (const char* part : {"settings", "inputs", "environment"}) {
+    require(was.contains(part) && was.at(part).is_object(), (path_ / kConfig).string(),
+            ": does not say what the run began with (", part,
+            "). Start over with --overwrite, or name another --output");
+  }
+  const Json settings = but_for_more_epochs(was.at("settings"), config.settings);
+  const std::string changed = differences(settings, config.settings);
+  require(changed.empty(), path_.string(),
+          ": --resume with other settings than the run began with: ", changed,
+          more_epochs(settings, config.settings)
+              ? ". Only where nothing depends on the number of epochs (--schedule constant) may it "
+                "grow"
+              : "");
+  for (const auto& [name, fingerprint] : was.at("inputs").items()) {
+    if (!config.inputs.contains(name)) config.inputs[name] = fingerprint;
+  }
+  const std::string others = changed_inputs(was.at("inputs"), config.inputs);
+  require(others.empty(), path_.string(),
+          ": --resume on other inputs than the run began with: ", others,
+          " changed. Put back what was there, or start over with --overwrite");
+  const std::string moved = differences(was.at("environment"), config.environment);
+  if (!moved.empty()) {
+    print_warning("saddle-train",
+                  text(path_.string(), " goes on where other bits may come out: ", moved));
+  }
 }
 
 bool RunDirectory::holds_state(const fs::path& path) { return fs::exists(path / kState); }
 
 RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
                                   const KeptState& kept) const {
-  RunPosition position;
-  if (!fs::exists(path_ / kState)) return position;
+  if (!fs::exists(path_ / kState)) return {};
   const SafetensorsFile file = SafetensorsFile::load(path_ / kState);
+  RunPosition position;
+  std::string identity;
   try {
     const Json json = parse_json(file.metadata().at("position"));
-    position = {json.at("epochs_done"), json.at("steps_done"), json.at("best_accuracy"),
-                json.at("metrics")};
+    identity = json.value("run", "");
+    position = position_of(json);
     model.batches_tracked = json.at("batches_tracked");
     minimiser.steps() = json.at("optimizer_steps");
   } catch (const std::exception&) {
     fail(file.file_name(), ": its metadata is not a training state. Start over with --overwrite");
   }
+  require(
+      identity == identity_, file.file_name(),
+      ": is the state of another run (other settings or other inputs). Put back this run's own, "
+      "or start over with --overwrite");
   restore_buffer(file, "weights", model.weights);
   restore_buffer(file, "statistics", model.statistics);
   for (const NamedState& state : minimiser.state())
@@ -160,10 +244,13 @@ void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const Kep
   add("statistics", model.statistics);
   for (const NamedState& state : minimiser.state()) add("optimizer." + state.name, state.tensor);
   for (const NamedState& state : kept.tensors()) add("kept." + state.name, state.tensor);
-  const Json json = {
-      {"epochs_done", position.epochs_done},      {"steps_done", position.steps_done},
-      {"best_accuracy", position.best_accuracy},  {"metrics", position.metrics},
-      {"batches_tracked", model.batches_tracked}, {"optimizer_steps", minimiser.steps()}};
+  const Json json = {{"run", identity_},
+                     {"epochs_done", position.epochs_done},
+                     {"steps_done", position.steps_done},
+                     {"best_accuracy", position.best_accuracy},
+                     {"metrics", position.metrics},
+                     {"batches_tracked", model.batches_tracked},
+                     {"optimizer_steps", minimiser.steps()}};
   save_safetensors(path_ / kState, entries, {{"position", json.dump()}});
 }
 

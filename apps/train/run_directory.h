@@ -1,24 +1,28 @@
 // RunDirectory: what a training run leaves on disk, written so that a kill at any moment loses
 // nothing.
 //
-//   config.json          every resolved flag, version, device
+//   config.json          every resolved flag, the inputs' fingerprints, version, device
 //   metrics.jsonl        one object an epoch
 //   events.out.tfevents.0.saddle   the same for TensorBoard
 //   last.safetensors     the model after the newest epoch; best.safetensors the one with the best
-//                        test accuracy
+//                        accuracy, of the test split unless images are held out
 //   state.safetensors    what resuming needs: weights, statistics, optimiser, what training
 //                        keeps besides, position, metrics
 //
 // Each file is replaced whole; only the events grow in place, record by record. state.safetensors
 // is written last in an epoch and alone decides where a resumed run goes on; what the other files
-// hold beyond it is written again, with the same bytes.
+// hold beyond it is written again, with the same bytes. It names the run it belongs to, by a
+// fingerprint of settings and inputs. A directory has one writer at a time.
 #pragma once
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 
 #include "apps/common/classifier.h"
 #include "apps/train/training_step.h"
+#include "core/directory_lock.h"
 #include "optim/sam.h"
 
 namespace saddle {
@@ -27,8 +31,16 @@ namespace saddle {
 struct RunPosition {
   std::int64_t epochs_done = 0;
   std::int64_t steps_done = 0;
-  double best_accuracy = -1;            // test accuracy of best.safetensors, percent
+  double best_accuracy = -1;            // of best.safetensors, that which it was chosen by, percent
   std::vector<nlohmann::json> metrics;  // one an epoch
+};
+
+// What a run is, as config.json holds it.
+struct RunConfig {
+  nlohmann::json settings;                 // every resolved flag that decides about the result
+  nlohmann::json inputs;                   // fingerprints: "train_data", "test_data", "init_from"
+  nlohmann::json environment;              // what may differ between a run and its continuation
+  std::vector<std::string> warnings = {};  // what its reader should know
 };
 
 class RunDirectory {
@@ -36,19 +48,21 @@ class RunDirectory {
   enum class Open {
     fresh,      // Error where the directory already holds any of a run's files
     overwrite,  // removes an earlier run's files
-    resume,     // keeps them; Error where their settings differ from `settings`, naming them
+    // Keeps them; Error where settings or inputs differ from theirs, naming each. More epochs than
+    // theirs are no difference where nothing before the end depends on their number.
+    resume,
   };
 
   // Whether a run in the directory has finished an epoch.
   static bool holds_state(const std::filesystem::path& path);
 
-  // Creates the directory where it is missing and writes config.json: `settings`, under
-  // "environment" what may differ between a run and its continuation, and `warnings`.
-  RunDirectory(const std::filesystem::path& path, Open mode, const nlohmann::json& settings,
-               const nlohmann::json& environment, const std::vector<std::string>& warnings = {});
+  // Creates the directory where it is missing, locks it for as long as this lives and writes
+  // config.json. Error where another training has it. An input that is not named any more is taken
+  // to be what it was.
+  RunDirectory(const std::filesystem::path& path, Open mode, RunConfig config);
 
   // Takes up the newest state, where there is one: fills model, minimiser and what is kept besides,
-  // and returns the position.
+  // and returns the position. Error where the state is another run's.
   RunPosition restore(Classifier& model, Minimiser& minimiser, const KeptState& kept) const;
 
   // After an epoch: best (if this epoch is the best), last, metrics, state. Best and last hold the
@@ -59,7 +73,11 @@ class RunDirectory {
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  void check_resumable(RunConfig& config) const;
+
   std::filesystem::path path_;
+  std::optional<DirectoryLock> lock_;
+  std::string identity_;  // of the run, in its state
 };
 
 }  // namespace saddle

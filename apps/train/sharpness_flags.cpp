@@ -94,9 +94,20 @@ void resolve_gsam(SharpnessFlags& flags, const std::string& optimizer) {
 void resolve_ssam_mask(SharpnessFlags& flags, const std::string& optimizer) {
   if (optimizer == "ssam") {
     if (flags.ssam_mask.empty()) flags.ssam_mask = "fisher";
+    if (flags.ssam_mask == "fisher") flags.ssam_drop_rate.reset();
+    if (flags.ssam_mask == "dynamic") flags.ssam_samples.reset();
   } else if (!flags.ssam_mask.empty()) {
     throw UsageError("--ssam-mask needs --optimizer ssam");
   }
+}
+
+// The Fisher mask looks at examples, the dynamic one exchanges weights; neither knows the other's.
+void refuse_other_masks_flags(const SharpnessFlags& flags, const std::string& optimizer) {
+  if (optimizer != "ssam") return;
+  const bool dynamic = flags.ssam_mask == "dynamic";
+  if (dynamic && flags.ssam_samples) throw UsageError("--ssam-samples needs --ssam-mask fisher");
+  if (!dynamic && flags.ssam_drop_rate)
+    throw UsageError("--ssam-drop-rate needs --ssam-mask dynamic");
 }
 
 void resolve_radius(SharpnessFlags& flags, const std::string& optimizer) {
@@ -147,6 +158,7 @@ void add_sharpness_flags(CLI::App& app, SharpnessFlags& flags) {
 SharpnessFlags resolved(SharpnessFlags flags, const std::string& optimizer) {
   resolve_radius(flags, optimizer);
   if (flags.awp_warmup && !flags.awp) throw UsageError("--awp-warmup needs --awp");
+  refuse_other_masks_flags(flags, optimizer);
   for (const auto& parameter : kNumbers) resolve(parameter, flags, optimizer);
   for (const auto& parameter : kIntegers) resolve(parameter, flags, optimizer);
   resolve_gsam(flags, optimizer);

@@ -1,5 +1,6 @@
 #include "apps/train/train_options.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,8 @@ constexpr double kLinfEps = 8.0 / 255, kL2Eps = 128.0 / 255, kL2Alpha = 15.0 / 2
 constexpr double kTradesEps = 0.031, kTradesAlpha = 0.007, kTradesBeta = 6;
 constexpr std::int64_t kFreeReplays = 8;
 constexpr std::int64_t kTradesAwpWarmup = 10;  // Wu et al. 2020
+constexpr double kMomentum = 0.9;
+constexpr std::int64_t kMostValidation = 1000;  // images, of those that nobody asked for
 
 void usage(bool ok, const std::string& message) {
   if (!ok) throw UsageError(message);
@@ -25,6 +28,50 @@ bool uses_sam(const TrainOptions& options) { return is_sam_family(options.optimi
 
 std::string descent_of(const TrainOptions& options) {
   return uses_sam(options) ? options.base_optimizer : options.optimizer;
+}
+
+bool is_transformer(const TrainOptions& options) { return options.model.starts_with("deit"); }
+
+// eps / 4 and eps / 8 are the paper's code; its l2 128/255 needs the larger step to be reached.
+double pgd_alpha(const std::string& norm, double eps) {
+  if (norm == "linf") return eps / 4;
+  return eps >= kL2Eps ? kL2Alpha : eps / 8;
+}
+
+// A flag that would do nothing is a misunderstanding, and no result should rest on one.
+void refuse_idle_flags(const TrainOptions& options) {
+  const bool adversarial = options.adversarial != "none";
+  usage(uses_sam(options) || options.base_optimizer.empty(),
+        text("--base-optimizer needs an optimiser of the SAM family, not ", options.optimizer));
+  usage(uses_sam(options) || options.sam_statistics.empty(),
+        text("--sam-bn needs an optimiser of the SAM family, not ", options.optimizer));
+  usage(!is_transformer(options) || options.sam_statistics.empty(),
+        text("--sam-bn is of batch-norm, ", options.model, " has none"));
+  usage(adversarial || options.attack_batch_norm.empty(), "--at-bn needs --adversarial");
+  usage(options.adversarial != "free" || options.attack_batch_norm.empty(),
+        "--at-bn: --adversarial free takes no passes for its attack. Leave it out");
+  const bool robust = options.select == "robust";
+  usage(adversarial || robust || (options.at_norm.empty() && !options.at_eps),
+        "--at-norm and --at-eps need --adversarial pgd, fgsm_rs, free or trades, or --select "
+        "robust");
+  usage(adversarial || (!options.at_alpha && !options.at_steps),
+        "--at-alpha and --at-steps need --adversarial pgd, fgsm_rs, free or trades");
+  usage(is_transformer(options) || options.patch == 0,
+        text("--patch-size is of transformers, ", options.model, " has no patches"));
+  usage(!options.no_augment || !options.crop_padding,
+        "--crop-padding does nothing with --no-augment. Leave out either");
+  usage(!options.new_head || !options.init_from.empty(),
+        "--new-head needs --init-from: without it, the head is new anyway");
+}
+
+void resolve_momentum(TrainOptions& options, const std::string& descent) {
+  usage(descent == "sgd" || !options.momentum,
+        text("--momentum is SGD's, ", descent, " has none. Leave it out"));
+  usage(!options.nesterov || descent == "sgd", "--nesterov needs SGD");
+  if (descent != "sgd") return;
+  if (!options.momentum) options.momentum = kMomentum;
+  usage(*options.momentum >= 0 && *options.momentum < 1, "--momentum must lie in [0, 1)");
+  usage(!options.nesterov || *options.momentum > 0, "--nesterov does nothing with --momentum 0");
 }
 
 double trades_alpha(const TrainOptions& options) {
@@ -76,8 +123,10 @@ TrainOptions resolved(TrainOptions options) {
         "--epochs and --batch-size must be at least 1");
   usage(!(options.resume && options.overwrite), "--resume and --overwrite contradict each other");
   const bool adversarial = options.adversarial != "none";
-  usage(adversarial || (!options.at_eps && !options.at_alpha && !options.at_steps),
-        "--at-eps, --at-alpha and --at-steps need --adversarial pgd, fgsm_rs, free or trades");
+  refuse_idle_flags(options);
+  usage(!options.validation || *options.validation >= 1, "--validation must be at least 1");
+  if (options.at_norm.empty() && (adversarial || options.select == "robust"))
+    options.at_norm = "linf";
   usage(adversarial || !options.sharpness.awp, "--awp needs --adversarial");
   if (options.sharpness.awp && !options.sharpness.awp_warmup && options.adversarial == "trades") {
     options.sharpness.awp_warmup = kTradesAwpWarmup;
@@ -86,17 +135,18 @@ TrainOptions resolved(TrainOptions options) {
   usage(options.sharpness.awp_warmup.value_or(0) < options.epochs,
         text("--awp would not begin in ", options.epochs, " epochs after ",
              options.sharpness.awp_warmup.value_or(0), " without. Lower --awp-warmup"));
+  if (uses_sam(options) && options.base_optimizer.empty()) options.base_optimizer = "sgd";
   // GSAM's code keeps its second pass out of the running statistics.
-  if (options.sam_statistics == "auto") {
+  if (uses_sam(options) && !is_transformer(options) &&
+      (options.sam_statistics.empty() || options.sam_statistics == "auto")) {
     options.sam_statistics = options.optimizer == "gsam" ? "first" : "both";
   }
   const std::string descent = descent_of(options);
-  usage(!options.nesterov || descent == "sgd", "--nesterov needs SGD");
+  resolve_momentum(options, descent);
   if (!options.lr) options.lr = descent == "sgd" ? kSgdRate : kAdamRate;
   usage(*options.lr >= 0, text("--lr ", *options.lr, " is negative"));
   if (!options.weight_decay) options.weight_decay = kWeightDecay;
   usage(*options.weight_decay >= 0, text("--weight-decay ", *options.weight_decay, " is negative"));
-  usage(options.momentum >= 0 && options.momentum < 1, "--momentum must lie in [0, 1)");
   usage(
       options.warmup_epochs >= 0 && options.warmup_epochs < options.epochs,
       text("--warmup-epochs ", options.warmup_epochs, " must be below --epochs ", options.epochs));
@@ -119,19 +169,16 @@ TrainOptions resolved(TrainOptions options) {
   usage(!options.ema || (*options.ema > 0 && *options.ema < 1), "--ema must lie in (0, 1)");
   resolve_trades(options);
   resolve_free(options);
-  if (options.attack_batch_norm == "auto") {
+  if (adversarial && !options.free_replays &&
+      (options.attack_batch_norm.empty() || options.attack_batch_norm == "auto")) {
     options.attack_batch_norm = options.trades_beta ? "eval" : "train";
   }
   if (adversarial) {
     const bool linf = options.at_norm == "linf", one_step = options.adversarial == "fgsm_rs";
     if (!options.at_eps) options.at_eps = linf ? kLinfEps : kL2Eps;
     if (!options.at_alpha) {
-      // eps / 4 and eps / 8 are the paper's code; its l2 128/255 needs the larger step to be
-      // reached.
-      options.at_alpha = one_step                    ? kOneStep * *options.at_eps
-                         : linf                      ? *options.at_eps / 4
-                         : *options.at_eps >= kL2Eps ? kL2Alpha
-                                                     : *options.at_eps / 8;
+      options.at_alpha =
+          one_step ? kOneStep * *options.at_eps : pgd_alpha(options.at_norm, *options.at_eps);
     }
     if (!options.at_steps) options.at_steps = one_step ? 1 : kPgdSteps;
     usage(*options.at_steps >= 1, "--at-steps must be at least 1");
@@ -144,7 +191,26 @@ TrainOptions resolved(TrainOptions options) {
       throw UsageError(text("--at-eps, --at-alpha: ", error.what()));
     }
   }
+  if (const auto attack = selecting_attack(options)) {
+    try {
+      check(*attack);
+    } catch (const Error& error) {
+      throw UsageError(text("--at-eps: ", error.what()));
+    }
+  }
   return options;
+}
+
+TrainOptions with_validation(TrainOptions options, std::int64_t training_images) {
+  if (options.select == "robust" && !options.validation) {
+    options.validation = std::clamp<std::int64_t>(training_images / 10, 1, kMostValidation);
+  }
+  return options;
+}
+
+std::string selected_by(const TrainOptions& options) {
+  if (options.select == "robust") return "robust validation accuracy";
+  return options.validation ? "validation accuracy" : "test accuracy";
 }
 
 nlohmann::json to_json(const TrainOptions& o) {
@@ -157,7 +223,6 @@ nlohmann::json to_json(const TrainOptions& o) {
                          {"epochs", o.epochs},
                          {"batch_size", o.batch_size},
                          {"lr", *o.lr},
-                         {"momentum", o.momentum},
                          {"nesterov", o.nesterov},
                          {"weight_decay", *o.weight_decay},
                          {"schedule", o.schedule},
@@ -167,8 +232,19 @@ nlohmann::json to_json(const TrainOptions& o) {
                          {"flip", augmentation_of(o).flip},
                          {"adversarial", o.adversarial},
                          {"init_from", o.init_from},
+                         {"best_by", selected_by(o)},
                          {"precision", o.common.precision},
                          {"seed", o.common.seed}};
+  if (o.momentum) json["momentum"] = *o.momentum;
+  if (o.new_head) json["new_head"] = true;
+  if (o.drop_last) json["drop_last"] = true;
+  if (o.validation) json["validation"] = *o.validation;
+  if (const auto attack = selecting_attack(o)) {
+    json["select_attack"] = {{"norm", o.at_norm},
+                             {"eps", attack->eps},
+                             {"alpha", attack->alpha},
+                             {"steps", attack->steps}};
+  }
   if (o.patch > 0) json["patch"] = o.patch;
   if (o.drop_path > 0) json["drop_path"] = o.drop_path;
   if (o.warmup_epochs > 0) json["warmup_epochs"] = o.warmup_epochs;
@@ -184,7 +260,7 @@ nlohmann::json to_json(const TrainOptions& o) {
   if (o.dataset.broken_images != "error") json["broken_images"] = o.dataset.broken_images;
   if (uses_sam(o)) {
     json["base_optimizer"] = o.base_optimizer;
-    json["sam_statistics"] = o.sam_statistics;
+    if (!o.sam_statistics.empty()) json["sam_statistics"] = o.sam_statistics;
   }
   record(o.sharpness, json);
   if (o.adversarial != "none") {
@@ -192,7 +268,7 @@ nlohmann::json to_json(const TrainOptions& o) {
     json["at_eps"] = *o.at_eps;
     json["at_alpha"] = *o.at_alpha;
     json["at_steps"] = *o.at_steps;
-    json["at_batch_norm"] = o.attack_batch_norm;
+    if (!o.attack_batch_norm.empty()) json["at_batch_norm"] = o.attack_batch_norm;
     if (o.trades_beta) json["trades_beta"] = *o.trades_beta;
     if (o.free_replays) json["free_replays"] = *o.free_replays;
   }
@@ -214,9 +290,9 @@ StepOptions step_options_of(const TrainOptions& options) {
   step.pieces = options.accumulate;
   step.drop_path = static_cast<float>(options.drop_path);
   step.ema_decay = static_cast<float>(options.ema.value_or(0));
-  step.sam_statistics = options.sam_statistics == "both"    ? SamStatistics::both
+  step.sam_statistics = options.sam_statistics == "none"    ? SamStatistics::none
                         : options.sam_statistics == "first" ? SamStatistics::first
-                                                            : SamStatistics::none;
+                                                            : SamStatistics::both;
   if (options.sharpness.awp) step.sam_statistics = SamStatistics::second;
   if (options.adversarial == "none") return step;
   step.adversarial = PgdOptions{
@@ -230,6 +306,15 @@ StepOptions step_options_of(const TrainOptions& options) {
   return step;
 }
 
+std::optional<PgdOptions> selecting_attack(const TrainOptions& options) {
+  if (options.select != "robust") return {};
+  const bool linf = options.at_norm != "l2";
+  const double eps = options.at_eps.value_or(linf ? kLinfEps : kL2Eps);
+  return PgdOptions{linf ? Norm::linf : Norm::l2, static_cast<float>(eps),
+                    static_cast<float>(pgd_alpha(options.at_norm, eps)),
+                    static_cast<int>(kPgdSteps), Start::random};
+}
+
 Minimiser minimiser_of(const TrainOptions& options, Device& device, const WeightLayout& layout) {
   const std::string descent = descent_of(options);
   const std::int64_t size = layout.size();
@@ -239,7 +324,7 @@ Minimiser minimiser_of(const TrainOptions& options, Device& device, const Weight
   sharpness.seed = static_cast<std::uint64_t>(options.common.seed);
   const auto base = [&]() -> BaseOptimizer {
     if (descent == "sgd") {
-      return Sgd(device, size, {options.momentum, *options.weight_decay, options.nesterov});
+      return Sgd(device, size, {*options.momentum, *options.weight_decay, options.nesterov});
     }
     AdamOptions adam;
     adam.weight_decay = *options.weight_decay;

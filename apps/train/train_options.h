@@ -19,22 +19,22 @@ struct TrainOptions {
   CommonOptions common;
   DatasetOptions dataset;
   std::string model = "preact_resnet18";
-  std::int64_t width = 0, patch = 0;   // 0: the model's own
-  double drop_path = 0;                // stochastic depth, probability at the deepest block
-  std::string optimizer = "sgd";       // sgd, adam, adamw, or one of the SAM family
-  std::string base_optimizer = "sgd";  // what it wraps
+  std::int64_t width = 0, patch = 0;  // 0: the model's own
+  double drop_path = 0;               // stochastic depth, probability at the deepest block
+  std::string optimizer = "sgd";      // sgd, adam, adamw, or one of the SAM family
+  std::string base_optimizer;         // what it wraps; sgd unless given
   SharpnessFlags sharpness;
-  std::string sam_statistics = "auto";  // auto, both, first, none
-  std::string adversarial = "none";     // none, pgd, fgsm_rs, free, trades
-  std::string at_norm = "linf";
+  std::string sam_statistics;              // auto, both, first, none; auto unless given
+  std::string adversarial = "none";        // none, pgd, fgsm_rs, free, trades
+  std::string at_norm;                     // linf, l2; linf unless given
   std::optional<double> at_eps, at_alpha;  // pixel range [0, 1]
   std::optional<std::int64_t> at_steps;    // pgd: 10 as in the paper's text; its code defaults to 5
   std::optional<double> trades_beta;
   std::optional<std::int64_t> free_replays;
-  std::string attack_batch_norm = "auto";  // auto, train, eval
+  std::string attack_batch_norm;  // auto, train, eval; auto unless given
   std::int64_t epochs = 100, batch_size = 128;
   std::optional<double> lr, weight_decay;
-  double momentum = 0.9;
+  std::optional<double> momentum;  // of SGD
   bool nesterov = false;
   std::string schedule = "step";
   std::int64_t warmup_epochs = 0;
@@ -43,9 +43,14 @@ struct TrainOptions {
   std::int64_t accumulate = 1;      // pieces of a batch whose gradients are averaged
   std::optional<double> clip_norm;  // of the gradient the base optimiser steps with
   std::optional<double> ema;        // decay of the averaged weights
-  bool no_augment = false, no_shuffle = false;
+  bool no_augment = false, no_shuffle = false, drop_last = false;
   std::optional<std::int64_t> crop_padding;
   std::string init_from;
+  bool new_head = false;  // init_from gives all but the head
+  // How best.safetensors is chosen: by "clean" or "robust" accuracy, of the held-out images where
+  // there are some, else of the test split.
+  std::string select = "clean";
+  std::optional<std::int64_t> validation;  // training images held out
   std::string output;
   bool resume = false, overwrite = false;
 };
@@ -60,9 +65,18 @@ std::int64_t replays(const TrainOptions& options);
 // What a run's config.json records of them. Two runs of equal JSON give equal bytes on one machine.
 nlohmann::json to_json(const TrainOptions& options);
 
+// The same with the number of held-out images where that is left to us: a tenth of the training
+// images, at most 1000.
+TrainOptions with_validation(TrainOptions options, std::int64_t training_images);
+
+// By which accuracy the best epoch is chosen, in words: "test accuracy".
+std::string selected_by(const TrainOptions& options);
+
 // The parts the trainer works with, from resolved options.
 Augmentation augmentation_of(const TrainOptions& options);
 StepOptions step_options_of(const TrainOptions& options);
+// The attack that --select robust validates with; empty without.
+std::optional<PgdOptions> selecting_attack(const TrainOptions& options);
 Minimiser minimiser_of(const TrainOptions& options, Device& device, const WeightLayout& layout);
 
 }  // namespace saddle

@@ -10,8 +10,11 @@
 #include "apps/common/checkpoint.h"
 #include "apps/common/class_names.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/fingerprint.h"
 #include "apps/common/progress.h"
+#include "apps/train/batches.h"
 #include "apps/train/run_directory.h"
+#include "apps/train/validation.h"
 
 namespace saddle {
 namespace {
@@ -59,40 +62,91 @@ Augmentation checked_augmentation(const TrainOptions& options, const Dataset& da
   return augmentation_of(options);
 }
 
-// Drawn from the seed, or taken from --init-from. What a run goes on with is not looked at yet.
-Classifier initial_model(const TrainOptions& options, Device& device, const Dataset& data) {
+bool goes_on(const TrainOptions& options) {
+  return options.resume && RunDirectory::holds_state(options.output);
+}
+
+// Drawn from the seed, or taken from --init-from; what should be known of that is added to
+// `remarks`. What a run goes on with is not looked at yet.
+Classifier initial_model(const TrainOptions& options, Device& device, const Dataset& data,
+                         std::vector<std::string>& remarks) {
   check_network(options, data);
   Classifier model(device, describe(options, data), static_cast<std::uint64_t>(options.common.seed),
                    precision_of(options.common));
-  const bool goes_on = options.resume && RunDirectory::holds_state(options.output);
-  if (!options.init_from.empty() && !goes_on)
-    load_values(model, SafetensorsFile::load(options.init_from));
+  if (!options.init_from.empty() && !goes_on(options)) {
+    remarks = load_initial_values(model, SafetensorsFile::load(options.init_from),
+                                  options.new_head ? Head::fresh : Head::of_file, data.name);
+  }
   return model;
 }
 
-KeptState kept_at_first(const TrainOptions& options, Device& device, const Dataset& data) {
+LastBatch last_batch(const TrainOptions& options) {
+  return options.drop_last ? LastBatch::dropped : LastBatch::kept;
+}
+
+std::vector<BatchRange> checked_batches(const TrainOptions& options, const Dataset& data) {
+  const auto batches = batches_of(data.size(), options.batch_size, last_batch(options));
+  if (batches.empty()) {
+    throw UsageError(text("--drop-last leaves nothing of ", data.size(),
+                          " training images in batches of ", options.batch_size));
+  }
+  return batches;
+}
+
+std::int64_t examples_of(const std::vector<BatchRange>& batches) {
+  std::int64_t examples = 0;
+  for (const BatchRange& batch : batches) examples += batch.count;
+  return examples;
+}
+
+KeptState kept_at_first(const TrainOptions& options, const Classifier& model, const Dataset& data,
+                        const std::vector<BatchRange>& batches) {
   KeptState kept;
-  if (options.ema)
-    kept.averaged = std::make_unique<Classifier>(initial_model(options, device, data));
+  if (options.ema) {
+    kept.averaged = std::make_unique<Classifier>(model);
+    kept.averaged->weights = model.weights.clone();
+    kept.averaged->statistics = model.statistics.clone();
+  }
   if (options.adversarial == "free") {
-    const std::int64_t batch = std::min(options.batch_size, data.size());
-    kept.delta = Tensor::filled(device, {batch, data.height, data.width, data.channels}, 0.f);
+    const std::int64_t most = std::ranges::max(batches, {}, &BatchRange::count).count;
+    kept.delta =
+        Tensor::filled(model.device(), {most, data.height, data.width, data.channels}, 0.f);
   }
   return kept;
 }
 
+// What a run works on.
+struct RunData {
+  const Dataset& train;
+  const Dataset& test;
+  const Dataset* validation;  // null: nothing is held out
+  Json fingerprints;
+};
+
+Json fingerprints_of(const TrainOptions& options, const Dataset& train, const Dataset& test) {
+  Json fingerprints = {{"train_data", fingerprint_of_data(train)},
+                       {"test_data", fingerprint_of_data(test)}};
+  // A run that goes on needs the file no more.
+  if (!options.init_from.empty() &&
+      (!goes_on(options) || std::filesystem::exists(options.init_from))) {
+    fingerprints["init_from"] = fingerprint_of_file(options.init_from);
+  }
+  return fingerprints;
+}
+
 class Trainer {
  public:
-  Trainer(const TrainOptions& options, Device& device, const Dataset& train, const Dataset& test)
+  Trainer(const TrainOptions& options, Device& device, const RunData& data)
       : options_(options),
-        augmentation_(checked_augmentation(options, train)),
-        model_(initial_model(options, device, train)),
-        kept_(kept_at_first(options, device, train)),
+        augmentation_(checked_augmentation(options, data.train)),
+        batches_(checked_batches(options, data.train)),
+        model_(initial_model(options, device, data.train, warnings_)),
+        kept_(kept_at_first(options, model_, data.train, batches_)),
         minimiser_(minimiser_of(options, device, model_.network.layout.weights)),
-        train_(device, train),
-        test_(device, test),
-        directory_(options.output, mode(), to_json(options), environment(device),
-                   warnings_of(train, test)) {
+        train_(device, data.train),
+        test_(device, data.test),
+        directory_(options.output, mode(), config(device, data)) {
+    if (data.validation) validation_.emplace(device, *data.validation);
     if (options.resume) position_ = directory_.restore(model_, minimiser_, kept_);
     step_.emplace(model_, minimiser_, train_, augmentation_, step_options_of(options),
                   static_cast<std::uint64_t>(options.common.seed), kept_);
@@ -100,7 +154,8 @@ class Trainer {
 
   TrainResult run() {
     TrainResult result;
-    const std::int64_t images_an_epoch = train_.size() * replays(options_);
+    for (const std::string& warning : warnings_) print_warning("saddle-train", warning);
+    const std::int64_t images_an_epoch = examples_of(batches_) * replays(options_);
     Progress progress("training", options_.epochs * images_an_epoch, "images",
                       options_.common.quiet ? Progress::Show::nothing : Progress::Show::line,
                       position_.epochs_done * images_an_epoch);
@@ -126,10 +181,16 @@ class Trainer {
     return options_.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
   }
 
-  static std::vector<std::string> warnings_of(const Dataset& train, const Dataset& test) {
-    std::vector<std::string> warnings = train.warnings;
-    warnings.insert(warnings.end(), test.warnings.begin(), test.warnings.end());
-    return warnings;
+  RunConfig config(Device& device, const RunData& data) {
+    if (joins_last_example(data.train.size(), options_.batch_size, last_batch(options_))) {
+      warnings_.push_back(text("the last image of each epoch, a batch by itself (",
+                               data.train.size(), " images in batches of ", options_.batch_size,
+                               "), joins the batch before it. --drop-last leaves it out"));
+    }
+    std::vector<std::string> all = data.train.warnings;
+    all.insert(all.end(), data.test.warnings.begin(), data.test.warnings.end());
+    all.insert(all.end(), warnings_.begin(), warnings_.end());
+    return {to_json(options_), data.fingerprints, environment(device), all};
   }
 
   static Json environment(Device& device) {
@@ -147,8 +208,7 @@ class Trainer {
     step_->begin_epoch(order, static_cast<std::uint32_t>(epoch));
     EpochSums sums;
     std::deque<Step> ahead;
-    for (std::int64_t first = 0; first < train_.size(); first += options_.batch_size) {
-      const std::int64_t count = std::min(options_.batch_size, train_.size() - first);
+    for (const auto [first, count] : batches_) {
       for (std::int64_t replay = 0; replay < replays(options_); ++replay) {
         const auto number = static_cast<std::uint32_t>(position_.steps_done++);
         ahead.push_back({first, count, (*step_)(first, count, lr, number)});
@@ -181,16 +241,17 @@ class Trainer {
     progress.advance(step.count, {sums.loss / seen, 100 * sums.correct / seen});
   }
 
+  const Classifier& tested() const { return kept_.averaged ? *kept_.averaged : model_; }
+
   // The last step of an epoch may have spoilt the weights although its loss, taken before, was
   // finite.
   Evaluation evaluate_after(std::int64_t epoch) const {
     try {
-      return evaluate((kept_.averaged ? *kept_.averaged : model_).evaluation(), test_, kTestBatch);
+      return evaluate(tested().evaluation(), test_, kTestBatch);
     } catch (const Error& error) {
       if (is_out_of_memory(error)) throw;
-      const std::int64_t steps = (train_.size() + options_.batch_size - 1) / options_.batch_size;
-      fail("training diverged: in epoch ", epoch + 1, ", after step ", steps, ", ", error.what(),
-           ". ", diverged_mend(epoch));
+      fail("training diverged: in epoch ", epoch + 1, ", after step ", batches_.size(), ", ",
+           error.what(), ". ", diverged_mend(epoch));
     }
   }
 
@@ -212,32 +273,70 @@ class Trainer {
                                  {"test_accuracy", test.accuracy},
                                  {"seconds", seconds},
                                  {"images_per_second", examples / seconds}});
-    const bool is_best = test.accuracy > position_.best_accuracy;
-    if (is_best) position_.best_accuracy = test.accuracy;
+    const double accuracy = validation_ ? validated(position_.metrics.back()) : test.accuracy;
+    const bool is_best = accuracy > position_.best_accuracy;
+    if (is_best) position_.best_accuracy = accuracy;
     directory_.save(model_, minimiser_, kept_, position_, is_best);
     if (!options_.common.quiet) {
-      char line[160];
+      char line[200];
       std::snprintf(line, sizeof line,
                     "epoch %3lld  lr %-8.4g train loss %.4f, accuracy %5.2f %%   test loss %.4f, "
                     "accuracy %5.2f %%   "
                     "%.0f images/s",
                     static_cast<long long>(epoch + 1), lr, sums.loss / examples,
                     100 * sums.correct / examples, test.loss, test.accuracy, examples / seconds);
-      progress.print(line);
+      progress.print(line + validation_text(position_.metrics.back()));
     }
   }
 
+  static std::string validation_text(const Json& metrics) {
+    std::string words;
+    for (const auto& [key, title] : {std::pair{"validation_accuracy", "validation"},
+                                     std::pair{"validation_robust_accuracy", "robust"}}) {
+      char line[64];
+      if (!metrics.contains(key)) continue;
+      std::snprintf(line, sizeof line, "   %s %5.2f %%", title, metrics.at(key).get<double>());
+      words += line;
+    }
+    return words;
+  }
+
+  // Adds what the held-out images say to an epoch's metrics; returns what the best is chosen by.
+  double validated(Json& metrics) const {
+    const ValidationAccuracy accuracy = validate(tested(), *validation_, selecting_attack(options_),
+                                                 static_cast<std::uint64_t>(options_.common.seed));
+    metrics["validation_accuracy"] = accuracy.clean;
+    if (accuracy.robust) metrics["validation_robust_accuracy"] = *accuracy.robust;
+    return accuracy.robust.value_or(accuracy.clean);
+  }
+
   TrainOptions options_;
+  std::vector<std::string> warnings_;
   Augmentation augmentation_;
+  std::vector<BatchRange> batches_;
   Classifier model_;
   KeptState kept_;
   Minimiser minimiser_;
   DeviceDataset train_, test_;
+  std::optional<DeviceDataset> validation_;
   RunDirectory
       directory_;  // last: whatever can be wrong with the options is told before files change
   RunPosition position_;
   std::optional<TrainingStep> step_;  // from the weights that the run begins or goes on with
 };
+
+TrainResult train_on(const TrainOptions& given, Device& device, const Dataset& train,
+                     const Dataset& test) {
+  const TrainOptions options = with_validation(given, train.size());
+  std::optional<HeldOut> parts;
+  if (options.validation) {
+    parts = hold_out(train, *options.validation, static_cast<std::uint64_t>(options.common.seed));
+  }
+  return Trainer(options, device,
+                 {parts ? parts->train : train, test, parts ? &parts->validation : nullptr,
+                  fingerprints_of(options, train, test)})
+      .run();
+}
 
 }  // namespace
 
@@ -248,12 +347,12 @@ TrainResult train(const TrainOptions& options) {
   require(train_data.height == test_data.height && train_data.width == test_data.width,
           train_data.name,
           ": the splits differ in their images' size. --image-size N makes all NxN");
-  return Trainer(options, device, train_data, test_data).run();
+  return train_on(options, device, train_data, test_data);
 }
 
 TrainResult train(const TrainOptions& options, const Dataset& train_data,
                   const Dataset& test_data) {
-  return Trainer(options, open_device(options.common), train_data, test_data).run();
+  return train_on(options, open_device(options.common), train_data, test_data);
 }
 
 }  // namespace saddle

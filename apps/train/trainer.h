@@ -7,8 +7,8 @@ namespace saddle {
 
 struct TrainResult {
   double test_accuracy = 0;  // of the last epoch, percent
-  double best_accuracy = 0;
-  double seconds = 0;  // of training steps, this process
+  double best_accuracy = 0;  // of the best epoch, that which it was chosen by
+  double seconds = 0;        // of training steps, this process
 };
 
 // Runs (or goes on with) the run that resolved `options` describe; the files are those of

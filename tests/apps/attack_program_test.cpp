@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <fstream>
 #include <csignal>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,7 @@
 #include "apps/common/png.h"
 #include "core/device.h"
 #include "tests/apps/data_files.h"
+#include "tests/apps/editable_checkpoint.h"
 
 namespace saddle {
 namespace {
@@ -118,6 +120,36 @@ TEST(AttackProgramUsage, refuses_flags_that_would_do_nothing) {
                 {"--checkpoint", "m", "--attack", "pgd", "--restart"});
   expect_answer(2, "--restart: there is no nowhere/r.json.state to discard",
                 {"--checkpoint", "m", "--attack", "pgd", "--restart", "--json", "nowhere/r.json"});
+}
+
+TEST_F(AttackProgram, tells_once_what_it_assumes_and_records_it) {
+  Editable plain(checkpoint());
+  plain.metadata.clear();
+  plain.save(checkpoint());
+
+  const Answer answer =
+      attack({"--checkpoint", checkpoint(), "--model", "preact_resnet10", "--width", "2",
+              "--classes", "10", "--test-limit", "8", "--attack", "fgsm", "--json", file("r.json")});
+
+  EXPECT_EQ(answer.exit_code, 0) << answer.err;
+  const std::string said = "the file does not say how its pixels are normalised";
+  expect_part("warning: " + checkpoint() + ": " + said, answer.err);
+  EXPECT_EQ(answer.err.find(said), answer.err.rfind(said));
+  std::ifstream written(file("r.json"));
+  const auto json = nlohmann::json::parse(written);
+  expect_part(said, json.at("assumptions").at(0));
+}
+
+TEST_F(AttackProgram, refuses_classes_of_other_names) {
+  ModelDescription digits;
+  digits.network = {"preact_resnet10", 2, 1, 28, 28, 10};
+  digits.mean = {0.5f};
+  digits.std = {0.25f};
+  for (int i = 0; i < 10; ++i) digits.class_names.push_back(std::to_string(i));
+  save_checkpoint(checkpoint(), Classifier(cpu_device(), digits, 1));
+
+  expect_answer(1, "its classes are not those of fashion-mnist: the data set has no '0', '1'",
+                {"--checkpoint", checkpoint(), "--test-limit", "8", "--attack", "fgsm", "--quiet"});
 }
 
 TEST_F(AttackProgram, writes_table_json_and_tensors) {

@@ -35,7 +35,7 @@ TEST(train_options, default_to_the_papers_recipe) {
 
   EXPECT_EQ(options.model, "preact_resnet18");
   EXPECT_EQ(options.optimizer, "sgd");
-  EXPECT_EQ(options.base_optimizer, "sgd");
+  EXPECT_EQ(options.base_optimizer, "");
   EXPECT_EQ(options.adversarial, "none");
   EXPECT_EQ(options.epochs, 100);
   EXPECT_EQ(options.batch_size, 128);
@@ -142,6 +142,135 @@ TEST(train_options, take_the_attacks_settings_only_with_the_attack) {
   expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_eps = 0.1; });
   expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_alpha = 0.1; });
   expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_steps = 3; });
+  expect_usage_error("need --adversarial pgd", [](TrainOptions& o) { o.at_norm = "linf"; });
+  expect_usage_error("--at-bn needs --adversarial",
+                     [](TrainOptions& o) { o.attack_batch_norm = "auto"; });
+  expect_usage_error(
+      "--at-bn: --adversarial free takes no passes",
+      [](TrainOptions& o) {
+        o.adversarial = "free";
+        o.attack_batch_norm = "eval";
+      },
+      adversarial());
+}
+
+TEST(train_options, refuse_flags_of_the_sam_family_without_it) {
+  expect_usage_error("--base-optimizer needs an optimiser of the SAM family, not adam",
+                     [](TrainOptions& o) {
+                       o.optimizer = "adam";
+                       o.base_optimizer = "sgd";
+                     });
+  expect_usage_error("--sam-bn needs an optimiser of the SAM family, not sgd",
+                     [](TrainOptions& o) { o.sam_statistics = "both"; });
+  expect_usage_error("--sam-bn is of batch-norm, deit_tiny has none", [](TrainOptions& o) {
+    o.model = "deit_tiny";
+    o.optimizer = "sam";
+    o.sam_statistics = "first";
+  });
+  TrainOptions sam = plain();
+  sam.optimizer = "sam";
+  EXPECT_EQ(resolved(sam).base_optimizer, "sgd");
+  EXPECT_EQ(resolved(sam).sam_statistics, "both");
+  EXPECT_EQ(to_json(resolved(resolved(sam))), to_json(resolved(sam)));
+}
+
+TEST(train_options, refuse_ssams_flags_of_the_other_mask) {
+  TrainOptions ssam = plain();
+  ssam.optimizer = "ssam";
+  expect_usage_error(
+      "--ssam-drop-rate needs --ssam-mask dynamic",
+      [](TrainOptions& o) { o.sharpness.ssam_drop_rate = 0.3; }, ssam);
+  expect_usage_error(
+      "--ssam-samples needs --ssam-mask fisher",
+      [](TrainOptions& o) {
+        o.sharpness.ssam_mask = "dynamic";
+        o.sharpness.ssam_samples = 5;
+      },
+      ssam);
+  EXPECT_EQ(to_json(resolved(resolved(ssam))), to_json(resolved(ssam)));
+}
+
+TEST(train_options, refuse_momentum_where_there_is_none) {
+  expect_usage_error("--momentum is SGD's, adam has none", [](TrainOptions& o) {
+    o.optimizer = "adam";
+    o.momentum = 0.9;
+  });
+  expect_usage_error("--momentum is SGD's, adamw has none", [](TrainOptions& o) {
+    o.optimizer = "sam";
+    o.base_optimizer = "adamw";
+    o.momentum = 0.5;
+  });
+  expect_usage_error("--nesterov does nothing with --momentum 0", [](TrainOptions& o) {
+    o.nesterov = true;
+    o.momentum = 0;
+  });
+}
+
+TEST(train_options, refuse_flags_that_the_model_or_the_data_cannot_use) {
+  expect_usage_error("--patch-size is of transformers, preact_resnet18 has no",
+                     [](TrainOptions& o) { o.patch = 4; });
+  expect_usage_error("--crop-padding does nothing with --no-augment", [](TrainOptions& o) {
+    o.no_augment = true;
+    o.crop_padding = 4;
+  });
+  expect_usage_error("--new-head needs --init-from", [](TrainOptions& o) { o.new_head = true; });
+  expect_usage_error("--validation must be at least 1", [](TrainOptions& o) { o.validation = 0; });
+
+  DatasetOptions data;
+  data.broken_images = "skip";
+  EXPECT_THROW(load_dataset(data, Split::test), UsageError);
+  data.broken_images = "error";
+  data.cache_directory = "somewhere";
+  EXPECT_THROW(load_dataset(data, Split::test), UsageError);
+}
+
+TEST(train_options, refuse_a_network_that_cannot_be) {
+  const TemporaryDirectory directory;
+  TrainOptions options = small_run("sgd", directory.path());
+  options.width = 1'000'000;
+  EXPECT_THROW(train_small(options), UsageError);
+  options = small_run("deit", directory.path());
+  options.patch = 5;
+  EXPECT_THROW(train_small(options), UsageError);
+  EXPECT_EQ(names_in(directory.path()), std::vector<std::string>{});
+}
+
+TEST(train_options, choose_the_best_epoch_by_the_test_split_unless_images_are_held_out) {
+  EXPECT_EQ(to_json(resolved(plain())).at("best_by"), "test accuracy");
+
+  TrainOptions held = plain();
+  held.validation = 100;
+  EXPECT_EQ(to_json(resolved(held)).at("best_by"), "validation accuracy");
+
+  TrainOptions robust = plain();
+  robust.select = "robust";
+  robust = resolved(robust);
+  EXPECT_EQ(with_validation(robust, 60).validation, 6);
+  EXPECT_EQ(with_validation(robust, 5).validation, 1);
+  EXPECT_EQ(with_validation(robust, 60'000).validation, 1000);
+  const nlohmann::json json = to_json(robust);
+  EXPECT_EQ(json.at("best_by"), "robust validation accuracy");
+  EXPECT_EQ(json.at("select_attack").at("steps"), 10);
+  EXPECT_FLOAT_EQ(selecting_attack(robust)->eps, 8.f / 255);
+  EXPECT_FLOAT_EQ(selecting_attack(robust)->alpha, 2.f / 255);
+}
+
+TEST(train_options, choose_robustly_within_the_radius_of_the_training) {
+  TrainOptions options = adversarial("l2");
+  options.at_eps = 0.25;
+  options.select = "robust";
+  const auto attack = selecting_attack(resolved(options));
+  EXPECT_EQ(attack->norm, Norm::l2);
+  EXPECT_FLOAT_EQ(attack->eps, 0.25f);
+  EXPECT_FALSE(selecting_attack(resolved(adversarial())).has_value());
+
+  TrainOptions clean = plain();
+  clean.select = "robust";
+  clean.at_norm = "l2";
+  clean.at_eps = 0.5;
+  EXPECT_FLOAT_EQ(selecting_attack(resolved(clean))->eps, 0.5f);
+  expect_usage_error(
+      "--at-eps", [](TrainOptions& o) { o.at_eps = -1; }, clean);
 }
 
 TEST(train_options, refuse_an_attack_that_cannot_be) {
@@ -248,6 +377,14 @@ TEST(train_options, that_change_the_result_are_recorded) {
   EXPECT_TRUE(changed([](TrainOptions& o) { o.crop_padding = 2; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.init_from = "w.safetensors"; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.optimizer = "sam"; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.momentum = 0.5; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.drop_last = true; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.validation = 5; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.select = "robust"; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) {
+    o.init_from = "w.safetensors";
+    o.new_head = true;
+  }));
   EXPECT_FALSE(changed([](TrainOptions& o) { o.common.quiet = true; }));
   EXPECT_FALSE(changed([](TrainOptions& o) { o.output = "elsewhere"; }));
 }

@@ -302,6 +302,180 @@ TEST(fresh_run, does_not_remove_a_checkpoint_that_lies_in_its_directory) {
   EXPECT_EQ(contents(directory.path() / "last.safetensors"), "precious");
 }
 
+// ---- what a run goes on with ----
+
+// A run of two epochs, and what resuming it with `change` says.
+struct Interrupted {
+  TemporaryDirectory directory;
+  TrainOptions options = small_run("sgd", directory.path() / "run");
+  Dataset train = training_data(), test = test_data();
+
+  Interrupted() {
+    options.epochs = 2;
+    saddle::train(resolved(options), train, test);
+    options.resume = true;
+  }
+  std::string refusal() {
+    const auto before = files_of(options.output);
+    const std::string message = error_of([&] { saddle::train(resolved(options), train, test); });
+    EXPECT_EQ(files_of(options.output), before);
+    return message;
+  }
+};
+
+TEST(resume, on_other_training_data_is_refused) {
+  const auto refusal = [](const std::function<void(Dataset&)>& change) {
+    Interrupted run;
+    change(run.train);
+    return run.refusal();
+  };
+  const std::string expected =
+      "--resume on other inputs than the run began with: the training data (images, labels or "
+      "names "
+      "of classes) changed. Put back what was there, or start over with --overwrite";
+  expect_part(expected, refusal([](Dataset& data) { data = quadrants(59, 1); }));
+  expect_part(expected, refusal([](Dataset& data) { data.pixels[7] ^= 1; }));
+  expect_part(expected, refusal([](Dataset& data) { std::swap(data.labels[0], data.labels[1]); }));
+  expect_part(expected, refusal([](Dataset& data) { data.class_names[0] = "zebra"; }));
+}
+
+TEST(resume, on_other_test_data_is_refused) {
+  Interrupted run;
+  run.test.pixels[7] ^= 1;
+  expect_part("the test data changed", run.refusal());
+}
+
+TEST(resume, from_other_first_weights_is_refused_unless_they_are_gone) {
+  const TemporaryDirectory directory;
+  for (const char* name : {"a", "b"}) {
+    TrainOptions base = small_run("sgd-one-epoch", directory.path() / name);
+    base.common.seed = name[0];
+    train_small(base);
+  }
+  const fs::path weights = directory.path() / "w.safetensors";
+  fs::copy_file(directory.path() / "a/last.safetensors", weights);
+  TrainOptions options = small_run("sgd", directory.path() / "run");
+  options.epochs = 2;
+  options.init_from = weights.string();
+  train_small(options);
+
+  options.resume = true;
+  fs::copy_file(directory.path() / "b/last.safetensors", weights,
+                fs::copy_options::overwrite_existing);
+  expect_error("the file of --init-from changed", [&] { train_small(options); });
+
+  fs::remove(weights);
+  train_small(options);
+  fs::copy_file(directory.path() / "a/last.safetensors", weights);
+  train_small(options);
+}
+
+TEST(resume, of_another_runs_state_is_refused) {
+  Interrupted run;
+  TrainOptions other = small_run("sgd", run.directory.path() / "other");
+  other.epochs = 2;
+  other.common.seed = 6;
+  train_small(other);
+  fs::copy_file(run.directory.path() / "other/state.safetensors",
+                run.directory.path() / "run/state.safetensors",
+                fs::copy_options::overwrite_existing);
+
+  expect_part("state.safetensors: is the state of another run", run.refusal());
+}
+
+TEST(resume, of_a_position_that_cannot_be_is_refused) {
+  Interrupted run;
+  const fs::path path = run.directory.path() / "run/state.safetensors";
+  const SafetensorsFile state = SafetensorsFile::load(path);
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, tensor] : state.tensors())
+    tensors.push_back({name, tensor.dtype, tensor.shape, tensor.bytes});
+  const auto refusal = [&](const std::string& key, const nlohmann::json& value) {
+    auto position = nlohmann::json::parse(state.metadata().at("position"));
+    position[key] = value;
+    save_safetensors(path, tensors, {{"position", position.dump()}});
+    return run.refusal();
+  };
+  expect_part("is not a training state", refusal("epochs_done", -1));
+  expect_part("is not a training state", refusal("epochs_done", 1));
+  expect_part("is not a training state", refusal("steps_done", -4));
+  expect_part("is not a training state", refusal("metrics", {1, 2}));
+  expect_part("is not a training state", refusal("metrics", {{{"epoch", 1}}, {{"epoch", 2}}}));
+  expect_part("is the state of another run", refusal("run", "0123456789abcdef"));
+}
+
+TEST(resume, of_a_run_that_does_not_say_what_it_began_with_is_refused) {
+  Interrupted run;
+  const fs::path path = run.directory.path() / "run/config.json";
+  auto config = nlohmann::json::parse(contents(path));
+  for (const char* part : {"settings", "inputs", "environment"}) {
+    auto changed = config;
+    changed.erase(part);
+    write_file_atomically(path, std::string_view(changed.dump()));
+    expect_part("does not say what the run began with", run.refusal());
+    changed[part] = {1, 2};
+    write_file_atomically(path, std::string_view(changed.dump()));
+    expect_part("does not say what the run began with", run.refusal());
+  }
+}
+
+// ---- more epochs ----
+
+TEST(resume, goes_on_for_more_epochs_where_the_schedule_does_not_know_their_number) {
+  const TemporaryDirectory directory;
+  TrainOptions options = small_run("sam-adam", directory.path() / "whole");
+  options.schedule = "constant";
+  options.epochs = 4;
+  train_small(options);
+
+  options.output = (directory.path() / "longer").string();
+  options.epochs = 2;
+  train_small(options);
+  options.resume = true;
+  options.epochs = 4;
+  train_small(options);
+
+  expect_equal_runs(directory.path() / "longer", directory.path() / "whole");
+  options.epochs = 3;
+  expect_error("epochs (4, now 3)", [&] { train_small(options); });
+}
+
+TEST(resume, for_more_epochs_is_refused_where_they_would_have_been_others) {
+  Interrupted run;
+  run.options.epochs = 3;
+  const std::string message = run.refusal();
+  expect_part("epochs (2, now 3)", message);
+  expect_part("Only where nothing depends on the number of epochs (--schedule constant)", message);
+
+  const TemporaryDirectory directory;
+  TrainOptions dynamic = small_run("ssam-dynamic", directory.path());
+  dynamic.schedule = "constant";
+  dynamic.epochs = 1;
+  train_small(dynamic);
+  dynamic.resume = true;
+  dynamic.epochs = 2;
+  expect_error("epochs (1, now 2)", [&] { train_small(dynamic); });
+}
+
+// ---- one training a directory ----
+
+TEST(run_directory, is_not_shared_by_two_trainings) {
+  const TemporaryDirectory directory;
+  ChildTraining first("mixed", directory.path() / "run", "fresh");
+  while (!fs::exists(directory.path() / "run/state.safetensors")) ASSERT_FALSE(first.finished());
+
+  for (const char* mode : {"resume", "overwrite"}) {
+    TrainOptions options = small_run("mixed", directory.path() / "run");
+    options.resume = mode[0] == 'r';
+    options.overwrite = !options.resume;
+    expect_error(
+        "another training is writing here. Wait until it ends, stop it, or name another "
+        "--output",
+        [&] { train_small(options); });
+  }
+  EXPECT_EQ(first.wait(), 0);
+}
+
 TEST(fresh_run, that_cannot_find_its_first_weights_leaves_the_directory_free) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("sgd", directory.path());

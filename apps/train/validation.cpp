@@ -1,0 +1,71 @@
+#include "apps/train/validation.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "apps/common/evaluate.h"
+
+namespace saddle {
+namespace {
+
+constexpr std::int64_t kBatch = 500;
+// The order that decides who is held out is no epoch's.
+constexpr std::uint32_t kNoEpoch = 0xffffffff;
+
+Dataset chosen(const Dataset& data, const std::vector<std::int32_t>& examples) {
+  Dataset part = data;
+  part.pixels.clear();
+  part.labels.clear();
+  const auto row = data.height * data.width * data.channels;
+  for (std::int32_t example : examples) {
+    const auto begin = data.pixels.begin() + example * row;
+    part.pixels.insert(part.pixels.end(), begin, begin + row);
+    part.labels.push_back(data.labels[static_cast<std::size_t>(example)]);
+  }
+  return part;
+}
+
+Attack pgd_attack(const PgdOptions& options, std::uint64_t seed) {
+  AttackMember member;
+  member.name = "pgd";
+  member.against = [options, seed](const LogitsFunction& logits, std::int64_t) -> Attempt {
+    return [run = std::make_shared<Pgd>(logits, options), seed](const AttackBatch& batch,
+                                                                AttemptCounts& counts) {
+      return (*run)(batch, seed, 0, &counts);
+    };
+  };
+  member.on_failure = OnFailure::last_iterate;
+  Attack attack;
+  attack.members.push_back(std::move(member));
+  attack.ball = Ball{options.norm, options.eps};
+  return attack;
+}
+
+}  // namespace
+
+HeldOut hold_out(const Dataset& data, std::int64_t count, std::uint64_t seed) {
+  if (count < 1 || count >= data.size()) {
+    throw UsageError(
+        text("--validation ", count, " must leave some of the ", data.size(), " training images"));
+  }
+  std::vector<std::int32_t> order = epoch_order(data.size(), seed, kNoEpoch);
+  const auto middle = order.end() - count;
+  std::sort(order.begin(), middle);
+  std::sort(middle, order.end());
+  return {chosen(data, {order.begin(), middle}), chosen(data, {middle, order.end()})};
+}
+
+ValidationAccuracy validate(const Classifier& model, const DeviceDataset& data,
+                            const std::optional<PgdOptions>& attack, std::uint64_t seed) {
+  const LogitsFunction logits = model.evaluation();
+  const Evaluation clean = evaluate(logits, data, kBatch);
+  ValidationAccuracy accuracy{clean.accuracy, {}};
+  if (attack) {
+    accuracy.robust = evaluate_attack(logits, data, clean, pgd_attack(*attack, seed),
+                                      AttackedExamples::correct_only, kBatch)
+                          .robust_accuracy;
+  }
+  return accuracy;
+}
+
+}  // namespace saddle
