@@ -6,6 +6,7 @@
 #include "attacks/row_lists.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
+#include "kernels/gradient_scale.h"
 #include "kernels/warp.h"
 
 namespace saddle {
@@ -17,6 +18,7 @@ struct State {
   Tensor flow, m, v;        // f32 [N, H, W, 2]
   Tensor kept;              // f32 [N, H, W, C]
   Tensor kept_loss;         // f32 [N]: +infinity where nothing is kept
+  Tensor to_one;            // f32 [N]: the unit of the row's gradients; 0 until it is known
   Tensor done, iterations;  // i32 [N]
 
   std::int64_t rows() const { return batch.labels.count(); }
@@ -32,6 +34,7 @@ State new_state(const AttackBatch& batch) {
               Tensor::filled(device, flow, 0.f),
               batch.images.clone(),
               Tensor::filled(device, {shape[0]}, std::numeric_limits<float>::infinity()),
+              Tensor::filled(device, {shape[0]}, 0.f),
               zero_counts(device, shape[0]),
               zero_counts(device, shape[0])};
   if (!state.batch.attempts) state.batch.attempts = zero_counts(device, shape[0]);
@@ -42,7 +45,8 @@ State select(const State& state, const Tensor& rows) {
   return {select(state.batch, rows),     select_rows(state.flow, rows),
           select_rows(state.m, rows),    select_rows(state.v, rows),
           select_rows(state.kept, rows), select_rows(state.kept_loss, rows),
-          select_rows(state.done, rows), select_rows(state.iterations, rows)};
+          select_rows(state.to_one, rows), select_rows(state.done, rows),
+          select_rows(state.iterations, rows)};
 }
 
 // lr / (1 - 0.9^t) and sqrt(1 - 0.999^t) for t = 1, 2, ...: [iterations, 2]
@@ -83,8 +87,10 @@ class StadvRun {
     tape.backward(add(tape, margin.loss, roughness.loss));
     record(state, z.value(), margin.losses, roughness.losses, warped.value());
     const std::int64_t columns = state.flow.count() / state.rows();
-    launch(state.flow.device(),
-           StadvStep{state.flow.array(), state.m.array(), state.v.array(), flow.gradient().array(),
+    const Tensor& g = flow.gradient();
+    launch(g.device(), ScaleToFirst{g.array(), state.to_one.array(), columns}, state.rows());
+    launch(g.device(),
+           StadvStep{state.flow.array(), state.m.array(), state.v.array(), g.array(),
                      state.done.array<std::int32_t>(), state.iterations.array<std::int32_t>(),
                      rates_.array(), columns, options_.bound},
            state.rows(), columns);

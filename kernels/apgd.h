@@ -7,8 +7,10 @@
 
 #include "kernels/array.h"
 #include "kernels/collectives.h"
+#include "kernels/gradient_scale.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
+#include "kernels/teams.h"
 
 namespace saddle {
 
@@ -52,9 +54,9 @@ struct ApgdStepLinf {
   }
 };
 
-// The same in the l2 norm: z = P(x_now + step g / (||g|| + 1e-12)), P as delta min(eps, ||delta||)
-// /
-// (||delta|| + 1e-12) and then the clamp to [0, 1]. One block a row.
+// The same in the l2 norm: z = P(x_now + step g / ||g||), which moves by the step for a gradient of
+// any size but zero (see gradient_scale.h; AutoAttack divides by ||g|| + 1e-12), and P(x + delta) =
+// clamp(x + delta min(eps, ||delta||) / (||delta|| + 1e-12), 0, 1). One block a row.
 struct ApgdStepL2 {
   static constexpr int kThreads = 256;
   Array<const float> x, g;
@@ -65,53 +67,37 @@ struct ApgdStepL2 {
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    const int64_t row = b.block();
-    Scales s{};
-    for (int stage = 0; stage < 3; ++stage) {
-      float sum = 0.f;
-      for (int64_t c = b.thread(); c < columns; c += kThreads) sum += square(row, c, stage, s);
-      set(s, row, stage, square_root(block_sum(b, sum)));
-    }
-    for (int64_t c = b.thread(); c < columns; c += kThreads) move(row, c, s);
+    step(BlockTeam<Block>{b, columns}, b.block());
   }
+  void reference(int64_t row) const { step(HostTeam<kThreads>{columns}, row); }
 
-  void reference(int64_t row) const {
-    Scales s{};
-    for (int stage = 0; stage < 3; ++stage) {
-      float lanes[kThreads] = {};
-      for (int64_t c = 0; c < columns; ++c) lanes[c % kThreads] += square(row, c, stage, s);
-      set(s, row, stage, square_root(sum_in_block_order(lanes, kThreads)));
-    }
-    for (int64_t c = 0; c < columns; ++c) move(row, c, s);
-  }
-
-  // What the three norms give: of the gradient, of z - x and of the new x_now - x, unprojected.
-  struct Scales {
-    float gradient, first, second;
-  };
-  SADDLE_DEVICE void set(Scales& s, int64_t row, int stage, float norm) const {
-    if (stage == 0) s.gradient = state[row * kApgdFields + kApgdStep] / (norm + 1e-12f);
-    if (stage == 1) s.first = (norm < eps ? norm : eps) / (norm + 1e-12f);
-    if (stage == 2) s.second = (norm < eps ? norm : eps) / (norm + 1e-12f);
-  }
-  SADDLE_DEVICE float square(int64_t row, int64_t column, int stage, const Scales& s) const {
-    const int64_t i = row * columns + column;
-    const float value = stage == 0   ? g[i]
-                        : stage == 1 ? now[i] + s.gradient * g[i] - x[i]
-                                     : mixed(row, i, s) - x[i];
-    return value * value;
-  }
-  SADDLE_DEVICE float mixed(int64_t row, int64_t i, const Scales& s) const {
+  template <class Team>
+  SADDLE_DEVICE void step(const Team& team, int64_t row) const {
+    const Array<const float> image = row_of(x, row, columns), gradient = row_of(g, row, columns);
+    const Array<float> iterate = row_of(now, row, columns), before = row_of(old, row, columns);
     const float a = state[row * kApgdFields + kApgdMomentum];
-    const float here = now[i];
-    const float z = clip(x[i] + (here + s.gradient * g[i] - x[i]) * s.first, 0.f, 1.f);
-    return here + a * (z - here) + (1.f - a) * (here - old[i]);
-  }
-  SADDLE_DEVICE void move(int64_t row, int64_t column, const Scales& s) const {
-    const int64_t i = row * columns + column;
-    const float next = clip(x[i] + (mixed(row, i, s) - x[i]) * s.second, 0.f, 1.f);
-    old[i] = now[i];
-    now[i] = next;
+    const auto norm_of_row = [&](const auto& value) {
+      return square_root(team.sum([&](int64_t i) { return value(i) * value(i); }));
+    };
+    const auto shrink = [&](float norm) { return (norm < eps ? norm : eps) / (norm + 1e-12f); };
+
+    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(gradient[i]); }));
+    const auto scaled = [&](int64_t i) { return to_one * gradient[i]; };
+    const float norm = norm_of_row(scaled);
+    const float size = norm > 0.f ? state[row * kApgdFields + kApgdStep] / norm : 0.f;
+    const auto ahead = [&](int64_t i) { return iterate[i] + size * scaled(i) - image[i]; };
+    const float first = shrink(norm_of_row(ahead));
+    const auto mixed = [&](int64_t i) {
+      const float here = iterate[i];
+      const float z = clip(image[i] + ahead(i) * first, 0.f, 1.f);
+      return here + a * (z - here) + (1.f - a) * (here - before[i]) - image[i];
+    };
+    const float second = shrink(norm_of_row(mixed));
+    team.each([&](int64_t i) {
+      const float next = clip(image[i] + mixed(i) * second, 0.f, 1.f);
+      before[i] = iterate[i];
+      iterate[i] = next;
+    });
   }
 };
 

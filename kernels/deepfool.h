@@ -6,12 +6,14 @@
 
 namespace saddle {
 
-// What every step goes beyond the linearised boundary, in units of the norm, as in the authors' code.
+// What every step goes beyond the linearised boundary, in units of the norm, as in the authors'
+// code.
 inline constexpr float kDeepFoolMargin = 1e-4f;
 
-// r <- r + (d + margin) w / (||w||_2 + 1e-12) (l2) or r + (d + margin) sign(w) (linf), where
-// d = |f| / ||w||_q is the distance to the boundary, then x1 <- clamp(x0 + (1 + overshoot) r, 0, 1).
-// A gradient of zero moves nothing. Rows with best <= stop are done and keep both.
+// r <- r + (d + margin) w / ||w||_2 (l2) or r + (d + margin) sign(w) (linf), where d = |f| /
+// ||w||_q is the distance to the boundary (at most kFarthest), then x1 <- clamp(x0 + (1 +
+// overshoot) r, 0, 1). The gradient may be of any size (see gradient_scale.h); one of zero moves
+// nothing. Rows with best <= stop are done and keep both.
 template <DistanceNorm P>
 struct DeepFoolStep {
   static constexpr int kThreads = 256;
@@ -32,12 +34,14 @@ struct DeepFoolStep {
   SADDLE_DEVICE void step(const Team& team, int64_t row) const {
     const Array<const float> image = row_of(x0, row, columns), normal = row_of(w, row, columns);
     const Array<float> total = row_of(r, row, columns), point = row_of(x1, row, columns);
-    const float norm = norm_of<dual_of(P)>(team, [&](int64_t i) { return normal[i]; });
-    const float distance = fabsf(f[row]) / (norm + 1e-12f) + kDeepFoolMargin;
-    const float unit = P == DistanceNorm::l2 ? norm + 1e-12f : 1.f;
+    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(normal[i]); }));
+    const float norm = norm_of<dual_of(P)>(team, [&](int64_t i) { return to_one * normal[i]; });
+    const float away = fabsf(to_one * f[row]) / norm;
+    const float distance = (away < kFarthest ? away : kFarthest) + kDeepFoolMargin;
+    const float unit = P == DistanceNorm::l2 ? norm : 1.f;
     const float scale = best[row] <= stop || norm == 0.f ? 0.f : distance / unit;
     team.each([&](int64_t i) {
-      const float direction = P == DistanceNorm::l2 ? normal[i] : sign(normal[i]);
+      const float direction = P == DistanceNorm::l2 ? to_one * normal[i] : sign(normal[i]);
       const float moved = total[i] + scale * direction;
       total[i] = moved;
       point[i] = clip(image[i] + (1.f + overshoot) * moved, 0.f, 1.f);

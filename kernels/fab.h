@@ -20,17 +20,17 @@ SADDLE_DEVICE bool is_misclassified(float margin, int32_t label, int32_t other) 
 }
 
 // Keeps, over calls with one class after the other, the linearised boundary that is nearest in norm
-// P: dist = |f| / (||g||_q + 1e-12) with f = z_other - z_label and g its gradient; equal distances
-// go to the lower class. One block a row.
+// P: dist = |f| / ||g||_q with f = z_other - z_label and g its gradient, infinite where g = 0;
+// equal distances go to the lower class. One block a row.
 template <DistanceNorm P>
 struct KeepNearest {
   static constexpr int kThreads = 256;
-  Array<const float> f_other;      // [rows]
-  Array<const float> g;            // [rows, columns]
-  Array<const int32_t> other;      // [rows]
-  Array<float> distance, f;        // [rows]: of the class kept
-  Array<int32_t> kept;             // [rows]
-  Array<float> w;                  // [rows, columns]: its gradient
+  Array<const float> f_other;  // [rows]
+  Array<const float> g;        // [rows, columns]
+  Array<const int32_t> other;  // [rows]
+  Array<float> distance, f;    // [rows]: of the class kept
+  Array<int32_t> kept;         // [rows]
+  Array<float> w;              // [rows, columns]: its gradient
   int64_t columns;
   float first;  // 1: nothing is kept yet, 0: compare
 
@@ -45,8 +45,10 @@ struct KeepNearest {
     const float before = first != 0.f ? 0.f : distance[row];
     const int32_t rival = first != 0.f ? 0 : kept[row], class_here = other[row];
     const Array<const float> here = row_of(g, row, columns);
-    const float norm = norm_of<dual_of(P)>(team, [&](int64_t i) { return here[i]; });
-    const float value = f_other[row], dist = fabsf(value) / (norm + 1e-12f);
+    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(here[i]); }));
+    const float norm = norm_of<dual_of(P)>(team, [&](int64_t i) { return to_one * here[i]; });
+    const float value = f_other[row];
+    const float dist = norm == 0.f ? INFINITY : fabsf(to_one * value) / norm;
     const bool nearer = dist < before || (dist == before && class_here < rival);
     if (first == 0.f && !nearer) return;  // the whole block; no barrier follows
     const Array<float> out = row_of(w, row, columns);
@@ -59,9 +61,9 @@ struct KeepNearest {
   }
 };
 
-// x1 <- clamp((1 - alpha)(x1 + eta d1) + alpha (x0 + eta d2), 0, 1), d1 and d2 the projections of x1
-// and x0, alpha = min(a1 / (a1 + a2), alpha_max), a = max(||d||, 1e-8). Written as x1's part plus
-// alpha times the difference, so that equal points stay what they are.
+// x1 <- clamp((1 - alpha)(x1 + eta d1) + alpha (x0 + eta d2), 0, 1), d1 and d2 the projections of
+// x1 and x0, alpha = min(a1 / (a1 + a2), alpha_max), a = max(||d||, 1e-8). Written as x1's part
+// plus alpha times the difference, so that equal points stay what they are.
 struct FabMove {
   Array<const float> x0;           // [rows, columns]
   Array<const float> delta, norm;  // [2, rows, columns], [2, rows]: of x1, then of x0
@@ -81,16 +83,16 @@ struct FabMove {
   }
 };
 
-// Where x1 is misclassified: notes it if it is the nearest so far, and steps back towards the image,
-// x1 <- x0 + beta (x1 - x0), improvement or not. One block a row.
+// Where x1 is misclassified: notes it if it is the nearest so far, and steps back towards the
+// image, x1 <- x0 + beta (x1 - x0), improvement or not. One block a row.
 template <DistanceNorm P>
 struct FabJudge {
   static constexpr int kThreads = 256;
-  Array<const float> margin;         // [rows]: of x1
-  Array<const int32_t> label, other; // [rows]
-  Array<const float> x0;             // [rows, columns]
-  Array<float> x1, adversarial;      // [rows, columns]
-  Array<float> best;                 // [rows]: ||adversarial - x0||
+  Array<const float> margin;          // [rows]: of x1
+  Array<const int32_t> label, other;  // [rows]
+  Array<const float> x0;              // [rows, columns]
+  Array<float> x1, adversarial;       // [rows, columns]
+  Array<float> best;                  // [rows]: ||adversarial - x0||
   int64_t columns;
   float beta, stop;
 
@@ -108,10 +110,12 @@ struct FabJudge {
   SADDLE_DEVICE void judge(const Team& team, int64_t row) const {
     const float before = best[row];
     const Array<const float> image = row_of(x0, row, columns);
-    const Array<float> iterate = row_of(x1, row, columns), found = row_of(adversarial, row, columns);
+    const Array<float> iterate = row_of(x1, row, columns),
+                       found = row_of(adversarial, row, columns);
     const float length = norm_of<P>(team, [&](int64_t i) { return iterate[i] - image[i]; });
     const bool done = before <= stop;
-    if (done || !is_misclassified(margin[row], label[row], other[row])) return;  // no barrier follows
+    if (done || !is_misclassified(margin[row], label[row], other[row]))
+      return;  // no barrier follows
     const bool nearer = length < before;
     team.each([&](int64_t i) {
       const float here = iterate[i];
@@ -128,10 +132,10 @@ struct FabJudge {
 template <DistanceNorm P>
 struct FabStart {
   static constexpr int kThreads = 256;
-  Array<const float> x0;                   // [rows, columns]
-  Array<const int32_t> example, attempt;   // [rows]
-  Array<float> x1;                         // [rows, columns]
-  Stream stream;                           // of the step that the attempt says
+  Array<const float> x0;                  // [rows, columns]
+  Array<const int32_t> example, attempt;  // [rows]
+  Array<float> x1;                        // [rows, columns]
+  Stream stream;                          // of the step that the attempt says
   int64_t columns;
   int32_t targets;  // attempt / targets is the number of the try at one target
   float radius;

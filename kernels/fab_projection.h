@@ -16,6 +16,7 @@
 
 #include <cstring>
 
+#include "kernels/gradient_scale.h"
 #include "kernels/teams.h"
 
 namespace saddle {
@@ -44,7 +45,8 @@ SADDLE_DEVICE constexpr DistanceNorm dual_of(DistanceNorm p) {
 
 namespace fab {
 
-// Slower coordinates never move under l2 and l1, as in the reference code.
+// Coordinates of a smaller slope never move under l2 and l1: 1e-8 as in the reference code, or this
+// share of the largest slope where that is below 1, so that gradients of any size lead somewhere.
 inline constexpr float kLeastSlope = 1e-8f;
 // Each step of Newton's iteration meets the box in one more coordinate at least; images need 2 to
 // 10. Where the steps ran out, the hyperplane would be reached only nearly.
@@ -64,9 +66,11 @@ SADDLE_DEVICE float float_of_bits(uint32_t bits) {
 // A point and a hyperplane, the signs turned so that c >= 0.
 struct Problem {
   Array<const float> t, w;  // [d]
+  float to_one;             // w and c are meant times this (see gradient_scale.h)
   float c, turn;            // turn: -1 where the signs were turned, else 1
 
-  SADDLE_DEVICE float slope(int64_t i) const { return fabsf(w[i]); }
+  SADDLE_DEVICE float slope(int64_t i) const { return fabsf(to_one * w[i]); }
+  SADDLE_DEVICE float least_slope() const { return kLeastSlope * (to_one < 1.f ? to_one : 1.f); }
   SADDLE_DEVICE float direction(int64_t i) const { return -turn * sign(w[i]); }
   // (Of no meaning where w_i = 0, which adds nothing and goes nowhere.)
   SADDLE_DEVICE float room(int64_t i) const {
@@ -102,10 +106,11 @@ SADDLE_DEVICE float distance_moved(const Problem& p, const Step& step, int64_t i
 template <DistanceNorm P, class Team>
 SADDLE_DEVICE Step solve_by_newton(const Team& team, const Problem& p) {
   float lambda = 0.f;
+  const float least = p.least_slope();
   for (int step = 0; step < kNewtonSteps; ++step) {
     const TwoSums sums = team.two_sums([&](int64_t i) {
       const float room = p.room(i), slope = p.slope(i);
-      const float a = P == DistanceNorm::l2 ? (slope < kLeastSlope ? 0.f : slope) : slope;
+      const float a = P == DistanceNorm::l2 ? (slope < least ? 0.f : slope) : slope;
       const float wanted = P == DistanceNorm::l2 ? lambda * a : lambda;
       const float gain = a * room, rate = P == DistanceNorm::l2 ? a * a : a;
       const bool free = room > wanted;
@@ -115,7 +120,7 @@ SADDLE_DEVICE Step solve_by_newton(const Team& team, const Problem& p) {
     if (!(sums.second > 0.f) || !(next > lambda)) break;
     lambda = next;
   }
-  return {lambda, kLeastSlope, 0, 0.f};
+  return {lambda, least, 0, 0.f};
 }
 
 // l1: the least slope that moves, then the last index of that slope.
@@ -129,8 +134,8 @@ SADDLE_DEVICE Step solve_by_bisection(const Team& team, const Problem& p) {
       return a >= least ? gain : 0.f;
     });
   };
-  uint32_t low = bits_of_float(kLeastSlope) + 1, high = bits_of_float(INFINITY);
-  if (gain_from(float_of_bits(low)) < p.c) return {kLeastSlope, 0.f, -1, 0.f};
+  uint32_t low = bits_of_float(p.least_slope()) + 1, high = bits_of_float(INFINITY);
+  if (gain_from(float_of_bits(low)) < p.c) return {p.least_slope(), 0.f, -1, 0.f};
   while (high - low > 1) {  // gain_from(low) >= c > gain_from(high)
     const uint32_t middle = low + (high - low) / 2;
     (gain_from(float_of_bits(middle)) < p.c ? high : low) = middle;
@@ -191,9 +196,11 @@ struct ProjectOnHyperplane {
     const int64_t row = problem % rows;
     const Array<const float> normal = row_of(w, row, columns), here = row_of(x1, row, columns);
     const Array<const float> point = problem < rows ? here : row_of(x0, row, columns);
-    const float ahead = team.sum([&](int64_t i) { return normal[i] * (point[i] - here[i]); });
-    const float c = f[row] + ahead, turn = c < 0.f ? -1.f : 1.f;
-    const fab::Problem p{point, normal, turn * c, turn};
+    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(normal[i]); }));
+    const float ahead =
+        team.sum([&](int64_t i) { return to_one * normal[i] * (point[i] - here[i]); });
+    const float c = to_one * f[row] + ahead, turn = c < 0.f ? -1.f : 1.f;
+    const fab::Problem p{point, normal, to_one, turn * c, turn};
     const fab::Step step = fab::solve<P>(team, p);
 
     const auto moved = [&](int64_t i) {

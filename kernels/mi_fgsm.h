@@ -2,14 +2,15 @@
 #pragma once
 
 #include "kernels/array.h"
-#include "kernels/collectives.h"
+#include "kernels/gradient_scale.h"
 #include "kernels/math.h"
+#include "kernels/teams.h"
 
 namespace saddle {
 
-// m <- decay m + g / mean |g| (nothing is added where g = 0);
-// adversarial <- clip(adversarial + alpha sign(m)) to the l-inf ball around x and to [0, 1].
-// One block an example.
+// m <- decay m + g / mean |g| for a gradient of any size (see gradient_scale.h; nothing is added
+// where g = 0);  adversarial <- clip(adversarial + alpha sign(m)) to the l-inf ball around x and to
+// [0, 1]. One block an example.
 struct MiFgsmStep {
   static constexpr int kThreads = 256;
   Array<const float> x, g;      // [examples, columns]
@@ -19,25 +20,26 @@ struct MiFgsmStep {
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    const int64_t first = b.block() * columns;
-    float sum = 0.f;
-    for (int64_t c = b.thread(); c < columns; c += kThreads) sum += fabsf(g[first + c]);
-    const float mean = block_sum(b, sum) / static_cast<float>(columns);
-    for (int64_t c = b.thread(); c < columns; c += kThreads) move(first + c, mean);
+    step(BlockTeam<Block>{b, columns}, b.block());
   }
+  void reference(int64_t example) const { step(HostTeam<kThreads>{columns}, example); }
 
-  void reference(int64_t example) const {
-    const int64_t first = example * columns;
-    float lanes[kThreads] = {};
-    for (int64_t c = 0; c < columns; ++c) lanes[c % kThreads] += fabsf(g[first + c]);
-    const float mean = sum_in_block_order(lanes, kThreads) / static_cast<float>(columns);
-    for (int64_t c = 0; c < columns; ++c) move(first + c, mean);
-  }
-
-  SADDLE_DEVICE void move(int64_t i, float mean) const {
-    m[i] = decay * m[i] + (mean > 0.f ? g[i] / mean : 0.f);
-    const float moved = adversarial[i] + alpha * sign(m[i]);
-    adversarial[i] = clip(clip(moved, x[i] - eps, x[i] + eps), 0.f, 1.f);
+  template <class Team>
+  SADDLE_DEVICE void step(const Team& team, int64_t example) const {
+    const Array<const float> image = row_of(x, example, columns),
+                             gradient = row_of(g, example, columns);
+    const Array<float> momentum = row_of(m, example, columns),
+                       iterate = row_of(adversarial, example, columns);
+    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(gradient[i]); }));
+    const float sum = team.sum([&](int64_t i) { return fabsf(to_one * gradient[i]); });
+    const float mean = sum / static_cast<float>(columns);
+    team.each([&](int64_t i) {
+      const float pull = mean > 0.f ? to_one * gradient[i] / mean : 0.f;
+      const float next = decay * momentum[i] + pull;
+      momentum[i] = next;
+      const float moved = iterate[i] + alpha * sign(next);
+      iterate[i] = clip(clip(moved, image[i] - eps, image[i] + eps), 0.f, 1.f);
+    });
   }
 };
 

@@ -7,9 +7,11 @@
 
 #include "kernels/array.h"
 #include "kernels/collectives.h"
+#include "kernels/gradient_scale.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
 #include "kernels/span.h"
+#include "kernels/teams.h"
 
 namespace saddle {
 
@@ -37,8 +39,10 @@ struct PgdStepLinf {
   bool aligned() const { return all_aligned(delta, g, x, adversarial); }
 };
 
-// delta <- delta + alpha g / (||g|| + 1e-10), scaled back to norm eps where it is longer, then
-// clamped so that x + delta stays in [0, 1] (which never lengthens it). One block an example.
+// delta <- delta + alpha g / ||g||, scaled back to norm eps where it is longer, then clamped so
+// that x + delta stays in [0, 1] (which never lengthens it). A gradient of zero moves nothing; one
+// of any other size moves by alpha (see gradient_scale.h; the reference codes divide by ||g|| +
+// 1e-10). One block an example.
 struct PgdStepL2 {
   static constexpr int kThreads = 256;
   Array<float> delta;        // [examples, columns]
@@ -49,44 +53,30 @@ struct PgdStepL2 {
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    const int64_t first = b.block() * columns;
-    float sum = 0.f;
-    for (int64_t i = b.thread(); i < columns; i += kThreads) sum += g[first + i] * g[first + i];
-    const float scale = step_scale(block_sum(b, sum));
-    sum = 0.f;
-    for (int64_t i = b.thread(); i < columns; i += kThreads) {
-      const float moved = delta[first + i] + scale * g[first + i];
-      sum += moved * moved;
-    }
-    const float shrink = ball_scale(block_sum(b, sum));
-    for (int64_t i = b.thread(); i < columns; i += kThreads) move(first + i, scale, shrink);
+    step(BlockTeam<Block>{b, columns}, b.block());
   }
+  void reference(int64_t example) const { step(HostTeam<kThreads>{columns}, example); }
 
-  void reference(int64_t example) const {
-    const int64_t first = example * columns;
-    float lanes[kThreads] = {};
-    for (int64_t i = 0; i < columns; ++i) lanes[i % kThreads] += g[first + i] * g[first + i];
-    const float scale = step_scale(sum_in_block_order(lanes, kThreads));
-    for (float& lane : lanes) lane = 0.f;
-    for (int64_t i = 0; i < columns; ++i) {
-      const float moved = delta[first + i] + scale * g[first + i];
-      lanes[i % kThreads] += moved * moved;
-    }
-    const float shrink = ball_scale(sum_in_block_order(lanes, kThreads));
-    for (int64_t i = 0; i < columns; ++i) move(first + i, scale, shrink);
-  }
-
-  SADDLE_DEVICE float step_scale(float square_norm) const {
-    return alpha / (square_root(square_norm) + 1e-10f);
-  }
-  SADDLE_DEVICE float ball_scale(float square_norm) const {
-    const float norm = square_root(square_norm);
-    return norm > eps ? eps / norm : 1.f;
-  }
-  SADDLE_DEVICE void move(int64_t i, float scale, float shrink) const {
-    const float moved = (delta[i] + scale * g[i]) * shrink;
-    delta[i] = clip(moved, -x[i], 1.f - x[i]);
-    adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);
+  template <class Team>
+  SADDLE_DEVICE void step(const Team& team, int64_t example) const {
+    const Array<const float> gradient = row_of(g, example, columns),
+                             image = row_of(x, example, columns);
+    const Array<float> here = row_of(delta, example, columns),
+                       out = row_of(adversarial, example, columns);
+    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(gradient[i]); }));
+    const float norm = square_root(team.sum([&](int64_t i) {
+      const float scaled = to_one * gradient[i];
+      return scaled * scaled;
+    }));
+    const float step = norm > 0.f ? alpha / norm : 0.f;
+    const auto moved = [&](int64_t i) { return here[i] + step * (to_one * gradient[i]); };
+    const float length = square_root(team.sum([&](int64_t i) { return moved(i) * moved(i); }));
+    const float shrink = length > eps ? eps / length : 1.f;
+    team.each([&](int64_t i) {
+      const float in_box = clip(moved(i) * shrink, -image[i], 1.f - image[i]);
+      here[i] = in_box;
+      out[i] = clip(image[i] + in_box, 0.f, 1.f);
+    });
   }
 };
 
@@ -107,9 +97,9 @@ struct PgdStartLinf {
 
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t i = row * columns + column;
-    const Random4 bits = stream.at(number_of(number, row))
-                             .bits(static_cast<uint32_t>(example[row]),
-                                   static_cast<uint32_t>(column));
+    const Random4 bits =
+        stream.at(number_of(number, row))
+            .bits(static_cast<uint32_t>(example[row]), static_cast<uint32_t>(column));
     const float start = eps * (2.f * uniform(bits.v[0]) - 1.f);
     delta[i] = clip(start, -x[i], 1.f - x[i]);
     adversarial[i] = clip(x[i] + delta[i], 0.f, 1.f);
@@ -150,9 +140,9 @@ struct PgdStartL2 {
   }
 
   SADDLE_DEVICE float gaussian(int64_t row, int64_t column) const {
-    const Random4 bits = stream.at(number_of(number, row))
-                             .bits(static_cast<uint32_t>(example[row]),
-                                   static_cast<uint32_t>(column));
+    const Random4 bits =
+        stream.at(number_of(number, row))
+            .bits(static_cast<uint32_t>(example[row]), static_cast<uint32_t>(column));
     return normal(bits.v[0], bits.v[1]);
   }
   SADDLE_DEVICE float radius(int64_t row, float square_norm) const {

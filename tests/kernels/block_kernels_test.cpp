@@ -248,11 +248,12 @@ BlockCase batch_norm_backward_merge(std::int64_t rows, std::int64_t channels) {
 }
 
 // `reach`: how far outside the ball the step would end; the projection acts where it is large.
-BlockCase pgd_step_l2(std::int64_t examples, std::int64_t columns, float eps) {
-  const std::string suffix = eps > 1.f ? "_interior" : "_projected";
+BlockCase pgd_step_l2(std::int64_t examples, std::int64_t columns, float eps, float size = 1.f) {
+  const std::string suffix =
+      std::string(eps > 1.f ? "_interior" : "_projected") + (size < 1.f ? "_tiny" : "");
   return {"PgdStepL2_" + size_name(examples, columns) + suffix, typeid(PgdStepL2), [=](How how) {
             const std::vector<float> x = random_values(examples * columns, 31, 0.f, 1.f);
-            const std::vector<float> g = random_values(examples * columns, 32);
+            const std::vector<float> g = random_values(examples * columns, 32, -size, size);
             std::vector<float> delta = random_values(examples * columns, 33, -0.01f, 0.01f);
             std::vector<float> adversarial = unwritten(examples * columns);
             run(how,
@@ -641,6 +642,16 @@ BlockCase flow_roughness_case(std::int64_t height, std::int64_t width, Smoothnes
       }};
 }
 
+BlockCase scale_to_first(std::int64_t rows, std::int64_t columns, float size) {
+  return {"ScaleToFirst_" + size_name(rows, columns), typeid(ScaleToFirst), [=](How how) {
+            std::vector<float> g = random_values(rows * columns, 73, -size, size);
+            std::vector<float> to_one(static_cast<std::size_t>(rows), 0.f);
+            to_one[0] = 8.f;  // known already
+            run(how, ScaleToFirst{view(g), view(to_one), columns}, rows);
+            return joined({g, to_one});
+          }};
+}
+
 BlockCase stadv_record(std::int64_t classes, StadvKeep keep) {
   return {
       "StadvRecord_" + std::to_string(classes) + "_" + std::to_string(static_cast<int>(keep)),
@@ -723,10 +734,11 @@ std::vector<float> apgd_state(std::int64_t rows) {
   return state;
 }
 
-BlockCase apgd_step_l2(std::int64_t rows, std::int64_t columns, float eps) {
-  return {"ApgdStepL2_" + size_name(rows, columns), typeid(ApgdStepL2), [=](How how) {
+BlockCase apgd_step_l2(std::int64_t rows, std::int64_t columns, float eps, float size = 1.f) {
+  return {"ApgdStepL2_" + size_name(rows, columns) + (size < 1.f ? "_tiny" : ""),
+          typeid(ApgdStepL2), [=](How how) {
             const std::vector<float> x = random_values(rows * columns, 58, 0.f, 1.f);
-            const std::vector<float> g = random_values(rows * columns, 59);
+            const std::vector<float> g = random_values(rows * columns, 59, -size, size);
             const std::vector<float> state = apgd_state(rows);
             std::vector<float> now = random_values(rows * columns, 60, 0.f, 1.f);
             std::vector<float> old = random_values(rows * columns, 61, 0.f, 1.f);
@@ -778,10 +790,11 @@ BlockCase row_max_abs(std::int64_t rows, std::int64_t columns) {
           }};
 }
 
-BlockCase mi_fgsm_step(std::int64_t examples, std::int64_t columns) {
-  return {"MiFgsmStep_" + size_name(examples, columns), typeid(MiFgsmStep), [=](How how) {
+BlockCase mi_fgsm_step(std::int64_t examples, std::int64_t columns, float size = 1.f) {
+  return {"MiFgsmStep_" + size_name(examples, columns) + (size < 1.f ? "_tiny" : ""),
+          typeid(MiFgsmStep), [=](How how) {
             const std::vector<float> x = random_values(examples * columns, 69, 0.f, 1.f);
-            const std::vector<float> g = random_values(examples * columns, 70);
+            const std::vector<float> g = random_values(examples * columns, 70, -size, size);
             std::vector<float> m = random_values(examples * columns, 71), adversarial = x;
             run(how,
                 MiFgsmStep{view(x), view(g), view(m), view(adversarial), .02f, .05f, .9f, columns},
@@ -899,6 +912,8 @@ std::vector<BlockCase> cases() {
       pgd_step_l2(3, 33, 0.05f),
       pgd_step_l2(3, 1025, 0.05f),
       pgd_step_l2(7, 31, 2.f),
+      pgd_step_l2(3, 257, 0.05f, 1e-30f),
+      pgd_step_l2(3, 255, 0.05f, 1e-40f),
       pgd_start_l2(1, 1),
       pgd_start_l2(3, 33),
       pgd_start_l2(5, 1025),
@@ -958,6 +973,8 @@ std::vector<BlockCase> cases() {
       stadv_record(3, StadvKeep::smallest_loss),
       stadv_record(131, StadvKeep::first_success),
       stadv_record(3, StadvKeep::last),
+      scale_to_first(3, 257, 1.f),
+      scale_to_first(2, 33, 1e-40f),
       pixle_judge(2),
       pixle_judge(131),
       l1_project(1, 1, .2f),
@@ -971,6 +988,7 @@ std::vector<BlockCase> cases() {
       apgd_step_l2(1, 1, .2f),
       apgd_step_l2(3, 33, .2f),
       apgd_step_l2(5, 1025, .5f),
+      apgd_step_l2(3, 257, .5f, 1e-40f),
       apgd_start_linf(1, 1),
       apgd_start_linf(3, 33),
       apgd_start_linf(5, 1025),
@@ -986,6 +1004,7 @@ std::vector<BlockCase> cases() {
       mi_fgsm_step(1, 1),
       mi_fgsm_step(3, 33),
       mi_fgsm_step(5, 1025),
+      mi_fgsm_step(3, 257, 1e-40f),
   };
 }
 
