@@ -114,12 +114,14 @@ Tensor count_changed(const Tensor& a, const Tensor& b) {
   return count;
 }
 
-std::int64_t count_zero_rows(const Tensor& g, std::size_t rows) {
-  const std::int64_t size = g.shape()[0];
-  const Tensor largest(g.device(), {size});
-  launch(g.device(), RowMaxAbs{g.array(), largest.array(), g.count() / size}, size);
-  const std::vector<float> host = largest.to_host<float>();
-  return std::count(host.begin(), host.begin() + static_cast<std::ptrdiff_t>(rows), 0.f);
+// Of the first `rows` rows, those that are zero.
+std::vector<std::int32_t> zero_rows(const Tensor& g, std::size_t rows) {
+  const std::vector<float> largest = largest_entries(g).to_host<float>();
+  std::vector<std::int32_t> zero;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (largest[row] == 0.f) zero.push_back(static_cast<std::int32_t>(row));
+  }
+  return zero;
 }
 
 RowLosses loss_of(ApgdLoss loss, Tape& tape, const Var& logits, const Tensor& labels,
@@ -305,9 +307,19 @@ void Apgd::checkpoint(const Phase& phase, int iteration) {
          at.size(), at.columns());
 }
 
+// What a row used in a phase. Each loss is a pass forward and backward for each draw, the last of a
+// phase, after the last step, one forward pass.
+void Apgd::count_row(const std::vector<float>& state, std::size_t row, const Phase& phase,
+                 PassCounts& counts) const {
+  const auto losses = static_cast<std::int64_t>(state[row * kApgdFields + kApgdCounted]);
+  const bool last = losses == phase.steps + 1;
+  const std::int64_t gradients = (last ? losses - 1 : losses) * options_.eot;
+  counts.add(at_->places[row], {gradients + (last ? 1 : 0), gradients});
+}
+
 // Goes on with the rows that stand where a quarter of them is done; false where none stands. What
-// the others found is put into `answer`.
-bool Apgd::drop_broken_rows(const Tensor& answer) {
+// the others found is put into `answer`, and what they used into `counts`.
+bool Apgd::drop_broken_rows(const Tensor& answer, const Phase& phase, PassCounts& counts) {
   const std::shared_ptr<Rows> from = at_;
   Device& device = from->device();
   const std::vector<float> state = from->state.to_host<float>();
@@ -322,6 +334,9 @@ bool Apgd::drop_broken_rows(const Tensor& answer) {
   const std::int64_t size = padded(device, count);
   if (4 * count > 3 * from->size() || size == from->size()) return true;
 
+  for (std::size_t row = 0; row < from->places.size(); ++row) {
+    if (state[row * kApgdFields + kApgdBroken] != 0) count_row(state, row, phase, counts);
+  }
   put_rows(answer, row_numbers(device, from->places),
            from->adversarial.slice(
                0, with_rows(answer.shape(), static_cast<std::int64_t>(from->places.size()))));
@@ -342,30 +357,22 @@ bool Apgd::drop_broken_rows(const Tensor& answer) {
   return true;
 }
 
-void Apgd::count(PassCounts* counts, Gradient gradient) const {
-  if (!counts) return;
-  const auto rows = static_cast<std::int64_t>(at_->places.size());
-  counts->forward += rows * (gradient == Gradient::wanted ? options_.eot : 1);
-  if (gradient == Gradient::wanted) counts->backward += rows * options_.eot;
-}
-
 // One phase on every row of the batch, whose clean predictions are right. Returns its answer, but
 // the best iterates for a phase that another follows.
 Tensor Apgd::run(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
-                 const Phase& phase, PassCounts* counts) {
+                 const Phase& phase, PassCounts& counts) {
   Device& device = batch.images.device();
   const bool freeze = phase.last && options_.answer == ApgdAnswer::misclassified;
   const Tensor answer = batch.images.clone();
   begin(batch, targets, start, phase);
   const Gradient first = phase.steps > 0 ? Gradient::wanted : Gradient::none;
   evaluate(first, phase);
-  count(counts, first);
   if (phase.last && first == Gradient::wanted) {
-    zero_gradients_ += count_zero_rows(at_->g, at_->places.size());
+    counts.zero_gradients = zero_rows(at_->g, at_->places.size());
   }
   // Where launches are asynchronous, looking at the rows is waiting for the device.
   const int looks_every = device.captures() ? 8 : 1;
-  bool standing = !freeze || drop_broken_rows(answer);
+  bool standing = !freeze || drop_broken_rows(answer, phase, counts);
   for (int i = 1; i <= phase.steps && standing; ++i) {
     // The last step needs no gradient.
     const Gradient gradient = i < phase.steps ? Gradient::wanted : Gradient::none;
@@ -379,10 +386,11 @@ Tensor Apgd::run(const AttackBatch& batch, const Tensor& targets, const Tensor& 
     } else {
       iterate();
     }
-    count(counts, gradient);
     checkpoint(phase, i);
-    if (freeze && i % looks_every == 0) standing = drop_broken_rows(answer);
+    if (freeze && i % looks_every == 0) standing = drop_broken_rows(answer, phase, counts);
   }
+  const std::vector<float> state = at_->state.to_host<float>();
+  for (std::size_t row = 0; row < at_->places.size(); ++row) count_row(state, row, phase, counts);
   const Tensor& found = freeze ? at_->adversarial : at_->best;
   put_rows(
       answer, row_numbers(device, at_->places),
@@ -396,7 +404,7 @@ Tensor Apgd::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts
   if (batch.images.count() == 0) return answer;
   Device& device = batch.images.device();
   const Tensor clean = logits_of(logits_, batch.images);
-  if (counts) counts->forward += batch.images.shape()[0];
+  if (counts) counts->add_to_all(batch.images.shape()[0], {1, 0});
   std::vector<std::int32_t> rows = rows_predicted_right(clean, batch.labels);
   if (options_.answer == ApgdAnswer::best_loss) {
     rows.resize(static_cast<std::size_t>(batch.images.shape()[0]));
@@ -413,6 +421,7 @@ Tensor Apgd::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts
                              : Tensor();
   const std::vector<Phase> all = phases();
   Tensor iterate = draw_start(part, seed, all.front().eps);
+  PassCounts used;  // by the part's rows
   for (const Phase& phase : all) {
     if (phase.eps < all.front().eps) {  // onto this phase's ball from a larger one
       const Tensor delta(device, iterate.shape());
@@ -420,8 +429,9 @@ Tensor Apgd::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts
              delta.count());
       project_l1(part.images, delta, iterate, phase.eps);
     }
-    iterate = run(part, targets, iterate, phase, counts);
+    iterate = run(part, targets, iterate, phase, used);
   }
+  if (counts) counts->add(rows, used);
   put_rows(answer, taken, iterate);
   return answer;
 }

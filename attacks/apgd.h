@@ -54,19 +54,17 @@ void check(const ApgdOptions& options);
 std::vector<int> apgd_checkpoints(int steps);
 
 // One try on each row: batch.attempts says which restart (and with it the target). A row costs
-// (steps + 1) eot forward passes and one for the clean prediction, and steps eot backward passes,
-// less what is saved once it is broken.
+// steps eot + 1 forward passes and one for the clean prediction, and steps eot backward passes,
+// less those that would come after it is broken.
 class Apgd {
  public:
   // Throws Error as check() does.
   Apgd(LogitsFunction logits, const ApgdOptions& options);
 
-  // The adversarial images [N, H, W, C]. Throws Error where the loss needs more classes than the
-  // model has, or its logits do not depend on the pixels.
+  // The adversarial images [N, H, W, C]; `counts` also gets the rows whose first gradient was
+  // exactly zero, whose verdict says little. Throws Error where the loss needs more classes than
+  // the model has, or its logits do not depend on the pixels.
   Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
-
-  // Rows, over all calls, whose first gradient was exactly zero: such a row's verdict says little.
-  std::int64_t zero_gradients() const { return zero_gradients_; }
 
  private:
   struct Rows;   // the rows that are worked on, in buffers that keep their addresses
@@ -77,16 +75,16 @@ class Apgd {
   void begin(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
              const Phase& phase);
   Tensor run(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
-             const Phase& phase, PassCounts* counts);
+             const Phase& phase, PassCounts& counts);
   void evaluate(Gradient gradient, const Phase& phase);
   void step(const Phase& phase);
   void checkpoint(const Phase& phase, int iteration);
-  bool drop_broken_rows(const Tensor& answer);
-  void count(PassCounts* counts, Gradient gradient) const;
+  bool drop_broken_rows(const Tensor& answer, const Phase& phase, PassCounts& counts);
+  void count_row(const std::vector<float>& state, std::size_t row, const Phase& phase,
+                 PassCounts& counts) const;
 
   LogitsFunction logits_;
   ApgdOptions options_;
-  std::int64_t zero_gradients_ = 0;
   std::shared_ptr<Rows> at_;
 };
 

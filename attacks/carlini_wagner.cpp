@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "attacks/row_lists.h"
 #include "attacks/rows.h"
 #include "kernels/carlini_wagner.h"
 #include "kernels/fab.h"
@@ -78,9 +79,9 @@ void CarliniWagner::iterate(const State& state, int check_every) const {
 namespace {
 
 // Of rows that have not stopped.
-std::vector<std::int32_t> running_rows(const Tensor& stopped) {
+Rows running_rows(const Tensor& stopped) {
   const std::vector<float> flags = stopped.to_host<float>();
-  std::vector<std::int32_t> rows;
+  Rows rows;
   for (std::size_t i = 0; i < flags.size(); ++i) {
     if (flags[i] == 0.f) rows.push_back(static_cast<std::int32_t>(i));
   }
@@ -94,8 +95,8 @@ Tensor full(Device& device, std::int64_t rows, float value) {
 }  // namespace
 
 // One value of c for each row. Rows that stop leave, once they are a quarter of those that are
-// left.
-void CarliniWagner::search(const State& all, Replay& whole, PassCounts* counts) const {
+// left. `counts` is by the rows of `all`.
+void CarliniWagner::search(const State& all, Replay& whole, PassCounts& counts) const {
   Device& device = all.x0.device();
   launch(device,
          CarliniWagnerStart{all.x0.array(), all.w.array(), all.x1.array(), all.mean.array(),
@@ -107,6 +108,7 @@ void CarliniWagner::search(const State& all, Replay& whole, PassCounts* counts) 
       options_.abort_early ? std::max(options_.iterations / 10, 1) : options_.iterations;
   Tensor places;  // of the rows of `now` in `all`; empty: all of them
   State now = all;
+  Rows of_all = all_rows(all.x0.shape()[0]), running = of_all;  // `places`; those that go on
   Replay* replay = &whole;  // of all rows, which serves every search
   std::unique_ptr<Replay> of_fewer;
   const auto put_away = [&] {
@@ -117,16 +119,16 @@ void CarliniWagner::search(const State& all, Replay& whole, PassCounts* counts) 
   };
   for (int i = 0; i < options_.iterations; ++i) {
     (*replay)(device, [&] { iterate(now, check_every); });
-    const std::int64_t rows = now.x0.shape()[0];
-    if (counts) counts->forward += rows, counts->backward += rows;
+    counts.add(running, Passes{1, 1});
     if (i == 0 || i % check_every != 0) continue;
-    const std::vector<std::int32_t> running = running_rows(now.stopped);
-    if (4 * static_cast<std::int64_t>(running.size()) > 3 * rows) continue;
+    const Rows still = running_rows(now.stopped);
+    running = chosen(of_all, still);
+    if (4 * still.size() > 3 * of_all.size()) continue;
     put_away();
-    if (running.empty()) return;
-    const Tensor numbers = row_numbers(device, running);
-    places = places ? select_rows(places, numbers) : numbers;
-    now = now.of(numbers);
+    if (still.empty()) return;
+    of_all = running;
+    places = row_numbers(device, of_all);
+    now = now.of(row_numbers(device, still));
     of_fewer = std::make_unique<Replay>();
     replay = of_fewer.get();
   }
@@ -141,7 +143,7 @@ MinimalNorm CarliniWagner::nearest(const AttackBatch& batch, PassCounts* counts)
   }
   const Tensor clean = logits_of(logits_, batch.images);
   check_classes(clean, "cw");
-  if (counts) counts->forward += batch.images.shape()[0];
+  if (counts) counts->add_to_all(batch.images.shape()[0], {1, 0});
 
   Findings findings(batch);
   const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.labels);
@@ -165,10 +167,12 @@ MinimalNorm CarliniWagner::nearest(const AttackBatch& batch, PassCounts* counts)
                       Tensor(device, shape),
                       Tensor(device, {1}, DType::i32)};
     Replay whole;
+    PassCounts used;  // by the attacked rows
     for (int i = 0; i < options_.searches; ++i) {
-      search(state, whole, counts);
+      search(state, whole, used);
       launch(device, CarliniWagnerSearch{state.rows()}, n);
     }
+    if (counts) counts->add(right, used);
     findings.put(right, state.adversarial, state.best, options_.eps);
   }
   findings.put_clean_errors(right);

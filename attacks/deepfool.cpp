@@ -24,6 +24,7 @@ namespace {
 // The rows that are still predicted right, r and x' of each.
 struct Walk {
   std::vector<std::int32_t> rows;  // place of each in the batch
+  std::vector<std::int32_t> open;  // those of them that are not done
   Tensor x0, x1, r, adversarial;   // [n, H, W, C]
   Tensor labels;                   // i32 [n]
   Tensor best;                     // [n]: distance of x' once it is misclassified
@@ -62,17 +63,19 @@ void step(const Walk& walk, const Linearised& plane, const DeepFoolOptions& opti
 // Puts away the rows that are done, where they are a quarter of all or all; the rest walks on.
 void drop_done(Walk& walk, Findings& findings, float eps) {
   const std::vector<float> best = walk.best.to_host<float>();
-  std::vector<std::int32_t> left, done, rows_left, rows_done;
+  std::vector<std::int32_t> left, done, rows_left, rows_done;  // the rows in the batch
   for (std::size_t i = 0; i < best.size(); ++i) {
     const bool finished = best[i] <= kDone;
     (finished ? done : left).push_back(static_cast<std::int32_t>(i));
     (finished ? rows_done : rows_left).push_back(walk.rows[i]);
   }
+  walk.open = rows_left;
   if (4 * done.size() < best.size()) return;
   Device& device = walk.x0.device();
   const Tensor gone = row_numbers(device, done), stay = row_numbers(device, left);
   findings.put(rows_done, select_rows(walk.adversarial, gone), select_rows(walk.best, gone), eps);
   walk = {rows_left,
+          rows_left,
           select_rows(walk.x0, stay),
           select_rows(walk.x1, stay),
           select_rows(walk.r, stay),
@@ -88,7 +91,7 @@ Walk begin(const AttackBatch& batch) {
   const Tensor r(x.device(), x.shape()), best(x.device(), {x.shape()[0]});
   launch(x.device(), Fill{r.array(), 0.f}, r.count());
   launch(x.device(), Fill{best.array(), kFarthest}, best.count());
-  return {rows, x, x.clone(), r, x.clone(), batch.labels, best};
+  return {rows, rows, x, x.clone(), r, x.clone(), batch.labels, best};
 }
 
 }  // namespace
@@ -114,11 +117,10 @@ MinimalNorm DeepFool::nearest(const AttackBatch& batch, PassCounts* counts) {
     const Var x = tape.input(walk.x1, Gradient::wanted);
     const Var z = logits_(tape, x);
     check_classes(z.value(), "deepfool");
-    const std::int64_t rows = walk.x0.shape()[0];
-    if (counts) counts->forward += rows;
+    if (counts) counts->add(walk.open, Passes{1, 0});
     judge(walk, z.value(), options_.norm);
     if (i == options_.steps) break;
-    if (counts) counts->backward += rows * (z.shape()[1] - 1);
+    if (counts) counts->add(walk.open, Passes{0, z.shape()[1] - 1});
     step(walk, linearise_nearest(tape, x, z, walk.labels, options_.norm), options_);
     drop_done(walk, findings, options_.eps);
     if (walk.rows.empty()) return findings.result();

@@ -1,8 +1,10 @@
 #include "attacks/fab.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "attacks/row_lists.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
 #include "kernels/elementwise.h"
@@ -20,8 +22,8 @@ void check(const FabOptions& options) {
   require(options.steps >= 0, "fab: steps ", options.steps, " is negative");
   require(options.alpha_max >= 0 && options.alpha_max <= 1, "fab: alpha_max ", options.alpha_max,
           " is outside [0, 1]");
-  require(std::isfinite(options.eta) && options.eta >= 0, "fab: eta ", options.eta,
-          " must be finite and not negative");
+  require(std::isfinite(options.eta) && options.eta > 0, "fab: eta ", options.eta,
+          " must be finite and positive: it is the share of the way to the boundary that is walked");
   require(options.beta >= 0 && options.beta <= 1, "fab: beta ", options.beta, " is outside [0, 1]");
   require(options.targets >= 1, "fab: targets ", options.targets, " is below 1");
 }
@@ -32,6 +34,7 @@ struct Fab::State {
   Tensor x0, x1, adversarial;      // [n, H, W, C]
   Tensor labels, targets;          // i32 [n]
   Tensor best;                     // [n]
+  Tensor steps;                    // i32 [n]: made until the row was done
   Replay replay;
 
   std::int64_t count() const { return x0.shape()[0]; }
@@ -40,8 +43,9 @@ struct Fab::State {
 Fab::Fab(LogitsFunction logits, const FabOptions& options)
     : logits_(std::move(logits)), options_(options) {
   check(options);
+  options_.eps = std::min(options.eps, 0.5f * kFarthest);  // what was found is always nearer
   const bool bounded = options.accept == Accept::within_eps;
-  accepted_ = bounded ? options.eps * (1 + 1e-6f) : std::numeric_limits<float>::infinity();
+  accepted_ = bounded ? options_.eps * (1 + 1e-6f) : std::numeric_limits<float>::infinity();
   stop_ = bounded ? accepted_ : -1.f;
 }
 
@@ -62,6 +66,7 @@ std::shared_ptr<Fab::State> Fab::state_for(const AttackBatch& batch, const Tenso
                                           Tensor(device, {rows}, DType::i32),
                                           Tensor(device, {rows}, DType::i32),
                                           Tensor(device, {rows}),
+                                          Tensor(device, {rows}, DType::i32),
                                           {}});
   }
   State& state = *full_;
@@ -70,6 +75,7 @@ std::shared_ptr<Fab::State> Fab::state_for(const AttackBatch& batch, const Tenso
   state.labels.copy_from(batch.labels);
   state.targets.copy_from(targets);
   launch(device, Fill{state.best.array(), kFarthest}, rows);
+  state.steps.copy_from(zero_counts(device, rows));
   const int targets_tried = options_.boundary == Boundary::ranked ? options_.targets : 1;
   with_distance_norm(options_.norm, [&](auto p) {
     launch(device,
@@ -95,6 +101,7 @@ Linearised Fab::boundary(const State& state) const {
 void Fab::step(const State& state) const {
   Device& device = state.x0.device();
   const std::int64_t rows = state.count(), columns = columns_of(state.x0);
+  launch(device, CountOpen{state.best.array(), state.steps.array<std::int32_t>(), stop_}, rows);
   const Linearised plane = boundary(state);
   const Tensor delta(device, {2, rows, columns}), norm(device, {2, rows});
   with_distance_norm(options_.norm, [&](auto p) {
@@ -120,9 +127,9 @@ void Fab::step(const State& state) const {
 }
 
 // Goes on with the rows that are not done, once these are a quarter fewer; the others' findings are
-// put away. Null where no row is left.
-std::shared_ptr<Fab::State> Fab::compacted(const std::shared_ptr<State>& state,
-                                           Findings& findings) const {
+// put away, and what they used is counted. Null where no row is left.
+std::shared_ptr<Fab::State> Fab::compacted(const std::shared_ptr<State>& state, Findings& findings,
+                                           PassCounts& counts) const {
   const std::vector<float> best = state->best.to_host<float>();
   std::vector<std::int32_t> left, done, rows_left, rows_done;
   for (std::size_t i = 0; i < best.size(); ++i) {
@@ -135,6 +142,7 @@ std::shared_ptr<Fab::State> Fab::compacted(const std::shared_ptr<State>& state,
   const Tensor gone = row_numbers(device, done);
   findings.put(rows_done, select_rows(state->adversarial, gone), select_rows(state->best, gone),
                accepted_);
+  add_passes(counts, rows_done, select_rows(state->steps, gone), passes_of_a_step());
   if (left.empty()) return nullptr;
   const Tensor stay = row_numbers(device, left);
   return std::make_shared<State>(State{rows_left,
@@ -144,13 +152,12 @@ std::shared_ptr<Fab::State> Fab::compacted(const std::shared_ptr<State>& state,
                                        select_rows(state->labels, stay),
                                        select_rows(state->targets, stay),
                                        select_rows(state->best, stay),
+                                       select_rows(state->steps, stay),
                                        {}});
 }
 
-void Fab::count_step(std::int64_t rows, PassCounts* counts) const {
-  if (!counts) return;
-  counts->forward += 2 * rows;
-  counts->backward += rows * (options_.boundary == Boundary::ranked ? 1 : classes_ - 1);
+Passes Fab::passes_of_a_step() const {
+  return {2, options_.boundary == Boundary::ranked ? 1 : classes_ - 1};
 }
 
 MinimalNorm Fab::nearest(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts) {
@@ -162,7 +169,8 @@ MinimalNorm Fab::nearest(const AttackBatch& batch, std::uint64_t seed, PassCount
   const Tensor clean = logits_of(logits_, batch.images);
   check_classes(clean, "fab");
   classes_ = clean.shape()[1];
-  if (counts) counts->forward += batch.images.shape()[0];
+  PassCounts used;
+  used.add_to_all(batch.images.shape()[0], {1, 0});
 
   Findings findings(batch);
   const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.labels);
@@ -180,11 +188,14 @@ MinimalNorm Fab::nearest(const AttackBatch& batch, std::uint64_t seed, PassCount
     const int check_every = device.captures() ? 10 : 1;
     for (int i = 0; i < options_.steps && state; ++i) {
       state->replay(device, [&] { step(*state); });
-      count_step(state->count(), counts);
-      if (stop_ >= 0 && (i + 1) % check_every == 0) state = compacted(state, findings);
+      if (stop_ >= 0 && (i + 1) % check_every == 0) state = compacted(state, findings, used);
     }
-    if (state) findings.put(state->rows, state->adversarial, state->best, accepted_);
+    if (state) {
+      findings.put(state->rows, state->adversarial, state->best, accepted_);
+      add_passes(used, state->rows, state->steps, passes_of_a_step());
+    }
   }
+  if (counts) counts->add(all_rows(batch.images.shape()[0]), used);
   findings.put_clean_errors(right);
   return findings.result();
 }

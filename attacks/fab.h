@@ -49,7 +49,7 @@ struct FabOptions {
 };
 
 // Throws Error where eps is negative or not finite, or over 1 in linf, alpha_max or beta is outside
-// [0, 1], eta is negative or not finite, steps are negative or targets below 1.
+// [0, 1], eta is not positive and finite, steps are negative or targets below 1.
 void check(const FabOptions& options);
 
 class Fab {
@@ -69,10 +69,11 @@ class Fab {
 
   std::shared_ptr<State> state_for(const AttackBatch& batch, const Tensor& targets,
                                    std::uint64_t seed);
-  std::shared_ptr<State> compacted(const std::shared_ptr<State>& state, Findings& findings) const;
+  std::shared_ptr<State> compacted(const std::shared_ptr<State>& state, Findings& findings,
+                                   PassCounts& counts) const;
   void step(const State& state) const;
   Linearised boundary(const State& state) const;
-  void count_step(std::int64_t rows, PassCounts* counts) const;
+  Passes passes_of_a_step() const;
 
   LogitsFunction logits_;
   FabOptions options_;

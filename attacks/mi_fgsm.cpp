@@ -18,6 +18,8 @@ void check(const MiFgsmOptions& options) {
   require(std::isfinite(options.alpha) && options.alpha >= 0, "mifgsm: alpha ", options.alpha,
           " must be finite and not negative");
   require(options.steps >= 0, "mifgsm: steps ", options.steps, " is negative");
+  require(options.alpha > 0 || options.eps == 0 || options.steps == 0,
+          "mifgsm: alpha 0 moves nothing, it must be positive");
   require(std::isfinite(options.decay) && options.decay >= 0, "mifgsm: decay ", options.decay,
           " must be finite and not negative");
 }
@@ -44,10 +46,7 @@ Tensor MiFgsm::operator()(const AttackBatch& batch, std::uint64_t, PassCounts* c
              examples);
     });
   }
-  if (counts) {
-    counts->forward += options_.steps * examples;
-    counts->backward += options_.steps * examples;
-  }
+  if (counts) counts->add_to_all(examples, {options_.steps, options_.steps});
   return adversarial;
 }
 

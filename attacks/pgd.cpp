@@ -157,6 +157,8 @@ void check(const PgdOptions& options) {
   require(std::isfinite(options.alpha) && options.alpha >= 0, "pgd: alpha ", options.alpha,
           " must be finite and not negative");
   require(options.steps >= 0, "pgd: steps ", options.steps, " is negative");
+  require(options.alpha > 0 || options.eps == 0 || options.steps == 0,
+          "pgd: alpha 0 moves nothing, it must be positive");
   require(options.norm != Norm::l1 || options.start != Start::near,
           "pgd: l1 has no start near the image");
   require(options.share > 0 && options.share <= 1, "pgd: share ", options.share,
@@ -209,10 +211,7 @@ void take_step(const LogitsFunction& logits, const AttackBatch& batch, const Pgd
 }
 
 void count(const PgdOptions& options, const AttackBatch& batch, PassCounts* counts) {
-  if (!counts) return;
-  const std::int64_t passes = options.steps * batch.images.shape()[0];
-  counts->forward += passes;
-  counts->backward += passes;
+  if (counts) counts->add_to_all(batch.images.shape()[0], {options.steps, options.steps});
 }
 
 }  // namespace

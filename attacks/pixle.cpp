@@ -193,7 +193,9 @@ Tensor Pixle::operator()(const AttackBatch& batch, std::uint64_t seed, PassCount
   State state = new_state(batch);
   run.score_clean(state);
   Rows rows = all_rows(state.rows());  // of the batch, one for each of `state`
-  std::int64_t forward = shape[0], proposal = 0;
+  PassCounts used;
+  used.add_to_all(shape[0], {1, 0});
+  std::int64_t proposal = 0;
   Replay step;
 
   const int restarts = options_.algorithm == PixleAlgorithm::restart ? options_.restarts : 1;
@@ -204,9 +206,9 @@ Tensor Pixle::operator()(const AttackBatch& batch, std::uint64_t seed, PassCount
       const RowSplit halves = split_by_flag(state.done);
       if (!halves.worth_shrinking()) continue;
       const Tensor done = row_numbers(device, halves.done);
-      forward += total(select_rows(state.proposals, done));
-      put_rows(answers, row_numbers(device, chosen(rows, halves.done)),
-               select_rows(state.best, done));
+      const Rows leaving = chosen(rows, halves.done);
+      add_passes(used, leaving, select_rows(state.proposals, done), {1, 0});
+      put_rows(answers, row_numbers(device, leaving), select_rows(state.best, done));
       rows = chosen(rows, halves.open);
       state = select(state, row_numbers(device, halves.open));
       step = Replay();
@@ -214,10 +216,10 @@ Tensor Pixle::operator()(const AttackBatch& batch, std::uint64_t seed, PassCount
     if (!rows.empty() && options_.max_iterations > 0) run.rebase(state);
   }
   if (!rows.empty()) {
-    forward += total(state.proposals);
+    add_passes(used, rows, state.proposals, {1, 0});
     put_rows(answers, row_numbers(device, rows), state.base);
   }
-  if (counts) counts->forward += forward;
+  if (counts) counts->add(all_rows(shape[0]), used);
   return answers;
 }
 

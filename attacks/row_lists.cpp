@@ -21,9 +21,11 @@ Tensor zero_counts(Device& device, std::int64_t count) {
   return Tensor::from_host(device, {count}, Rows(static_cast<std::size_t>(count), 0));
 }
 
-std::int64_t total(const Tensor& counts) {
-  const Rows host = counts.to_host<std::int32_t>();
-  return std::accumulate(host.begin(), host.end(), std::int64_t{0});
+void add_passes(PassCounts& counts, const Rows& rows, const Tensor& times, Passes each) {
+  const Rows host = times.to_host<std::int32_t>();
+  for (std::size_t i = 0; i < host.size(); ++i) {
+    counts.add(rows[i], {each.forward * host[i], each.backward * host[i]});
+  }
 }
 
 RowSplit split_by_flag(const Tensor& done) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "attacks/attack.h"
 #include "core/tensor.h"
 
 namespace saddle {
@@ -16,9 +17,11 @@ Rows all_rows(std::int64_t count);
 // rows[places[0]], rows[places[1]], ...
 Rows chosen(const Rows& rows, const Rows& places);
 
-// i32 [N] of zeros on a device, and the sum of such a tensor; the latter waits for the device.
+// i32 [N] of zeros on a device.
 Tensor zero_counts(Device& device, std::int64_t count);
-std::int64_t total(const Tensor& counts);
+
+// Row rows[i] of the batch used `each` times[i] times, `times` i32 [N]; waits for the device.
+void add_passes(PassCounts& counts, const Rows& rows, const Tensor& times, Passes each);
 
 // Rows that are done and rows that are not, by place.
 struct RowSplit {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/apgd.h"
 #include "kernels/rows.h"
 
 namespace saddle {
@@ -132,6 +133,14 @@ Tensor other_classes_at_rank(const Tensor& logits, const Tensor& labels, const T
                        target.array<std::int32_t>(), classes, targets},
       labels.count());
   return target;
+}
+
+Tensor largest_entries(const Tensor& tensor) {
+  const std::int64_t rows = tensor.shape()[0];
+  const Tensor largest(tensor.device(), {rows});
+  launch(tensor.device(),
+         RowMaxAbs{tensor.array(), largest.array(), rows > 0 ? tensor.count() / rows : 0}, rows);
+  return largest;
 }
 
 Tensor attempts_of(const AttackBatch& batch) {

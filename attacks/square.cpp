@@ -213,9 +213,9 @@ class SquareRun {
 };
 
 // The search on rows `rows` of the batch that `images` came from; the broken ones' best images go
-// to `images`, and the rows are returned. `forward` is added to.
+// to `images`, and the rows are returned. `counts` is added to.
 Rows search(const SquareRun& run, State state, Rows rows, int proposals, const Tensor& images,
-            std::int64_t& forward) {
+            PassCounts& counts) {
   Device& device = images.device();
   Rows broken;
   // Broken or spent; reads both back.
@@ -232,7 +232,7 @@ Rows search(const SquareRun& run, State state, Rows rows, int proposals, const T
   const auto put_away = [&](const Rows& done) {
     if (done.empty()) return;
     const Tensor places = row_numbers(device, done);
-    forward += total(select_rows(state.passes, places));
+    add_passes(counts, chosen(rows, done), select_rows(state.passes, places), {1, 0});
     const std::vector<float> margin = state.margin.to_host<float>();
     Rows success;
     for (std::int32_t place : done) {
@@ -315,24 +315,25 @@ Tensor Square::operator()(const AttackBatch& batch, std::uint64_t seed, PassCoun
   const Tensor images = batch.images.clone();
   if (images.count() == 0) return images;
   Device& device = images.device();
-  std::int64_t forward = shape[0];
+  PassCounts used;
+  used.add_to_all(shape[0], {1, 0});
   const Rows right = rows_predicted_right(logits_of(logits_, batch.images), batch.labels);
   if (!right.empty()) {
     const Tables tables = make_tables(device, options_, shape);
     const SquareRun run(logits_, options_, tables, seed);
     const Rows broken =
-        search(run, new_state(select(batch, right)), right, options_.queries, images, forward);
+        search(run, new_state(select(batch, right)), right, options_.queries, images, used);
     // A tie breaks the margin but may still be predicted right.
     if (!broken.empty()) {
       const AttackBatch found = select({images, batch.labels, batch.indices, {}}, broken);
-      forward += found.labels.count();
+      used.add(broken, Passes{1, 0});
       const Rows withstood =
           chosen(broken, rows_predicted_right(logits_of(logits_, found.images), found.labels));
       const Tensor clean = row_numbers(device, withstood);
       put_rows(images, clean, select_rows(batch.images, clean));
     }
   }
-  if (counts) counts->forward += forward;
+  if (counts) counts->add(all_rows(shape[0]), used);
   return images;
 }
 

@@ -165,8 +165,8 @@ Tensor Stadv::operator()(const AttackBatch& batch, std::uint64_t seed, PassCount
   const StadvRun run(logits_, options_, device);
   State state = new_state(batch);
   run.start(state, seed);
-  Rows rows = all_rows(state.rows());       // of the batch, one for each of `state`
-  std::int64_t iterations = 0, scores = 0;  // of all rows
+  Rows rows = all_rows(state.rows());  // of the batch, one for each of `state`
+  PassCounts used;
   Replay step;
   for (int iteration = 0; iteration < options_.iterations && !rows.empty(); ++iteration) {
     step(device, [&] { run.descend(state); });
@@ -174,18 +174,18 @@ Tensor Stadv::operator()(const AttackBatch& batch, std::uint64_t seed, PassCount
     const RowSplit halves = split_by_flag(state.done);
     if (!halves.worth_shrinking()) continue;
     const Tensor done = row_numbers(device, halves.done);
-    iterations += total(select_rows(state.iterations, done));
-    put_rows(answers, row_numbers(device, chosen(rows, halves.done)),
-             select_rows(state.kept, done));
+    const Rows leaving = chosen(rows, halves.done);
+    add_passes(used, leaving, select_rows(state.iterations, done), {1, 1});
+    put_rows(answers, row_numbers(device, leaving), select_rows(state.kept, done));
     rows = chosen(rows, halves.open);
     state = select(state, row_numbers(device, halves.open));
     step = Replay();
   }
   if (!rows.empty()) {
-    iterations += total(state.iterations);
+    add_passes(used, rows, state.iterations, {1, 1});
     const Tensor last = run.warped(state);
     if (options_.keep != StadvKeep::last) {
-      scores = static_cast<std::int64_t>(split_by_flag(state.done).open.size());
+      used.add(chosen(rows, split_by_flag(state.done).open), Passes{1, 0});
       run.score(state, last);
     }
     put_rows(answers, row_numbers(device, rows), last);
@@ -197,10 +197,7 @@ Tensor Stadv::operator()(const AttackBatch& batch, std::uint64_t seed, PassCount
     put_rows(answers, row_numbers(device, chosen(rows, kept)),
              select_rows(state.kept, row_numbers(device, kept)));
   }
-  if (counts) {
-    counts->backward += iterations;
-    counts->forward += iterations + scores;
-  }
+  if (counts) counts->add(all_rows(answers.shape()[0]), used);
   return answers;
 }
 

@@ -29,6 +29,7 @@ enum ApgdField : int {
   kApgdRestart,         // 1: the last checkpoint goes back to the best iterate
   kApgdRank,            // l1: rank of the smallest gradient that moves, from 0
   kApgdChanged,         // l1: coordinates of the best iterate that differ from x, at the last check
+  kApgdCounted,         // losses seen until the row was broken (of a row that is frozen then)
   kApgdFields
 };
 
@@ -193,6 +194,7 @@ struct ApgdScore {
     const bool misclassified = prediction[row] != label[row] && loss == loss;
     const bool found = misclassified && field(kApgdBroken) == 0.f;
     field(kApgdEvaluations) += 1.f;
+    if (!frozen) field(kApgdCounted) += 1.f;
     if (improved) field(kApgdBestLoss) = loss;
     if (first) field(kApgdBestAtCheck) = loss;
     field(kApgdLastLoss) = first && reference_wrap != 0 ? 0.f : loss;

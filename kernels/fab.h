@@ -126,6 +126,14 @@ struct FabJudge {
   }
 };
 
+// count[row] += 1 for the rows that are not done.
+struct CountOpen {
+  Array<const float> best;  // [rows]
+  Array<int32_t> count;     // [rows]
+  float stop;
+  SADDLE_DEVICE void operator()(int64_t row) const { count[row] += best[row] <= stop ? 0 : 1; }
+};
+
 // x1 <- the image for a first try, else a random point at distance `radius` of it, clamped to the
 // pixel range: linf U(-1, 1) scaled to a largest element of 1, l2 and l1 Gaussian scaled to norm 1.
 // One block a row.

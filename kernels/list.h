@@ -103,7 +103,7 @@ using AllKernels = KernelList<
     // square, stadv and pixle: flat, grid, block
     HingedMargin, SquareStartLinf, Warp, WarpBackward, FlowRoughnessBackward, StadvDrawFlow,
     StadvStep, PixleDraw, PixlePaste, PixleRebase, SquareStartTiles, SquareProposeLinf,
-    SquareMoveMass, SquareJudge, FlowRoughness, StadvRecord, ScaleToFirst, PixleJudge,
+    SquareMoveMass, SquareJudge, FlowRoughness, StadvRecord, ScaleToFirst, CountOpen, PixleJudge,
     // the SAM family: flat, block
     Perturb<AsamMetric>, Perturb<ElementwiseMetric>, Perturb<FisherMetric>, Perturb<SlotMetric>,
     Perturb<MaskMetric>, AddSquares, GsamDescent, LookSamKeep, LookSamReuse, LargestIncreases,

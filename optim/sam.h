@@ -55,7 +55,7 @@ class Minimiser {
   std::vector<NamedState> state() const;
   std::int64_t& steps();
 
-  Passes passes_per_step() const { return saddle::passes_per_step(options_); }
+  PassesPerStep passes_per_step() const { return saddle::passes_per_step(options_); }
 
  private:
   struct BaseAlone {

@@ -36,7 +36,7 @@ void check(const SharpnessOptions& o) {
           "ssam: masks need at least one epoch and one example between them");
 }
 
-Passes passes_per_step(const SharpnessOptions& options) {
+PassesPerStep passes_per_step(const SharpnessOptions& options) {
   switch (options.method) {
     case Sharpness::none: return {1, 1};
     case Sharpness::looksam: {

@@ -53,9 +53,9 @@ inline constexpr double kEsamKeepsAll = 0.99;
 void check(const SharpnessOptions& options);
 
 // What a step costs on average, in passes over a whole batch.
-struct Passes {
+struct PassesPerStep {
   double forward = 1, backward = 1;
 };
-Passes passes_per_step(const SharpnessOptions& options);
+PassesPerStep passes_per_step(const SharpnessOptions& options);
 
 }  // namespace saddle

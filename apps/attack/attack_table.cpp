@@ -116,7 +116,7 @@ Attack make_pgd(const SpecValues& values) {
   const double eps = eps_value(values, options.norm);
   options.eps = static_cast<float>(eps);
   options.alpha = number_value(values, "alpha", eps / (options.norm == Norm::l2 ? 8 : 4));
-  options.steps = integer_value(values, "steps", 0, options.norm == Norm::l1 ? 50 : 10);
+  options.steps = integer_value(values, "steps", 1, options.norm == Norm::l1 ? 50 : 10);
   options.start =
       values.choice("start", {"random", "zero"}) == "random" ? Start::random : Start::zero;
   const std::int64_t restarts = values.integer("restarts", 1, 1);
@@ -131,7 +131,7 @@ Attack make_mi_fgsm(const SpecValues& values) {
   MiFgsmOptions options;
   options.eps = static_cast<float>(eps);
   options.alpha = number_value(values, "alpha", eps / 4);
-  options.steps = integer_value(values, "steps", 0, 10);
+  options.steps = integer_value(values, "steps", 1, 10);
   options.decay = number_value(values, "decay", 1);
   AttackMember member = member_of<MiFgsm>("mifgsm", options, values.seed());
   member.passes = 2 * options.steps + 1;
@@ -161,10 +161,7 @@ Attack make_apgd(const SpecValues& values, const std::string& name, ApgdLoss los
     if (targets > 0) aimed.targets = static_cast<int>(targets);
     return [run = std::make_shared<Apgd>(logits, aimed), seed](const AttackBatch& batch,
                                                                AttemptCounts& counts) {
-      const std::int64_t before = run->zero_gradients();
-      const Tensor adversarial = (*run)(batch, seed, &counts);
-      counts.zero_gradients += run->zero_gradients() - before;
-      return adversarial;
+      return (*run)(batch, seed, &counts);
     };
   };
   member.least_classes = loss == ApgdLoss::dlr ? 3 : loss == ApgdLoss::targeted_dlr ? 4 : 2;
@@ -223,7 +220,7 @@ Attack make_square(const SpecValues& values) {
   SquareOptions options;
   options.norm = norm_value(values, {"linf", "l2", "l1"});
   options.eps = static_cast<float>(eps_value(values, options.norm));
-  options.queries = integer_value(values, "queries", 0, 5000);
+  options.queries = integer_value(values, "queries", 1, 5000);
   options.p_init = number_value(values, "p_init", 0.8);
   options.loss = values.choice("loss", {"margin", "ce"}) == "margin" ? SquareLoss::margin
                                                                      : SquareLoss::cross_entropy;
@@ -259,8 +256,8 @@ Attack make_pixle(const SpecValues& values) {
       pixle_paper(reading == "five-iterations" ? PixlePaperReading::five_iterations
                   : reading == "five-restarts" ? PixlePaperReading::five_restarts
                                                : PixlePaperReading::five_proposals_in_all);
-  options.restarts = integer_value(values, "restarts", 0, options.restarts);
-  options.max_iterations = integer_value(values, "iterations", 0, options.max_iterations);
+  options.restarts = integer_value(values, "restarts", 1, options.restarts);
+  options.max_iterations = integer_value(values, "iterations", 1, options.max_iterations);
   AttackMember member = member_of<Pixle>("pixle", options, values.seed());
   member.passes = options.restarts * options.max_iterations + 2;
   member.knowledge = Knowledge::black_box;
@@ -293,7 +290,7 @@ Attack make_carlini_wagner(const SpecValues& values) {
 Attack make_deepfool(const SpecValues& values) {
   DeepFoolOptions options;
   options.norm = norm_value(values, {"l2", "linf"});
-  options.steps = integer_value(values, "steps", 0, options.steps);
+  options.steps = integer_value(values, "steps", 1, options.steps);
   options.overshoot = number_value(values, "overshoot", 0.02);
   const std::optional<Ball> ball = set_acceptance(values, options.norm, options);
   AttackMember member = member_of<DeepFool>("deepfool", options, values.seed());
@@ -320,7 +317,7 @@ Attack make_autoattack(const SpecValues& values) {
   options.version = values.choice("version", {"standard", "plus", "rand"});
   options.preset = values.choice("preset", {"official", "torchattacks"});
   if (values.has("steps")) options.steps = values.integer("steps", 1, 1);
-  if (values.has("queries")) options.queries = values.integer("queries", 0, 0);
+  if (values.has("queries")) options.queries = values.integer("queries", 1, 1);
   if (values.has("classes")) options.classes = values.integer("classes", 1, 1);
   require(options.version != "rand" || (!options.queries && !options.classes),
           "version=rand has neither square nor target classes. Leave queries and classes out");

@@ -402,7 +402,7 @@ std::string csv_fields(const ExampleRecord& r, bool broken, const std::string& b
   return text(r.label, ",", r.clean_prediction, ",", r.prediction, ",", r.attacked, ",",
               broken ? 1 : 0, ",", broken_by, ",", r.broken() ? text(r.attempt) : std::string(),
               ",") +
-         formatted("%.6g,%.6g,%.9g,%.9g,%.9g,%d,%.9g,%.9g\n", r.forward, r.backward, r.linf, r.l2,
+         formatted("%.15g,%.15g,%.9g,%.9g,%.9g,%d,%.9g,%.9g\n", r.forward, r.backward, r.linf, r.l2,
                    r.l1, r.changed_pixels, r.cross_entropy, r.margin);
 }
 

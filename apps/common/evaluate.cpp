@@ -17,6 +17,8 @@ namespace {
 
 // Two logits that are closer may change places with the order in which sums are rounded.
 constexpr double kRoundingOfLogits = 1e-5;
+// A pixel that moved by less was not meant to move: a warp by nothing rounds its weights, too.
+constexpr double kRoundingOfPixels = 1e-6;
 
 double percent(std::int64_t part, std::int64_t whole) {
   return whole > 0 ? 100. * static_cast<double>(part) / static_cast<double>(whole) : 0.;
@@ -521,19 +523,24 @@ void AttackRun::judge(const std::vector<Pair>& pairs, const AttackBatch& batch,
   const std::vector<float> z = finite_logits(logits_, adversarial, indices, "adversarial");
   const std::vector<float> x = batch.images.to_host<float>(), x_hat = adversarial.to_host<float>();
   const std::size_t size = x.size() / pairs.size(), classes = z.size() / pairs.size();
-  const auto rows = static_cast<std::int64_t>(pairs.size());
   AttackResult& result = state_.result;
-  for (PassCounts* sum : {&result.passes, &result.members.back().passes}) {
-    sum->forward += counts.forward + rows;
-    sum->backward += counts.backward;
-  }
-  result.members.back().zero_gradients += counts.zero_gradients;
+  MemberResult& member = result.members.back();
+  std::vector<std::uint8_t> zero_gradient(pairs.size(), 0);
+  for (std::int32_t row : counts.zero_gradients) zero_gradient[static_cast<std::size_t>(row)] = 1;
 
   for (std::size_t row = 0; row < pairs.size(); ++row) {
     const auto place = static_cast<std::size_t>(pairs[row].example);
+    if (state_.standing[place] == 0) continue;  // an attempt before it, in this batch, broke it
     ExampleRecord& kept = result.examples[place];
-    kept.forward += static_cast<double>(counts.forward) / static_cast<double>(rows) + 1;
-    kept.backward += static_cast<double>(counts.backward) / static_cast<double>(rows);
+    Passes used = row < counts.rows.size() ? counts.rows[row] : Passes{};
+    used.forward += 1;  // the verdict
+    for (Passes* sum : {&result.passes, &member.passes}) {
+      sum->forward += used.forward;
+      sum->backward += used.backward;
+    }
+    kept.forward += static_cast<double>(used.forward);
+    kept.backward += static_cast<double>(used.backward);
+    member.zero_gradients += zero_gradient[row];
     ExampleRecord record = kept;
     const std::span<const float> image(x_hat.data() + row * size, size);
     measure({x.data() + row * size, size}, image, batch.images.shape()[3], attack_.ball,
@@ -599,12 +606,13 @@ double AttackRun::robust_accuracy() const {
 AttackResult AttackRun::result() const {
   AttackResult result = state_.result;
   result.robust_accuracy = robust_accuracy();
-  std::int64_t unmoved = 0, undecided = 0;
+  std::int64_t unmoved = 0, still = 0, undecided = 0;
   for (const ExampleRecord& record : result.examples) {
     result.max_linf = std::max(result.max_linf, record.linf);
     result.max_l2 = std::max(result.max_l2, record.l2);
     result.max_l1 = std::max(result.max_l1, record.l1);
     unmoved += record.attacked != 0 && record.linf == 0 ? 1 : 0;
+    still += record.attacked != 0 && record.linf <= kRoundingOfPixels ? 1 : 0;
     undecided += record.broken() && record.margin > -kRoundingOfLogits ? 1 : 0;
   }
   if (finished() && undecided > 0) {
@@ -615,7 +623,14 @@ AttackResult AttackRun::result() const {
   const bool moves = std::ranges::any_of(attack_.members, [](const AttackMember& member) {
     return member.on_failure == OnFailure::last_iterate;
   });
-  if (finished() && moves && unmoved > 0 && (!attack_.ball || attack_.ball->eps > 0)) {
+  const bool may_move = finished() && (!attack_.ball || attack_.ball->eps > kRoundingOfPixels);
+  if (may_move && still > 0 && still == result.attacked) {
+    result.warnings.push_back(
+        text("the attack did nothing: all ", still, " adversarial images are the clean ones (no ",
+             "pixel moved by more than ", kRoundingOfPixels, "). Before this is taken for ",
+             "robustness, check its settings (a step too small for a pixel?) and the model's ",
+             "gradients"));
+  } else if (finished() && moves && unmoved > 0 && (!attack_.ball || attack_.ball->eps > 0)) {
     result.warnings.push_back(
         text(unmoved, " of ", result.attacked, " attacked examples were not moved at all: ",
              "a gradient of exactly zero, as a saturated softmax has, stops this attack"));

@@ -6,8 +6,9 @@
 // An attack is one member or several (AutoAttack). A member makes attempts on an example (restarts,
 // target classes) until one succeeds. Attempts form a queue, attempt by attempt and in each example
 // by example; broken examples leave it. Where few examples are left, several attempts of one ride
-// in a batch. What breaks an example is always its first success in the order of the queue, so the
-// outcome depends neither on the batch size nor on an interruption.
+// in a batch. What breaks an example is always its first success in the order of the queue, and what
+// rides behind it in vain is not counted, so neither the outcome nor the passes depend on the batch
+// size or on an interruption.
 #pragma once
 
 #include <cstdint>
@@ -50,14 +51,12 @@ struct Ball {
   double eps = 0;  // pixel range [0, 1]
 };
 
-// What an attempt used, and on how many rows its first gradient was exactly zero: what withstands
-// then says little.
-struct AttemptCounts : PassCounts {
-  std::int64_t zero_gradients = 0;
-};
+// What an attempt used, row by row. Where a row's first gradient was exactly zero, that it withstands
+// says little.
+using AttemptCounts = PassCounts;
 
-// Tries every row of a batch once, as batch.attempts says, and returns images of its shape; what it
-// used is added to `counts`.
+// Tries every row of a batch once, as batch.attempts says, and returns images of its shape; what
+// each row used is added to `counts`.
 using Attempt = std::function<Tensor(const AttackBatch& batch, AttemptCounts& counts)>;
 
 // What an attack knows of the model: gradients, or answers alone.
@@ -115,7 +114,7 @@ struct ExampleRecord {
   // What broke it (targeted: led it to its target), from 0; -1: nothing.
   std::int32_t member = -1, attempt = -1;
   std::int32_t changed_pixels = 0;         // in any channel
-  double forward = 0, backward = 0;        // its share of the passes of its batches
+  double forward = 0, backward = 0;        // passes until it was done, verdicts included; whole
   double linf = 0, l2 = 0, l1 = 0;
   double cross_entropy = 0, margin = 0;    // of the stored image; margin z_y - max of the others
 
@@ -125,7 +124,7 @@ struct ExampleRecord {
 struct MemberResult {
   std::string name;
   double robust_accuracy = 0;  // percent of all: after this member, or by it alone
-  PassCounts passes;
+  Passes passes;
   double seconds = 0;
   std::int64_t zero_gradients = 0;  // attempts that began with a gradient of zero
 };
@@ -133,7 +132,7 @@ struct MemberResult {
 struct AttackResult {
   double robust_accuracy = 0;                     // percent of all examples
   double max_linf = 0, max_l2 = 0, max_l1 = 0;    // largest perturbation found, pixel range [0, 1]
-  PassCounts passes;                              // in examples, the verdicts included
+  Passes passes;                                  // the sums of those of the examples
   double seconds = 0;
   std::int64_t attacked = 0;                      // examples the attack saw
   std::vector<std::string> warnings;

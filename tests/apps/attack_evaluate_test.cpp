@@ -80,7 +80,7 @@ AttackFunction breaking(
                                     examples = batch.indices.to_host<std::int32_t>(),
                                     attempts = batch.attempts.to_host<std::int32_t>();
     for (std::size_t i = 0; i < labels.size(); ++i) {
-      counts.forward += 10;
+      counts.add(static_cast<std::int32_t>(i), {10, 0});
       if (!breaks(examples[i], attempts[i])) continue;
       x[2 * i] = labels[i] == 0 ? 0.25f : 0.75f;  // against the label's channel
       x[2 * i + 1] = 0.5f + static_cast<float>(attempts[i]) / 256;
@@ -222,6 +222,7 @@ TEST(EvaluateAttack, keeps_the_first_success_where_attempts_of_an_example_ride_t
   EXPECT_EQ(together.robust_accuracy, 0.);
   // Alone nothing is tried in vain: two, three and two attempts of ten passes and a verdict each.
   EXPECT_EQ(alone.passes.forward, 7 * 11);
+  EXPECT_EQ(together.passes.forward, 7 * 11);
 }
 
 TEST(EvaluateAttack, records_what_became_of_each_example) {
@@ -281,7 +282,7 @@ TEST(EvaluateAttack, tries_as_many_target_classes_as_the_model_has_and_says_so) 
   AttackMember member = member_of({});
   member.against = [&](const LogitsFunction&, std::int64_t targets) -> Attempt {
     targets_seen = targets;
-    return breaking([](std::int32_t, std::int32_t) { return false; });
+    return breaking([](std::int32_t example, std::int32_t) { return example == 0; });
   };
   member.targets = 9;
 
@@ -299,14 +300,77 @@ TEST(EvaluateAttack, tries_as_many_target_classes_as_the_model_has_and_says_so) 
 TEST(EvaluateAttack, warns_of_attempts_that_began_with_a_zero_gradient) {
   const Victim victim;
   const Attack attack = attack_of({member_of([](const AttackBatch& batch, AttemptCounts& counts) {
-    counts.zero_gradients += batch.images.shape()[0];
-    return batch.images;
+    for (std::int32_t row = 0; row < batch.images.shape()[0]; ++row) {
+      counts.zero_gradients.push_back(row);
+    }
+    return breaking([](std::int32_t example, std::int32_t) { return example == 0; })(batch, counts);
   })});
 
   const AttackResult result = victim.attack(attack);
 
   ASSERT_EQ(result.warnings.size(), 1u);
   expect_part("fake: 3 attempts began with a gradient of exactly zero", result.warnings[0]);
+}
+
+// Examples 0, 1 and 3 need one, three and two attempts; attempt a of example e takes 10 e + a + 1
+// passes forward and one backward.
+Attack uneven_attack() {
+  return attack_of({member_of(
+      [](const AttackBatch& batch, AttemptCounts& counts) {
+        const std::vector<std::int32_t> examples = batch.indices.to_host<std::int32_t>(),
+                                        attempts = batch.attempts.to_host<std::int32_t>();
+        PassCounts ignored;
+        const Tensor images = breaking([](std::int32_t example, std::int32_t attempt) {
+          return attempt >= (example == 0 ? 0 : example == 1 ? 2 : 1);
+        })(batch, ignored);
+        for (std::size_t i = 0; i < examples.size(); ++i) {
+          const auto row = static_cast<std::int32_t>(i);
+          counts.add(row, {10 * examples[i] + attempts[i] + 1, 1});
+          if (attempts[i] == 1) counts.zero_gradients.push_back(row);
+        }
+        return images;
+      },
+      4)});
+}
+
+TEST(EvaluateAttack, counts_each_examples_own_passes_whatever_the_batch_size) {
+  const Victim victim;
+  for (std::int64_t batch_size : {1, 2, 7}) {
+    const AttackResult result =
+        victim.attack(uneven_attack(), AttackedExamples::correct_only, batch_size);
+
+    EXPECT_EQ(result.examples[0].forward, 1 + 1) << batch_size;  // and a verdict each
+    EXPECT_EQ(result.examples[1].forward, 11 + 12 + 13 + 3) << batch_size;
+    EXPECT_EQ(result.examples[3].forward, 31 + 32 + 2) << batch_size;
+    EXPECT_EQ(result.examples[1].backward, 3) << batch_size;
+    EXPECT_EQ(result.passes.forward, 2 + 39 + 65) << batch_size;
+    EXPECT_EQ(result.passes.backward, 1 + 3 + 2) << batch_size;
+    EXPECT_EQ(result.members[0].passes.forward, result.passes.forward) << batch_size;
+    EXPECT_EQ(result.members[0].zero_gradients, 2) << batch_size;
+  }
+}
+
+TEST(EvaluateAttack, warns_where_every_adversarial_image_is_the_clean_one) {
+  const Victim victim;
+  Attack attack = attack_of(
+      {member_of([](const AttackBatch& batch, AttemptCounts&) { return batch.images; })});
+
+  const AttackResult result = victim.attack(attack);
+  attack.ball = Ball{Norm::linf, 0.};
+  const AttackResult no_radius = victim.attack(attack);
+  const AttackResult tiny_steps = victim.attack(attack_of({member_of(
+      [](const AttackBatch& batch, AttemptCounts&) {
+        std::vector<float> x = batch.images.to_host<float>();
+        for (float& value : x) value *= 1 - 1e-7f;
+        return Tensor::from_host(batch.images.device(), batch.images.shape(), x);
+      })}));
+
+  ASSERT_EQ(result.warnings.size(), 1u);
+  expect_part("the attack did nothing: all 3 adversarial images are the clean ones",
+              result.warnings[0]);
+  EXPECT_TRUE(no_radius.warnings.empty());
+  ASSERT_EQ(tiny_steps.warnings.size(), 1u);
+  expect_part("the attack did nothing", tiny_steps.warnings[0]);
 }
 
 TEST(EvaluateAttack, warns_of_examples_that_lie_on_the_decision_boundary) {
@@ -561,7 +625,7 @@ TEST(EvaluateAttack, warns_of_examples_that_a_zero_gradient_leaves_unmoved) {
 
   EXPECT_EQ(result.robust_accuracy, 50.);
   ASSERT_EQ(result.warnings.size(), 1u);
-  expect_part("2 of 2 attacked examples were not moved at all", result.warnings[0]);
+  expect_part("all 2 adversarial images are the clean ones", result.warnings[0]);
 }
 
 }  // namespace

@@ -143,9 +143,30 @@ TEST(MakeAttack, rejects_keys_that_would_do_nothing) {
 TEST(MakeAttack, rejects_what_an_attack_cannot_do) {
   expect_usage_error("eps", "apgd-ce:norm=l2,eps=-1");
   expect_usage_error("apgd", "apgd-ce:norm=linf,largereps=on");
-  expect_usage_error("queries: -1 is outside 0", "square:queries=-1");
+  expect_usage_error("queries: -1 is outside 1", "square:queries=-1");
   expect_usage_error("norm: 'l1' is not one of l2, linf", "deepfool:norm=l1");
   expect_usage_error("has no l1", "autoattack:norm=l1,preset=torchattacks");
+}
+
+TEST(MakeAttack, rejects_an_attack_that_could_do_nothing) {
+  expect_usage_error("alpha 0 moves nothing", "pgd:alpha=0");
+  expect_usage_error("alpha 0 moves nothing", "mifgsm:alpha=0");
+  expect_usage_error("steps: 0 is outside 1", "pgd:steps=0");
+  expect_usage_error("steps: 0 is outside 1", "mifgsm:steps=0");
+  expect_usage_error("steps: 0 is outside 1", "deepfool:steps=0");
+  expect_usage_error("eta 0 must be finite and positive", "fab:eta=0");
+  expect_usage_error("eta 0 must be finite and positive", "fab-t:eta=0");
+  expect_usage_error("queries: 0 is outside 1", "square:queries=0");
+  expect_usage_error("queries: 0 is outside 1", "autoattack:queries=0");
+  expect_usage_error("restarts: 0 is outside 1", "pixle:restarts=0");
+  expect_usage_error("iterations: 0 is outside 1", "pixle:iterations=0");
+}
+
+// A radius of 0 asks for the clean accuracy.
+TEST(MakeAttack, takes_a_radius_of_0) {
+  for (const char* spec : {"fgsm:eps=0", "pgd:eps=0", "mifgsm:eps=0", "fab:eps=0", "square:eps=0"}) {
+    EXPECT_NO_THROW(make(spec)) << spec;
+  }
 }
 
 std::vector<std::string> members_of(const std::string& spec) {

@@ -175,6 +175,29 @@ TEST(AutoAttack, finds_the_same_for_any_batch_size) {
   }
 }
 
+TEST(Attacks, count_each_examples_own_passes_whatever_the_batch_size) {
+  const Target target(cpu_device(), 21);
+  for (const std::string spec :
+       {"pgd:eps=0.04,restarts=3", "mifgsm:eps=0.04", "apgd-ce:eps=0.04,steps=12",
+        "apgd-t:eps=0.04,steps=12,loss=ce,classes=3", "apgd-ce:norm=l2,eps=0.1,steps=12,eot=2",
+        "fab:eps=0.04,steps=12,restarts=2", "fab-t:eps=0.04,steps=12,classes=3", "deepfool",
+        "deepfool:norm=linf,eps=0.02", "cw:searches=3,iterations=20,abort_early=on",
+        "pixle:restarts=2,iterations=5", "square:eps=0.04,queries=60",
+        "autoattack:eps=0.04,steps=12,queries=60,classes=3"}) {
+    const AttackResult one = target.attack(spec, 1), seven = target.attack(spec, 7);
+    Passes sum;
+    for (std::size_t n = 0; n < one.examples.size(); ++n) {
+      EXPECT_EQ(one.examples[n].forward, seven.examples[n].forward) << spec << ", example " << n;
+      EXPECT_EQ(one.examples[n].backward, seven.examples[n].backward) << spec << ", example " << n;
+      sum.forward += static_cast<std::int64_t>(one.examples[n].forward);
+      sum.backward += static_cast<std::int64_t>(one.examples[n].backward);
+    }
+    EXPECT_EQ(sum.forward, one.passes.forward) << spec;
+    EXPECT_EQ(sum.backward, one.passes.backward) << spec;
+    EXPECT_EQ(one.passes.forward, seven.passes.forward) << spec;
+  }
+}
+
 TEST(AutoAttack, breaks_the_same_in_sequence_and_each_alone) {
   const Target target(cpu_device(), 40);
   const std::string spec = std::string("autoattack:norm=linf,eps=0.04") + kShort;

@@ -165,7 +165,7 @@ TEST_P(SamFamily, takes_the_passes_it_states) {
 
   double share = 0;
   for (std::size_t examples : loss.examples) share += static_cast<double>(examples) / 11;
-  const Passes passes = minimiser.passes_per_step();
+  const PassesPerStep passes = minimiser.passes_per_step();
   // ESAM keeps max(1, floor(gamma N) - 1) = 4 of 11, of which gamma = 0.5 is the idea.
   const double slack = stated.method == Sharpness::esam ? 0.5 - 4. / 11 + 1e-9 : 1e-9;
   EXPECT_NEAR(share / 10, passes.backward, slack);
