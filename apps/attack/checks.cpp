@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <limits>
 #include <optional>
+#include <span>
 
+#include "attacks/boundary.h"
 #include "attacks/rows.h"
 
 namespace saddle {
@@ -64,7 +66,8 @@ std::optional<std::string> check_random(const LogitsFunction& logits, const Atta
         largest_distance(first, again, labels.size()) <= kLargest) {
       continue;
     }
-    return "the model's answers to the same images differ from pass to pass. Attacks that trust one "
+    return "the model's answers to the same images differ from pass to pass. Attacks that trust "
+           "one "
            "pass overrate it: use autoattack:version=rand";
   }
   return std::nullopt;
@@ -80,30 +83,55 @@ std::optional<std::string> check_softmax(const std::vector<float>& z, std::size_
     for (std::size_t i = row * classes; i < (row + 1) * classes; ++i) sum += z[i];
     if (std::fabs(sum - 1) > kSlack) return std::nullopt;
   }
-  return "the model answers with probabilities, not logits: their gradients vanish where it is sure "
+  return "the model answers with probabilities, not logits: their gradients vanish where it is "
+         "sure "
          "of itself. Leave its softmax out";
 }
 
-std::optional<std::string> check_gradients(const LogitsFunction& logits, const AttackBatch& batch) {
-  const std::vector<float> g =
-      input_gradient(logits, batch.images, batch.labels).to_host<float>();
-  const auto rows = static_cast<std::size_t>(batch.labels.count());
-  const std::size_t size = g.size() / rows;
-  std::int64_t zero = 0;
-  for (std::size_t row = 0; row < rows; ++row) {
-    const auto first = g.begin() + static_cast<std::ptrdiff_t>(row * size);
-    zero += std::all_of(first, first + static_cast<std::ptrdiff_t>(size),
-                        [](float value) { return value == 0; });
+// The sum of the other classes' exponentials over the label's: 1 - p of the label, where small.
+double share_of_others(std::span<const float> z, std::int32_t label) {
+  double sum = 0;
+  for (std::size_t k = 0; k < z.size(); ++k) {
+    if (static_cast<std::int32_t>(k) == label) continue;
+    sum += std::exp(double{z[k]} - z[static_cast<std::size_t>(label)]);
   }
-  if (zero == 0) return std::nullopt;
-  return text("the gradient of the cross-entropy is exactly zero on ", zero, " of the first ", rows,
-              " images: attacks that climb it cannot move them. Add fab-t, apgd-t and square");
+  return sum;
+}
+
+// Attacked images by what their gradients are worth.
+struct GradientCounts {
+  std::int64_t zero = 0, small = 0, flat = 0;
+};
+
+void count_gradients(const LogitsFunction& logits, const AttackBatch& batch,
+                     const Evaluation& clean, GradientCounts& counts) {
+  constexpr double kLost = 0x1p-24;  // 1 + this is 1 in float32
+  const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>(),
+                                  examples = batch.indices.to_host<std::int32_t>();
+  const auto classes = static_cast<std::size_t>(clean.classes);
+  const std::vector<float> largest =
+      largest_entries(input_gradient(logits, batch.images, batch.labels)).to_host<float>();
+  std::vector<std::int32_t> suspects;
+  for (std::size_t row = 0; row < labels.size(); ++row) {
+    const std::span<const float> z(
+        clean.logits.data() + static_cast<std::size_t>(examples[row]) * classes, classes);
+    const bool zero = largest[row] == 0, lost = share_of_others(z, labels[row]) < kLost;
+    if (!zero && !lost && largest[row] >= std::numeric_limits<float>::min()) continue;
+    (zero ? counts.zero : counts.small) += 1;
+    suspects.push_back(static_cast<std::int32_t>(row));
+  }
+  if (suspects.empty() || classes < 2) return;
+  const AttackBatch part = select(batch, suspects);
+  const Rival strongest = rival(logits_of(logits, part.images), part.labels);
+  const Tensor slope = linearise(logits, part.images, part.labels, strongest.other).w;
+  const std::vector<float> steepest = largest_entries(slope).to_host<float>();
+  counts.flat += std::count(steepest.begin(), steepest.end(), 0.f);
 }
 
 std::string masked(const std::string& black, double of_black, const std::string& white,
                    double of_white) {
-  return text(black, " knows no gradients and leaves ", percent_text(of_black), " standing, ", white,
-              " leaves ", percent_text(of_white),
+  return text(black, " knows no gradients and leaves ", percent_text(of_black), " standing, ",
+              white, " leaves ", percent_text(of_white),
               ": the model seems to mask its gradients, and white-box numbers overrate it");
 }
 
@@ -119,7 +147,74 @@ std::vector<std::string> check_model(const LogitsFunction& logits, const AttackB
   const std::vector<float> z = logits_of(logits, batch.images).to_host<float>();
   if (random == RandomModels::unexpected) add(check_random(logits, batch, z));
   add(check_softmax(z, static_cast<std::size_t>(batch.labels.count())));
-  add(check_gradients(logits, batch));
+  return warnings;
+}
+
+std::vector<std::string> check_answers(const Evaluation& clean) {
+  const std::size_t examples = clean.predictions.size();
+  if (examples < 2) return {};
+  const auto classes = static_cast<std::ptrdiff_t>(clean.classes);
+  bool same_logits = true;
+  for (auto row = clean.logits.begin(); row != clean.logits.end(); row += classes) {
+    same_logits = same_logits && std::equal(row, row + classes, clean.logits.begin());
+  }
+  if (same_logits) {
+    return {text("the model answers all ", examples,
+                 " images with the same logits: its robustness ",
+                 "is that of a constant. Check the weights, and mean and std")};
+  }
+  const bool same_class = std::ranges::all_of(
+      clean.predictions, [&](std::int32_t k) { return k == clean.predictions.front(); });
+  if (!same_class || clean.accuracy == 100) return {};
+  return {text("the model takes all ", examples, " images for class ", clean.predictions.front(),
+               ": its robustness is that of a constant. Check the weights, and mean and std")};
+}
+
+std::vector<std::string> check_gradients(const LogitsFunction& logits, const DeviceDataset& data,
+                                         const Evaluation& clean, AttackedExamples which,
+                                         std::int64_t batch_size) {
+  GradientCounts counts;
+  std::vector<std::int32_t> attacked;
+  std::int64_t all = 0;
+  const auto count = [&] {
+    all += static_cast<std::int64_t>(attacked.size());
+    count_gradients(logits, data.batch(attacked, {}, 0, 0), clean, counts);
+    attacked.clear();
+  };
+  for (std::int64_t first = 0; first < data.size(); first += batch_size) {
+    const std::int64_t size = std::min(batch_size, data.size() - first);
+    const std::vector<std::int32_t> labels = data.batch(first, size).labels.to_host<std::int32_t>();
+    for (std::int64_t i = 0; i < size; ++i) {
+      const std::int64_t example = first + i;
+      const bool right = clean.predictions[static_cast<std::size_t>(example)] ==
+                         labels[static_cast<std::size_t>(i)];
+      if (which == AttackedExamples::correct_only && !right) continue;
+      attacked.push_back(static_cast<std::int32_t>(example));
+      if (static_cast<std::int64_t>(attacked.size()) == batch_size) count();
+    }
+  }
+  if (!attacked.empty()) count();
+
+  std::vector<std::string> warnings;
+  if (counts.zero > 0) {
+    warnings.push_back(
+        text("the gradient of the cross-entropy is exactly zero on ", counts.zero, " of ", all,
+             " attacked images: attacks that climb it cannot move them. Add fab-t, apgd-t and ",
+             "square"));
+  }
+  if (counts.small > 0) {
+    warnings.push_back(
+        text("the gradient of the cross-entropy is too small to be meant on ", counts.small, " of ",
+             all, " attacked images: in float32 the label's probability is 1, and its part of the ",
+             "gradient is lost. Attacks that climb it overrate the model there. Add fab-t, apgd-t ",
+             "and square"));
+  }
+  if (counts.flat > 0) {
+    warnings.push_back(
+        text("the logits do not change with the pixels on ", counts.flat, " of ", all,
+             " attacked images: no attack by gradients, fab and deepfool neither, finds a way ",
+             "there, and that they stand is no sign of robustness. Add square"));
+  }
   return warnings;
 }
 

@@ -135,6 +135,13 @@ class Session {
       warnings = check_model(logits, data_.batch(0, std::min(batch_size_, data_.size())),
                              random ? RandomModels::expected : RandomModels::unexpected);
     });
+    const auto also = [&](const std::vector<std::string>& more) {
+      warnings.insert(warnings.end(), more.begin(), more.end());
+    };
+    also(check_answers(report.clean));
+    in_memory(report, [&] {
+      also(check_gradients(logits, data_, report.clean, options_.which, batch_size_));
+    });
     for (const std::string& warning : warnings) warn(report.warnings, warning);
   }
 

@@ -30,15 +30,106 @@ TEST(CheckModel, finds_nothing_wrong_with_an_honest_model) {
   }
 }
 
-TEST(CheckModel, warns_of_a_gradient_of_exactly_zero) {
+// Images of four pixels, of label 0; the first pixel alone decides about LIN-like models.
+Dataset grey_levels(const std::vector<std::uint8_t>& levels) {
+  Dataset data{"levels", 1, 1, 4, 4, {}, {}, {}, {}, {}};
+  for (std::uint8_t level : levels) {
+    data.pixels.insert(data.pixels.end(), {level, 128, 128, 128});
+    data.labels.push_back(0);
+  }
+  return data;
+}
+
+std::vector<std::string> gradients(Device& device, const LogitsFunction& logits,
+                                   const std::vector<std::uint8_t>& levels,
+                                   std::int64_t batch_size) {
+  const DeviceDataset data(device, grey_levels(levels));
+  return check_gradients(logits, data, evaluate(logits, data, 3), AttackedExamples::correct_only,
+                         batch_size);
+}
+
+// Logits (200 x - 50, 0, -5, -6): wrong on black; its softmax is even at x = 1/4, p of the label
+// rounds to 1 from 1/3 on, and is 1 to the last bit of the smallest float32 near white.
+LogitsFunction steep(Device& device) {
+  return linear_model(device, {200, 0, 0, 0}, {-50, 0, -5, -6});
+}
+
+TEST(CheckGradients, finds_nothing_wrong_with_an_honest_model) {
   for (const std::string& name : device_names()) {
     Device& device = device_named(name);
 
-    const std::vector<std::string> warnings = check(device, constant_model(device));
-
-    ASSERT_EQ(warnings.size(), 1u) << name;
-    expect_part("exactly zero on 1 of the first 1 images", warnings[0]);
+    EXPECT_TRUE(gradients(device, lin4(device), {200, 220, 255}, 2).empty()) << name;
   }
+}
+
+TEST(CheckGradients, counts_over_all_images_whatever_the_batch_size) {
+  for (const std::string& name : device_names()) {
+    Device& device = device_named(name);
+    for (std::int64_t batch_size : {1, 2, 100}) {
+      // Wrong; honest twice; lost twice (of a lost label's part, with z_0 alone, nothing is left).
+      const std::vector<std::string> warnings =
+          gradients(device, steep(device), {0, 66, 255, 70, 120}, batch_size);
+
+      ASSERT_EQ(warnings.size(), 1u) << name << batch_size;
+      expect_part("exactly zero on 2 of 4 attacked images", warnings[0]);
+    }
+  }
+}
+
+TEST(CheckGradients, tells_a_gradient_too_small_to_be_meant_from_one_that_is_zero) {
+  Device& device = cpu_device();
+  // (10 x + 20, x, -5, -6): class 1 still has its part of the gradient where class 0 has lost its.
+  const Var w(
+      Tensor::from_host(device, {4, 1, 1, 4},
+                        std::vector<float>{10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}),
+      Gradient::none);
+  const Var identity(
+      Tensor::from_host(device, {4, 4},
+                        std::vector<float>{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}),
+      Gradient::none);
+  const Var bias(Tensor::from_host(device, {4}, std::vector<float>{20, 0, -5, -6}), Gradient::none);
+  const LogitsFunction confident = [=](Tape& tape, const Var& pixels) {
+    return linear(tape, global_average_pool(tape, convolution(tape, pixels, w, 1, 0)), identity,
+                  bias);
+  };
+
+  const std::vector<std::string> warnings = gradients(device, confident, {0, 100, 200}, 2);
+
+  ASSERT_EQ(warnings.size(), 1u);
+  expect_part("too small to be meant on 3 of 3 attacked images", warnings[0]);
+}
+
+TEST(CheckGradients, says_where_no_gradient_leads_anywhere) {
+  for (const std::string& name : device_names()) {
+    Device& device = device_named(name);
+
+    const std::vector<std::string> warnings =
+        gradients(device, constant_model(device), {0, 100, 200}, 2);
+
+    ASSERT_EQ(warnings.size(), 2u) << name;
+    expect_part("exactly zero on 3 of 3 attacked images", warnings[0]);
+    expect_part("the logits do not change with the pixels on 3 of 3 attacked images", warnings[1]);
+  }
+}
+
+TEST(CheckAnswers, warns_of_a_model_that_answers_everything_alike) {
+  Device& device = cpu_device();
+  Dataset images = grey_levels({0, 100, 200});
+  images.labels[1] = 1;
+  const DeviceDataset data(device, images);
+  const auto answers = [&](const LogitsFunction& logits) {
+    return check_answers(evaluate(logits, data, 2));
+  };
+
+  const std::vector<std::string> constant = answers(constant_model(device)),
+                                 one_class =
+                                     answers(linear_model(device, {1, 0, 0, 0}, {9, 0, 0, 0}));
+
+  ASSERT_EQ(constant.size(), 1u);
+  expect_part("all 3 images with the same logits", constant[0]);
+  ASSERT_EQ(one_class.size(), 1u);
+  expect_part("takes all 3 images for class 0", one_class[0]);
+  EXPECT_TRUE(answers(steep(device)).empty());
 }
 
 TEST(CheckModel, warns_of_probabilities) {
@@ -84,7 +175,8 @@ AttackResult result(double robust, const std::vector<double>& of_members) {
 
 TEST(CheckMembers, warns_where_a_black_box_breaks_what_gradients_could_not) {
   Attack attack;
-  attack.members = {member("apgd-ce", Knowledge::white_box), member("square", Knowledge::black_box)};
+  attack.members = {member("apgd-ce", Knowledge::white_box),
+                    member("square", Knowledge::black_box)};
 
   EXPECT_TRUE(check_members(attack, result(49.8, {50, 49.8}), 90).empty());  // 0.2 % is allowed
   const std::vector<std::string> warnings = check_members(attack, result(49.7, {50, 49.7}), 90);

@@ -463,6 +463,26 @@ TEST(Session, draws_a_curve_that_never_rises_and_breaks_nobody_beyond_the_radius
   }
 }
 
+TEST(Session, says_in_the_report_what_gradients_are_worth_on_all_images_whatever_the_batch_size) {
+  Target target(cpu_device(), 10);
+  const Var w(Tensor::filled(cpu_device(), {kClasses, 1, 1, kPixels}, 0.f), Gradient::none);
+  target.logits = [w](Tape& tape, const Var& x) {
+    return global_average_pool(tape, convolution(tape, x, w, 1, 0));
+  };
+  for (std::int64_t batch_size : {1, 4}) {
+    SessionOptions options = quiet_session({job_of("pgd:eps=0.04"), job_of("fab:eps=0.04")});
+    options.which = AttackedExamples::all;
+    options.batch_size = batch_size;
+
+    const std::vector<std::string> warnings = run(options, target)[0].warnings;
+
+    ASSERT_EQ(warnings.size(), 3u) << batch_size;
+    expect_part("all 10 images with the same logits", warnings[0]);
+    expect_part("exactly zero on 10 of 10 attacked images", warnings[1]);
+    expect_part("do not change with the pixels on 10 of 10 attacked images", warnings[2]);
+  }
+}
+
 TEST(Session, tries_at_a_larger_radius_only_what_the_smaller_one_left) {
   const Target target(cpu_device(), 60);
 
