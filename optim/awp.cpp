@@ -16,8 +16,10 @@ Tensor on_device(Device& device, const std::vector<std::int32_t>& values) {
 
 AwpRule::AwpRule(Device& device, const WeightLayout& layout, const SharpnessOptions& options)
     : gamma_(options.rho), warmup_(options.awp_warmup), v_(layout.zeros(device)) {
-  const auto has_rank = [](const Slot& slot) { return slot.shape.rank() > 1; };
-  const std::vector<float> perturbed = flags_of_slots(layout, has_rank);
+  const auto is_perturbed = [](const Slot& slot) {
+    return slot.shape.rank() > 1 && slot.kind == SlotKind::weight;
+  };
+  const std::vector<float> perturbed = flags_of_slots(layout, is_perturbed);
   scale_ = SlotMap(device, layout, perturbed);
   perturbed_ = Tensor::from_host(device, scale_.tensor().shape(), perturbed);
 

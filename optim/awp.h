@@ -1,6 +1,8 @@
 // AwpRule: adversarial weight perturbation (Wu, Xia and Wang 2020), for adversarial training.
 //
-//   v_l = gamma (||w_l|| / ||g_l||) g_l  for each weight tensor l of rank above 1, else 0
+//   v_l = gamma (||w_l|| / ||g_l||) g_l  for each weight tensor l of rank above 1, else 0: neither
+//   for biases and normalisation nor for tokens and positions, whose names hold no "weight" in the
+//   authors' models
 // The base optimiser then steps at w + v (its weight decay and momentum see w + v), and v is
 // subtracted again, as in the authors' code.
 #pragma once

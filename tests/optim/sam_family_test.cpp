@@ -562,6 +562,21 @@ TEST(awp, moves_each_tensor_of_rank_above_one_by_gamma_of_its_norm) {
   EXPECT_EQ(norm_of(shift, 16, 48), 0.);
 }
 
+// The authors perturb what has a rank above 1 and "weight" in its name: a transformer's cls_token and
+// pos_embed have the rank alone.
+TEST(awp, leaves_tokens_and_positions_where_they_are) {
+  WeightLayout layout;
+  layout.add("linear.weight", {3, 4}, {});
+  layout.add("pos_embed", {1, 3, 4}, {}, SlotKind::token);
+
+  const Descent after = run(options_of(Sharpness::awp, 0.01), 1, "sgd", cpu_device(), layout);
+
+  std::vector<float> shift = after.at.at(1);
+  for (std::size_t i = 0; i < shift.size(); ++i) shift[i] -= after.at[0][i];
+  EXPECT_GT(norm_of(shift, 0, 16), 0.);
+  EXPECT_EQ(norm_of(shift, 16, 16), 0.);
+}
+
 TEST(awp, steps_at_the_perturbed_weights_and_comes_back) {
   const double gamma = 0.2;
   const Descent after = run(options_of(Sharpness::awp, gamma), 1);
