@@ -68,6 +68,14 @@ TEST_P(FabAttack, overshoots_lin2_by_eta_in_its_first_step) {
   expect_near(distance(lin2(device()), minimal(Norm::l1, 1)), 1.05 * kL1, kRounding, "l1");
 }
 
+// 1e10 is also what says that nothing has been found.
+TEST_P(FabAttack, finds_what_there_is_within_any_radius) {
+  for (float eps : {1.f, 1e10f, 1e30f}) {
+    EXPECT_LT(lin_margin(images(lin2(device()), within(Norm::l2, eps, 5))), 0) << eps;
+    EXPECT_EQ(images(constant_model(device()), within(Norm::l2, eps, 5)), grey()) << eps;
+  }
+}
+
 TEST_P(FabAttack, comes_to_1_005213_of_lin2s_distance_in_its_second_step_and_no_nearer) {
   for (int steps : {2, 7}) {
     expect_near(distance(lin2(device()), minimal(Norm::linf, steps)), 1.005213 * kLinf, kRounding,
