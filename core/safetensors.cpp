@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <tuple>
@@ -40,8 +41,17 @@ constexpr std::array<DTypeName, 8> kDTypes{{{DType::f64, "F64"},
                                             {DType::u8, "U8"},
                                             {DType::boolean, "BOOL"}}};
 
+// Integers that are read as I64: PyTorch's counters may have any type.
+struct IntegerType {
+  std::string_view name;
+  std::size_t bytes;
+  bool is_signed;
+};
+constexpr std::array<IntegerType, 5> kWidenedIntegers{
+    {{"I8", 1, true}, {"I16", 2, true}, {"U16", 2, false}, {"U32", 4, false}, {"U64", 8, false}}};
+
 // Types of the format that no network of ours holds.
-constexpr std::array<std::string_view, 6> kForeignDTypes{"I8", "I16", "U16", "U32", "U64", "C64"};
+constexpr std::array<std::string_view, 1> kForeignDTypes{"C64"};
 constexpr std::array<std::string_view, 3> kForeignPrefixes{"F8_", "F6_", "F4"};
 
 const char* file_name_of(DType dtype) {
@@ -80,8 +90,24 @@ std::string shown(std::string_view raw) {
 struct Entry {
   DType dtype;
   Shape shape;
-  std::size_t begin, end;  // relative to the first byte of data
+  std::size_t begin, end;                // relative to the first byte of data
+  const IntegerType* widened = nullptr;  // how it stands in the file, where dtype is not that
 };
+
+const IntegerType* widened_integer(const std::string& dtype) {
+  const auto found = std::ranges::find(kWidenedIntegers, dtype, &IntegerType::name);
+  return found == kWidenedIntegers.end() ? nullptr : &*found;
+}
+
+// One number of the type; beyond I64, its largest.
+std::int64_t widen(const IntegerType& type, const std::byte* from) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, from, type.bytes);
+  const bool negative = type.is_signed && (bits >> (8 * type.bytes - 1)) != 0;
+  if (negative) bits |= ~std::uint64_t{0} << (8 * type.bytes);
+  constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(negative ? bits : std::min(bits, kLargest));
+}
 
 // Reads the header, event by event (nlohmann's SAX interface). No tree is built: nesting is limited
 // by construction to name -> field -> list, repeated keys are seen, and the parser itself does not
@@ -245,7 +271,9 @@ class HeaderReader {
     if (offsets_->size() != 2) {
       damaged("tensor ", shown(top_key_), " has ", offsets_->size(), " data_offsets, expected 2");
     }
-    const Entry entry{known_dtype(), Shape(*shape_), (*offsets_)[0], (*offsets_)[1]};
+    const IntegerType* widened = widened_integer(*dtype_);
+    const Entry entry{widened ? DType::i64 : known_dtype(), Shape(*shape_), (*offsets_)[0],
+                      (*offsets_)[1], widened};
     check_size(entry);
     entries.emplace(top_key_, entry);
   }
@@ -266,7 +294,8 @@ class HeaderReader {
       damaged("tensor ", shown(top_key_), " ends at ", entry.end, ", before its begin at ",
               entry.begin);
     }
-    std::int64_t bytes = size_of(entry.dtype);
+    std::int64_t bytes =
+        entry.widened ? static_cast<std::int64_t>(entry.widened->bytes) : size_of(entry.dtype);
     for (const std::int64_t extent : entry.shape) {
       if (__builtin_mul_overflow(bytes, extent, &bytes)) {
         damaged("tensor ", shown(top_key_), " has shape ", entry.shape, ", too many elements");
@@ -371,6 +400,24 @@ void check_tiling(const std::map<std::string, Entry>& entries, std::size_t data_
   }
   require(covered == data_size, file_name, ": ", data_size - covered,
           " bytes follow the last tensor and belong to none. ", kDamaged);
+}
+
+// Appends the tensors of small or unsigned integers as I64, and points their entries there.
+void widen_integers(std::map<std::string, Entry>& entries, std::size_t data_at,
+                    std::vector<std::byte>& bytes) {
+  for (auto& [name, entry] : entries) {
+    if (!entry.widened) continue;
+    const auto count = static_cast<std::size_t>(entry.shape.count());
+    const std::size_t place = bytes.size();
+    bytes.resize(place + count * sizeof(std::int64_t));
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::int64_t value =
+          widen(*entry.widened, bytes.data() + data_at + entry.begin + i * entry.widened->bytes);
+      std::memcpy(bytes.data() + place + i * sizeof value, &value, sizeof value);
+    }
+    entry.begin = place - data_at;
+    entry.end = bytes.size() - data_at;
+  }
 }
 
 bool holds_only_truth_values(Bytes bytes) {
@@ -504,8 +551,10 @@ SafetensorsFile SafetensorsFile::parse(std::vector<std::byte> bytes, std::string
   HeaderReader reader(file.file_name_);
   nlohmann::json::sax_parse(header.begin(), header.end(),
                             &reader);  // the reader throws on every fault
-  const Bytes data = Bytes(file.bytes_).subspan(kLengthBytes + header.size());
-  check_tiling(reader.entries, data.size(), file.file_name_);
+  const std::size_t data_at = kLengthBytes + header.size();
+  check_tiling(reader.entries, file.bytes_.size() - data_at, file.file_name_);
+  widen_integers(reader.entries, data_at, file.bytes_);  // moves the bytes
+  const Bytes data = Bytes(file.bytes_).subspan(data_at);
 
   for (const auto& [name, entry] : reader.entries) {
     const Bytes range = data.subspan(entry.begin, entry.end - entry.begin);
@@ -551,11 +600,11 @@ std::vector<float> SafetensorsFile::read_f32(const std::string& name) const {
 
 std::vector<std::int64_t> SafetensorsFile::read_i64(const std::string& name) const {
   const FileTensor& tensor = this->tensor(name);
-  const auto widen = [](auto value) -> std::int64_t { return value; };
+  const auto integer = [](auto value) -> std::int64_t { return value; };
   switch (tensor.dtype) {
-    case DType::i64: return converted<std::int64_t>(tensor.bytes, widen);
-    case DType::i32: return converted<std::int32_t>(tensor.bytes, widen);
-    case DType::u8: return converted<std::uint8_t>(tensor.bytes, widen);
+    case DType::i64: return converted<std::int64_t>(tensor.bytes, integer);
+    case DType::i32: return converted<std::int32_t>(tensor.bytes, integer);
+    case DType::u8: return converted<std::uint8_t>(tensor.bytes, integer);
     default:
       fail(file_name_, ": tensor ", shown(name), " is ", file_name_of(tensor.dtype),
            ", expected I64, I32 or U8. Export it as I64.");
