@@ -8,8 +8,8 @@
 #include <set>
 
 #include "apps/common/class_names.h"
+#include "apps/common/model_json.h"
 #include "apps/common/wrapping.h"
-#include "core/json_text.h"
 #include "core/printable.h"
 
 namespace saddle {
@@ -37,54 +37,15 @@ std::string describe(const Classifier& model) {
 // More than any model has. A larger number is a damaged or hostile file, and would overflow sizes.
 constexpr std::int64_t kLargestExtent = 1'000'000;
 
-constexpr std::size_t kLongestClassName = 1000;
 // PyTorch counts batches in 64 bits; a larger number is none that was counted.
 constexpr double kMostBatches = 1e15;
-
-std::int64_t integer(const Json& json) {
-  require(json.is_number_integer(), "expected an integer");
-  return json.get<std::int64_t>();
-}
-
-// As many as there are classes.
-std::vector<std::string> names_of_classes(const Json& json, std::int64_t classes) {
-  require(json.is_array() && static_cast<std::int64_t>(json.size()) == classes,
-          "class_names needs a name for each class");
-  auto names = json.get<std::vector<std::string>>();
-  for (const std::string& name : names) {
-    require(!name.empty() && name.size() <= kLongestClassName, "a class has no usable name");
-  }
-  return names;
-}
-
-// What the metadata says. Throws where it is not what Saddle writes.
-ModelDescription parse_description(const std::string& metadata) {
-  const Json json = parse_json(metadata);
-  ModelDescription description;
-  NetworkOptions& network = description.network;
-  network.model = json.at("model").get<std::string>();
-  network.classes = integer(json.at("classes"));
-  network.width = integer(json.at("options").value("width", Json(0)));
-  network.patch = integer(json.at("options").value("patch", Json(0)));
-  const Json& shape = json.at("input_shape");
-  require(shape.size() == 3, "input_shape needs three numbers");
-  network.in_channels = integer(shape.at(0));
-  network.height = integer(shape.at(1));
-  network.width_pixels = integer(shape.at(2));
-  description.mean = json.at("mean").get<std::vector<float>>();
-  description.std = json.at("std").get<std::vector<float>>();
-  if (json.contains("class_names")) {
-    description.class_names = names_of_classes(json.at("class_names"), network.classes);
-  }
-  return description;
-}
 
 // Empty where the file does not describe itself.
 std::optional<ModelDescription> own_description(const SafetensorsFile& file) {
   const auto entry = file.metadata().find("saddle");
   if (entry == file.metadata().end()) return {};
   try {
-    return parse_description(entry->second);
+    return parse_model_json(entry->second);
   } catch (const std::exception&) {
     fail(
         file.file_name(),

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <new>
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
 #include "apps/common/fingerprint.h"
 #include "apps/train/tensorboard.h"
 #include "core/file.h"
-#include "core/json_text.h"
 
 namespace saddle {
 namespace {
@@ -25,12 +25,10 @@ constexpr const char* kLast = "last.safetensors";
 constexpr const char* kBest = "best.safetensors";
 constexpr std::int64_t kMaxConfigBytes = 1 << 20;
 
-Json read_json(const fs::path& path) {
+Json read_config(const fs::path& path) {
   const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
   try {
-    Json json = parse_json(bytes);
-    require(json.is_object(), "not a JSON object");
-    return json;
+    return parse_config(bytes);
   } catch (const Error& error) {
     fail(path.string(), ": is ", error.what(), ". Remove it, or start over with --overwrite");
   }
@@ -120,21 +118,6 @@ void restore_buffer(const SafetensorsFile& file, const std::string& name, Tensor
   tensor.copy_from_host(values.data());
 }
 
-// Throws where the numbers contradict each other.
-RunPosition position_of(const Json& json) {
-  RunPosition position{json.at("epochs_done"), json.at("steps_done"), json.at("best_accuracy"),
-                       json.at("metrics")};
-  require(position.epochs_done == static_cast<std::int64_t>(position.metrics.size()) &&
-              position.steps_done >= 0,
-          "the position is none");
-  for (const Json& epoch : position.metrics) {
-    for (const char* key : {"epoch", "seconds", "test_accuracy"}) {
-      require(epoch.at(key).is_number(), key, " is no number");
-    }
-  }
-  return position;
-}
-
 }  // namespace
 
 RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config) : path_(path) {
@@ -164,12 +147,7 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config) : 
 }
 
 void RunDirectory::check_resumable(RunConfig& config) const {
-  const Json was = read_json(path_ / kConfig);
-  for (const char* part : {"settings", "inputs", "environment"}) {
-    require(was.contains(part) && was.at(part).is_object(), (path_ / kConfig).string(),
-            ": does not say what the run began with (", part,
-            "). Start over with --overwrite, or name another --output");
-  }
+  const Json was = read_config(path_ / kConfig);
   const Json settings = but_for_more_epochs(was.at("settings"), config.settings);
   const std::string changed = differences(settings, config.settings);
   require(changed.empty(), path_.string(),
@@ -198,19 +176,18 @@ RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
                                   const KeptState& kept) const {
   if (!fs::exists(path_ / kState)) return {};
   const SafetensorsFile file = SafetensorsFile::load(path_ / kState);
-  RunPosition position;
-  std::string identity;
+  SavedPosition saved;
   try {
-    const Json json = parse_json(file.metadata().at("position"));
-    identity = json.value("run", "");
-    position = position_of(json);
-    model.batches_tracked = json.at("batches_tracked");
-    minimiser.steps() = json.at("optimizer_steps");
+    saved = parse_position(file.metadata().at("position"));
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception&) {
     fail(file.file_name(), ": its metadata is not a training state. Start over with --overwrite");
   }
+  model.batches_tracked = saved.batches_tracked;
+  minimiser.steps() = saved.optimizer_steps;
   require(
-      identity == identity_, file.file_name(),
+      saved.run == identity_, file.file_name(),
       ": is the state of another run (other settings or other inputs). Put back this run's own, "
       "or start over with --overwrite");
   restore_buffer(file, "weights", model.weights);
@@ -220,7 +197,7 @@ RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
   for (const NamedState& state : kept.tensors())
     restore_buffer(file, "kept." + state.name, state.tensor);
   if (kept.averaged) kept.averaged->batches_tracked = model.batches_tracked;
-  return position;
+  return saved.position;
 }
 
 void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const KeptState& kept,

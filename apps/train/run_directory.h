@@ -21,19 +21,12 @@
 #include <string>
 
 #include "apps/common/classifier.h"
+#include "apps/train/run_json.h"
 #include "apps/train/training_step.h"
 #include "core/directory_lock.h"
 #include "optim/sam.h"
 
 namespace saddle {
-
-// Where a run stands after a whole number of epochs.
-struct RunPosition {
-  std::int64_t epochs_done = 0;
-  std::int64_t steps_done = 0;
-  double best_accuracy = -1;            // of best.safetensors, that which it was chosen by, percent
-  std::vector<nlohmann::json> metrics;  // one an epoch
-};
 
 // What a run is, as config.json holds it.
 struct RunConfig {

@@ -117,6 +117,26 @@ words_attack_state_fuzz() {
   words_json command finished current queue members warnings robust_accuracy max_linf forward seconds attacked
 }
 
+seeds_model_json_fuzz() {
+  printf '{"model":"preact_resnet10","options":{"width":4,"patch":2},"classes":2,"input_shape":[3,8,8],
+"mean":[0.5,0.5,0.5],"std":[1,1,1],"class_names":["a","b"]}' > "$1/model"
+}
+
+words_model_json_fuzz() {
+  words_json model options width patch classes input_shape mean std class_names
+}
+
+seeds_run_json_fuzz() {
+  printf '{"run":"0123","epochs_done":1,"steps_done":4,"best_accuracy":50.5,"batches_tracked":4,"optimizer_steps":4,
+"metrics":[{"epoch":1,"seconds":0.5,"test_accuracy":50.5}]}' > "$1/position"
+  printf '{"settings":{"epochs":2},"inputs":{"train_data":"0"},"environment":{"threads":1},"warnings":[]}' > "$1/config"
+}
+
+words_run_json_fuzz() {
+  words_json run epochs_done steps_done best_accuracy batches_tracked optimizer_steps metrics epoch seconds \
+    test_accuracy settings inputs environment warnings
+}
+
 seeds_reproduce_fuzz() {
   cp apps/reproduce/tables/table5.json "$1/table"
   cp apps/reproduce/tables/presets.json "$1/presets"

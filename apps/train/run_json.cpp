@@ -1,0 +1,48 @@
+#include "apps/train/run_json.h"
+
+#include "core/error.h"
+#include "core/json_text.h"
+
+namespace saddle {
+namespace {
+
+using Json = nlohmann::json;
+
+// Of steps, epochs or batches.
+std::int64_t count(const Json& json) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 53;
+  require(json.is_number_integer() && json >= 0 && json <= kMost, "a count is none");
+  return json.get<std::int64_t>();
+}
+
+}  // namespace
+
+SavedPosition parse_position(const std::string& text) {
+  const Json json = parse_json(text);
+  SavedPosition saved;
+  saved.run = json.value("run", "");
+  saved.position = {count(json.at("epochs_done")), count(json.at("steps_done")),
+                    json.at("best_accuracy"), json.at("metrics")};
+  saved.batches_tracked = count(json.at("batches_tracked"));
+  saved.optimizer_steps = count(json.at("optimizer_steps"));
+  require(saved.position.epochs_done == std::ssize(saved.position.metrics),
+          "the position has another number of epochs than its metrics");
+  for (const Json& epoch : saved.position.metrics) {
+    for (const char* key : {"epoch", "seconds", "test_accuracy"}) {
+      require(epoch.at(key).is_number(), key, " is no number");
+    }
+  }
+  return saved;
+}
+
+Json parse_config(Bytes text) {
+  Json json = parse_json(text);
+  require(json.is_object(), "not a JSON object");
+  for (const char* part : {"settings", "inputs", "environment"}) {
+    require(json.contains(part) && json.at(part).is_object(),
+            "not a run's: it does not say what the run began with (", part, ")");
+  }
+  return json;
+}
+
+}  // namespace saddle
