@@ -51,8 +51,8 @@ build: deps
 demo: build
 	build/bin/saddle-demo --output runs/demo
 
-# Everything that must hold: all tests in release, the same under the sanitizers, the parsers under fuzzing, as other
-# processors would run it, the programs under kills.
+# Everything that must hold: all tests in release, and as other processors would run them, the same under the
+# sanitizers, the parsers under fuzzing, the programs under kills and faults.
 test: build test-asan test-fuzz
 	tests/run.sh build/bin $(JOBS)
 	tests/processors.sh build/bin
