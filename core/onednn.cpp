@@ -373,7 +373,8 @@ void gemm(const Gemm& shape, const float* a, const float* b, float* c) {
                     c + i * shape.m * shape.n, shape.n);
     if (status != dnnl::status::success) refused = true;
   }
-  require(!refused, "gemm: oneDNN refused m ", shape.m, ", n ", shape.n, ", k ", shape.k);
+  // With sound sizes it refuses for one reason.
+  require(!refused, "gemm: out of memory: oneDNN has none for m ", shape.m, ", n ", shape.n, ", k ", shape.k);
 }
 
 std::string version() {
