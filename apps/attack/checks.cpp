@@ -67,8 +67,7 @@ std::optional<std::string> check_random(const LogitsFunction& logits, const Atta
       continue;
     }
     return "the model's answers to the same images differ from pass to pass. Attacks that trust "
-           "one "
-           "pass overrate it: use autoattack:version=rand";
+           "one pass overrate it: use autoattack:version=rand";
   }
   return std::nullopt;
 }
@@ -84,8 +83,7 @@ std::optional<std::string> check_softmax(const std::vector<float>& z, std::size_
     if (std::fabs(sum - 1) > kSlack) return std::nullopt;
   }
   return "the model answers with probabilities, not logits: their gradients vanish where it is "
-         "sure "
-         "of itself. Leave its softmax out";
+         "sure of itself. Leave its softmax out";
 }
 
 // The sum of the other classes' exponentials over the label's: 1 - p of the label, where small.

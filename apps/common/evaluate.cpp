@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <new>
 #include <numeric>
 #include <span>
@@ -209,6 +210,22 @@ std::int32_t target_of(const Aim& aim, std::span<const float> z, std::int32_t la
 }
 
 }  // namespace
+
+Attack pgd_attack(const PgdOptions& options, std::uint64_t seed) {
+  AttackMember member;
+  member.name = "pgd";
+  member.against = [options, seed](const LogitsFunction& logits, std::int64_t) -> Attempt {
+    return [run = std::make_shared<Pgd>(logits, options), seed](const AttackBatch& batch,
+                                                                AttemptCounts& counts) {
+      return (*run)(batch, seed, 0, &counts);
+    };
+  };
+  member.on_failure = OnFailure::last_iterate;
+  Attack attack;
+  attack.members.push_back(std::move(member));
+  attack.ball = Ball{options.norm, options.eps};
+  return attack;
+}
 
 AttackRun::AttackRun(const LogitsFunction& logits, const DeviceDataset& data,
                      const Evaluation& clean, const Attack& attack, AttackedExamples which,

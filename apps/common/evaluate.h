@@ -103,6 +103,9 @@ struct Attack {
   std::optional<Aim> aim = std::nullopt;  // empty: at any class but the label
 };
 
+// PGD alone, judged in its own ball.
+Attack pgd_attack(const PgdOptions& options, std::uint64_t seed);
+
 // Whom an attack sees. Of `correct_only` the rest is returned unchanged and counts as not robust;
 // under `all` a clean error may be turned into a right answer and then counts as robust.
 enum class AttackedExamples { correct_only, all };

@@ -79,20 +79,8 @@ std::vector<Contestant> contestants(const DemoOptions& demo) {
 double robust_accuracy(const LogitsFunction& logits, const DeviceDataset& data,
                        const Evaluation& clean, const PgdOptions& options, std::uint64_t seed,
                        AttackResult* result = nullptr) {
-  AttackMember member;
-  member.name = "pgd";
-  member.against = [&](const LogitsFunction& f, std::int64_t) -> Attempt {
-    return [run = std::make_shared<Pgd>(f, options), seed](const AttackBatch& batch,
-                                                           AttemptCounts& counts) {
-      return (*run)(batch, seed, 0, &counts);
-    };
-  };
-  member.on_failure = OnFailure::last_iterate;
-  Attack attack;
-  attack.members.push_back(std::move(member));
-  attack.ball = Ball{options.norm, options.eps};
-  AttackResult found =
-      evaluate_attack(logits, data, clean, attack, AttackedExamples::correct_only, kAttackBatch);
+  AttackResult found = evaluate_attack(logits, data, clean, pgd_attack(options, seed),
+                                       AttackedExamples::correct_only, kAttackBatch);
   const double accuracy = found.robust_accuracy;
   if (result) *result = std::move(found);
   return accuracy;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "apps/train/batches.h"
 #include "attacks/rows.h"
 #include "kernels/pgd.h"
 #include "kernels/reductions.h"
@@ -100,8 +101,7 @@ class BatchLoss {
     const std::int64_t count = rows ? rows.count() : size();
     const std::int64_t most = ceil_divide(count, std::min(count, options_.pieces));
     std::vector<Piece> pieces;
-    for (std::int64_t first = 0; first < count; first += most) {
-      const std::int64_t own = std::min(most, count - first);
+    for (const auto [first, own] : batches_of(count, most, LastBatch::kept)) {
       pieces.push_back({first, own, static_cast<double>(own) / static_cast<double>(count),
                         rows ? rows.slice(first, {own}) : Tensor()});
     }

@@ -1,7 +1,6 @@
 #include "apps/train/validation.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "apps/common/evaluate.h"
 
@@ -23,22 +22,6 @@ Dataset chosen(const Dataset& data, const std::vector<std::int32_t>& examples) {
     part.labels.push_back(data.labels[static_cast<std::size_t>(example)]);
   }
   return part;
-}
-
-Attack pgd_attack(const PgdOptions& options, std::uint64_t seed) {
-  AttackMember member;
-  member.name = "pgd";
-  member.against = [options, seed](const LogitsFunction& logits, std::int64_t) -> Attempt {
-    return [run = std::make_shared<Pgd>(logits, options), seed](const AttackBatch& batch,
-                                                                AttemptCounts& counts) {
-      return (*run)(batch, seed, 0, &counts);
-    };
-  };
-  member.on_failure = OnFailure::last_iterate;
-  Attack attack;
-  attack.members.push_back(std::move(member));
-  attack.ball = Ball{options.norm, options.eps};
-  return attack;
 }
 
 }  // namespace

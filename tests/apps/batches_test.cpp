@@ -73,6 +73,17 @@ TEST(training, with_a_last_batch_of_one_image_joins_it_and_says_so_once) {
   }
 }
 
+TEST(training, in_pieces_of_which_the_last_would_be_one_image_joins_it) {
+  const TemporaryDirectory directory;
+  TrainOptions options = small_run("sgd", directory.path());
+  options.epochs = 1;
+  options.accumulate = 6;  // 16 images as 3, 3, 3, 3, 3 and 1
+
+  train(resolved(options), tiny(32), tiny(20));
+
+  EXPECT_EQ(timeless_metrics(directory.path()).size(), 1u);
+}
+
 TEST(training, that_drops_the_last_batch_is_that_without_its_images) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("sgd", directory.path() / "dropped");

@@ -2,41 +2,22 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <vector>
 
 #include "core/error.h"
 #include "core/thin_convolution.h"
 #include "core/winograd.h"
 #include "tests/support/expect_near.h"
+#include "tests/support/products.h"
 #include "tests/support/random_values.h"
 
 namespace saddle {
 namespace {
 
 using testing_support::bits_of;
+using testing_support::for_each_product;
 using testing_support::kFloatEps;
 using testing_support::random_values;
-
-// Calls body(x index, w index, y index) for every product of the convolution.
-void for_each_product(const Convolution& s,
-                      const std::function<void(std::size_t, std::size_t, std::size_t)>& body) {
-  for (std::int64_t n = 0; n < s.batch; ++n)
-    for (std::int64_t y = 0; y < s.height; ++y)
-      for (std::int64_t x = 0; x < s.width; ++x)
-        for (std::int64_t ky = 0; ky < 3; ++ky)
-          for (std::int64_t kx = 0; kx < 3; ++kx) {
-            const std::int64_t iy = y + ky - 1, ix = x + kx - 1;
-            if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
-            for (std::int64_t o = 0; o < s.out_channels; ++o)
-              for (std::int64_t i = 0; i < s.in_channels; ++i)
-                body(static_cast<std::size_t>(((n * s.height + iy) * s.width + ix) * s.in_channels +
-                                              i),
-                     static_cast<std::size_t>(((o * 3 + ky) * 3 + kx) * s.in_channels + i),
-                     static_cast<std::size_t>(((n * s.height + y) * s.width + x) * s.out_channels +
-                                              o));
-          }
-}
 
 struct Data {
   std::vector<float> x, w, y;  // y: a gradient, or a residual

@@ -10,9 +10,12 @@
 #include "core/convolution_check.h"
 #include "core/guarded_memory.h"
 #include "core/onednn.h"
+#include "tests/support/products.h"
 
 namespace saddle {
 namespace {
+
+using testing_support::for_each_product;
 
 constexpr std::size_t kPage = 4096;
 
@@ -26,27 +29,6 @@ GuardedMemory integers(std::int64_t count, std::uint32_t seed) {
 
 std::vector<float> values_of(const GuardedMemory& memory) {
   return {memory.floats(), memory.floats() + memory.size() / sizeof(float)};
-}
-
-// Calls body(x index, w index, y index) for every product of the convolution.
-template <class Body>
-void for_each_product(const Convolution& s, const Body& body) {
-  for (std::int64_t n = 0; n < s.batch; ++n)
-    for (std::int64_t oy = 0; oy < s.out_height(); ++oy)
-      for (std::int64_t ox = 0; ox < s.out_width(); ++ox)
-        for (std::int64_t ky = 0; ky < s.kernel; ++ky)
-          for (std::int64_t kx = 0; kx < s.kernel; ++kx) {
-            const std::int64_t iy = oy * s.stride + ky - s.padding;
-            const std::int64_t ix = ox * s.stride + kx - s.padding;
-            if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
-            const std::int64_t x = ((n * s.height + iy) * s.width + ix) * s.in_channels;
-            const std::int64_t y =
-                ((n * s.out_height() + oy) * s.out_width() + ox) * s.out_channels;
-            for (std::int64_t o = 0; o < s.out_channels; ++o) {
-              const std::int64_t w = ((o * s.kernel + ky) * s.kernel + kx) * s.in_channels;
-              for (std::int64_t i = 0; i < s.in_channels; ++i) body(x + i, w + i, y + o);
-            }
-          }
 }
 
 struct Results {
@@ -65,10 +47,10 @@ struct Problem {
     Results want{values_of(residual), std::vector<float>(x.size() / sizeof(float)),
                  std::vector<float>(w.size() / sizeof(float))};
     for_each_product(shape, [&, X = x.floats(), W = w.floats(), DY = dy.floats()](
-                                std::int64_t x_at, std::int64_t w_at, std::int64_t y_at) {
-      want.y[static_cast<std::size_t>(y_at)] += X[x_at] * W[w_at];
-      want.dx[static_cast<std::size_t>(x_at)] += DY[y_at] * W[w_at];
-      want.dw[static_cast<std::size_t>(w_at)] += DY[y_at] * X[x_at];
+                                std::size_t x_at, std::size_t w_at, std::size_t y_at) {
+      want.y[y_at] += X[x_at] * W[w_at];
+      want.dx[x_at] += DY[y_at] * W[w_at];
+      want.dw[w_at] += DY[y_at] * X[x_at];
     });
     return want;
   }
