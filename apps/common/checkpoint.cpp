@@ -110,10 +110,10 @@ class Complaints {
       list_ += "; and others";
     }
   }
-  int count() const { return count_; }
-  void raise(const std::string& file, const std::string& mend) const {
+  void raise(const std::string& file) const {
     if (count_ == 0) return;
-    fail(file, ": does not fit the model (", count_, " tensors): ", list_, ". ", mend);
+    fail(file, ": does not fit the model (", count_, " tensors): ", list_,
+         ". Check --model, --width and --classes");
   }
 
  private:
@@ -215,9 +215,21 @@ auto told_with_name(const SafetensorsFile& file, const CheckpointOverrides& over
 // A network's last two weights, weight and bias of the layer that knows the classes.
 constexpr std::size_t kHeadSlots = 2;
 
+// How many classes the file's last layer knows, where it is otherwise the network's.
+std::optional<std::int64_t> classes_of_head(const SafetensorsFile& file,
+                                            const NetworkLayout& layout) {
+  const std::vector<Slot>& slots = layout.weights.slots();
+  const Slot& weight = slots[slots.size() - kHeadSlots];
+  const std::string name = wrapping_of(file, layout).prefix + weight.name;
+  if (!file.contains(name)) return {};
+  const Shape &is = file.tensor(name).shape, expected = weight.file_shape();
+  if (is.rank() != 2 || is[1] != expected[1]) return {};
+  return is[0];
+}
+
 // Throws as load_values; memory is taken only once the file is known to hold as much.
 Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, std::int64_t channels,
-                   Head head, const std::optional<std::string>& prefix, const std::string& mend) {
+                   Head head, const std::optional<std::string>& prefix) {
   const Wrapping wrapping = prefix ? Wrapping{*prefix, {}} : wrapping_of(file, layout);
   const std::string& front = wrapping.prefix;
   std::set<std::string> surplus;
@@ -231,7 +243,6 @@ Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, std
   values.weights = read_slots(file, layout.weights, body, front, surplus, complaints);
   values.statistics = read_slots(file, layout.statistics, layout.statistics.slots().size(), front,
                                  surplus, complaints);
-  const int of_body = complaints.count();
   for (std::size_t i = body; i < slots.size(); ++i) {
     surplus.erase(front + slots[i].name);
     if (head == Head::fresh) continue;
@@ -251,9 +262,7 @@ Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, std
     complaints.add(name.starts_with(front) ? name.substr(front.size()) : name,
                    " is not in the model");
   }
-  const bool head_alone = of_body == 0 && surplus.empty();
-  complaints.raise(file.file_name(),
-                   head_alone && !mend.empty() ? mend : "Check --model, --width and --classes");
+  complaints.raise(file.file_name());
   return values;
 }
 
@@ -330,19 +339,23 @@ std::vector<std::string> class_names_of(const SafetensorsFile& file) {
 
 void load_values(Classifier& model, const SafetensorsFile& file, const std::string& prefix) {
   const auto given = prefix.empty() ? std::nullopt : std::optional(prefix);
-  read_values(file, model.network.layout, model.network.options.in_channels, Head::of_file, given,
-              "")
+  read_values(file, model.network.layout, model.network.options.in_channels, Head::of_file, given)
       .copy_to(model);
 }
 
 std::vector<std::string> load_initial_values(Classifier& model, const SafetensorsFile& file,
                                              Head head, const std::string& dataset) {
-  const Values values =
-      read_values(file, model.network.layout, model.network.options.in_channels, head, {},
-                  text("--new-head begins with a new head of ", model.classes(),
-                       " classes and takes the rest"));
-  const std::optional<ModelDescription> own = own_description(file);
   std::vector<std::string> remarks;
+  const auto others = classes_of_head(file, model.network.layout);
+  if (head == Head::of_file && others && *others != model.classes()) {
+    head = Head::fresh;
+    remarks.push_back(text(file.file_name(), ": was trained for ", *others,
+                           " classes, this run has ", model.classes(),
+                           ": its last layer is left out and begins anew"));
+  }
+  const Values values =
+      read_values(file, model.network.layout, model.network.options.in_channels, head, {});
+  const std::optional<ModelDescription> own = own_description(file);
   const std::vector<float> mean = values.normaliser ? values.normaliser->mean
                                   : own             ? own->mean
                                                     : model.mean,
@@ -375,7 +388,7 @@ Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
   const auto layout =
       told_with_name(file, overrides, [&] { return make_network(description.network).layout; });
   const Values values =
-      read_values(file, layout, description.network.in_channels, Head::of_file, {}, "");
+      read_values(file, layout, description.network.in_channels, Head::of_file, {});
   std::vector<std::string> assumptions;
   choose_normalisation(file, overrides, values, file.metadata().contains("saddle"), description,
                        assumptions);

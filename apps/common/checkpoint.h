@@ -46,9 +46,10 @@ void load_values(Classifier& model, const SafetensorsFile& file, const std::stri
 // Whether the last linear layer, which knows the classes, begins as in the file or as it is.
 enum class Head { of_file, fresh };
 
-// As load_values, for training that starts from the file's values, of a model of as many classes
-// where the head is the file's, on the data set called `dataset`. Returns what should be known, a
-// sentence each: that the file's normalisation or classes are others than the model's.
+// As load_values, for training that starts from the file's values, on the data set called
+// `dataset`. A file whose head knows another number of classes gives all but that. Returns what
+// should be known, a sentence each: that its head is left out, that its normalisation or classes
+// are others than the model's.
 std::vector<std::string> load_initial_values(Classifier& model, const SafetensorsFile& file,
                                              Head head, const std::string& dataset);
 
