@@ -146,7 +146,8 @@ TEST(plan, passes_on_that_it_is_to_be_deterministic) {
   EXPECT_FALSE(has(make_plan(options, 2).runs[0].stages[0].command, {"--deterministic"}));
   options.deterministic = true;
 
-  for (const Stage& stage : make_plan(options, 2).runs[0].stages) {
+  const Plan plan = make_plan(options, 2);
+  for (const Stage& stage : plan.runs[0].stages) {
     EXPECT_TRUE(has(stage.command, {"--deterministic"})) << stage.name;
   }
 }
