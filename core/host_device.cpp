@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -50,16 +49,6 @@ void copy(void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
 
-// oneDNN 3.2 runs constructors upon the null that its operator new returns where memory has run
-// out. What it takes besides data must be there before it is called, or it is not called.
-void find_room_for_onednn() {
-  constexpr std::size_t kRoom = std::size_t{32} << 20;
-  void* room = ::mmap(nullptr, kRoom, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (room == MAP_FAILED) throw std::bad_alloc();
-  ::munmap(room, kRoom);
-}
-
 // The f32 convolutions: our own where they apply, else oneDNN. The choice is a function of the
 // shape, so bits do not change from run to run.
 void forward(const Convolution& shape, const float* x, const float* w, const float* residual,
@@ -67,7 +56,6 @@ void forward(const Convolution& shape, const float* x, const float* w, const flo
   if (winograd::applies(shape)) {
     winograd::convolution_forward(shape, x, w, residual, y);
   } else {
-    find_room_for_onednn();
     onednn::convolution_forward(shape, x, w, residual, y);
   }
 }
@@ -78,7 +66,6 @@ void backward_data(const Convolution& shape, const float* dy, const float* w, fl
   } else if (thin::applies(shape)) {
     thin::convolution_backward_data(shape, dy, w, dx);
   } else {
-    find_room_for_onednn();
     onednn::convolution_backward_data(shape, dy, w, dx);
   }
 }
@@ -87,7 +74,6 @@ void backward_weights(const Convolution& shape, const float* x, const float* dy,
   if (winograd::applies_to_weights(shape)) {
     winograd::convolution_backward_weights(shape, x, dy, dw);
   } else {
-    find_room_for_onednn();
     onednn::convolution_backward_weights(shape, x, dy, dw);
   }
 }
@@ -154,10 +140,7 @@ class HostDevice final : public Device {
   void record(std::function<void()> work) { recording_->push_back(std::move(work)); }
 
   void gemm(const Gemm& shape, const float* a, const float* b, float* c) override {
-    run([=] {
-      find_room_for_onednn();
-      onednn::gemm(shape, a, b, c);
-    });
+    run([=] { onednn::gemm(shape, a, b, c); });
   }
   void convolution_forward(const Convolution& shape, const void* x, const void* w,
                            const Epilogue& epilogue, void* y) override {

@@ -1,8 +1,11 @@
 #include "core/onednn.h"
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <cstring>
 #include <map>
+#include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string_view>
@@ -32,6 +35,16 @@ dnnl::engine& engine() {
 dnnl::stream& stream() {
   static dnnl::stream instance(engine());
   return instance;
+}
+
+// oneDNN 3.2 runs constructors upon the null that its operator new returns where memory has run
+// out. What it takes besides data must be there before it is called, or it is not called.
+void find_room() {
+  constexpr std::size_t kRoom = std::size_t{32} << 20;
+  void* room = ::mmap(nullptr, kRoom, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(room, kRoom);
 }
 
 // oneDNN reports by exceptions of its own; whoever calls Saddle knows only saddle::Error. What it
@@ -146,6 +159,7 @@ class Plan {
     set(w_ours_, arguments.w);
     scratchpad_.set_data_handle(workspace.scratchpad.resize(size_of(scratchpad_)));
     if (repack_) w_packed_.set_data_handle(workspace.weights.resize(size_of(w_packed_)));
+    find_room();
     const bool to_weights = direction_ == Direction::backward_weights;
     if (repack_ && !to_weights) reorder_.execute(stream(), w_ours_, w_packed_);
     primitive_.execute(stream(), arguments_of_primitive());
@@ -298,6 +312,7 @@ Plan choose_plan(Direction direction, const Convolution& shape, const Convolutio
 }
 
 Plan build_plan(Direction direction, const Convolution& shape) {
+  find_room();
   const ConvolutionLayout layout(shape);
   const auto forward = forward_description(layout, direction);
   if (direction == Direction::backward_data) {
@@ -362,6 +377,7 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
 }
 
 void gemm(const Gemm& shape, const float* a, const float* b, float* c) {
+  find_room();
   std::atomic<bool> refused = false;
   // A single product is split by oneDNN itself.
 #pragma omp parallel for schedule(static) if (shape.batch > 1)
@@ -374,7 +390,8 @@ void gemm(const Gemm& shape, const float* a, const float* b, float* c) {
     if (status != dnnl::status::success) refused = true;
   }
   // With sound sizes it refuses for one reason.
-  require(!refused, "gemm: out of memory: oneDNN has none for m ", shape.m, ", n ", shape.n, ", k ", shape.k);
+  require(!refused, "gemm: out of memory: oneDNN has none for m ", shape.m, ", n ", shape.n, ", k ",
+          shape.k);
 }
 
 std::string version() {

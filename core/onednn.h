@@ -1,7 +1,10 @@
 // Convolution and matrix product on the CPU by oneDNN 3; the only place that knows the library.
 //
-// Images are NHWC, weights [out, kernel, kernel, in]. A primitive is made once per shape and kept;
-// oneDNN may want the weights in an order of its own, into which they are copied at each call.
+// Images are NHWC, weights [out, kernel, kernel, in]. A primitive is made once for each shape and
+// number of threads, and kept once it has shown on exact numbers between guard zones that it
+// computes what it should (convolution_check.h); oneDNN may want the weights in an order of its own,
+// into which they are copied at each call. Both throw Error ("out of memory: ...") or std::bad_alloc
+// where memory runs out, and Error where no implementation is right.
 #pragma once
 
 #include <string>

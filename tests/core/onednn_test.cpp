@@ -86,7 +86,8 @@ TEST_P(OneDnn, convolves_exactly_and_stays_within_its_memory_for_any_number_of_t
 }
 
 // Batch, height, width, channels in and out, kernel, stride, padding. The strided 1x1 ones with
-// channels that do not fill a vector are those where oneDNN 3.2 writes beside its scratchpad.
+// channels that do not fill a vector are those where oneDNN 3.2 writes beside its scratchpad, or
+// never returns.
 INSTANTIATE_TEST_SUITE_P(
     Shapes, OneDnn,
     testing::Values(
