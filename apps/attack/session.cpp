@@ -73,7 +73,8 @@ class Session {
       result.clean_accuracy = evaluate(other.logits, data_, batch_size_).accuracy;
       result.accuracy.clear();
       for (const NamedResult& attack : report.attacks) {
-        result.accuracy.push_back(accuracy_on(other.logits, stored_images(attack), attack));
+        result.accuracy.push_back(
+            accuracy_of(predictions_on(other.logits, stored_images(attack)), attack.result));
       }
     });
     report.transfers.push_back(std::move(result));
@@ -187,12 +188,11 @@ class Session {
   }
 
   // Percent of all examples.
-  double accuracy_on(const LogitsFunction& logits, const std::vector<float>& images,
-                     const NamedResult& attack) const {
-    const std::vector<std::int32_t> predictions = predictions_on(logits, images);
+  static double accuracy_of(const std::vector<std::int32_t>& predictions,
+                            const AttackResult& result) {
     std::int64_t right = 0;
     for (std::size_t i = 0; i < predictions.size(); ++i) {
-      right += predictions[i] == attack.result.examples[i].label ? 1 : 0;
+      right += predictions[i] == result.examples[i].label ? 1 : 0;
     }
     return 100. * static_cast<double>(right) / static_cast<double>(predictions.size());
   }
@@ -204,11 +204,7 @@ class Session {
                                                static_cast<std::size_t>(data_.image_shape().count()),
                                                named.ball);
     in_memory(report, [&] { rounded.predictions = predictions_on(logits, rounded.adversarial); });
-    std::int64_t right = 0;
-    for (std::size_t i = 0; i < rounded.predictions.size(); ++i) {
-      right += rounded.predictions[i] == result.examples[i].label ? 1 : 0;
-    }
-    rounded.robust_accuracy = 100. * static_cast<double>(right) / static_cast<double>(data_.size());
+    rounded.robust_accuracy = accuracy_of(rounded.predictions, result);
     named.eight_bit = std::move(rounded);
   }
 
