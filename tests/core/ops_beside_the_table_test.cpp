@@ -1,5 +1,5 @@
-// What the table of op cases (ops_test.cpp) cannot say: types that are refused, statistics that move,
-// limits, bits.
+// What the table of op cases (ops_test.cpp) cannot say: types that are refused, statistics that
+// move, limits, bits.
 #include <gtest/gtest.h>
 
 #include <functional>
