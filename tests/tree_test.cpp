@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/source_directory.h"
+
 namespace saddle {
 namespace {
 
@@ -59,7 +61,7 @@ std::string objection(const std::string& folder, const std::string& path) {
 }
 
 TEST(tree, includes_only_go_where_the_architecture_allows) {
-  const fs::path root = SADDLE_SOURCE_DIR;
+  const fs::path root = source_directory();
   int files = 0;
   for (const auto& [folder, allowed] : kMayInclude) {
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
@@ -76,7 +78,7 @@ TEST(tree, includes_only_go_where_the_architecture_allows) {
 }
 
 TEST(tree, headers_begin_with_what_they_are_and_are_guarded) {
-  const fs::path root = SADDLE_SOURCE_DIR;
+  const fs::path root = source_directory();
   for (const auto& [folder, allowed] : kMayInclude) {
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
       if (entry.path().extension() != ".h") continue;

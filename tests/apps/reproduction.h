@@ -19,12 +19,13 @@
 #include "apps/reproduce/runner.h"
 #include "tests/apps/data_files.h"
 #include "tests/support/expect_near.h"
+#include "tests/support/source_directory.h"
 
 namespace saddle {
 
 namespace fs = std::filesystem;
 
-inline const fs::path kTables = fs::path(SADDLE_SOURCE_DIR) / "apps/reproduce/tables";
+inline const fs::path kTables = source_directory() / "apps/reproduce/tables";
 
 inline PlanOptions options_in(const fs::path& output, const std::string& preset = "short") {
   PlanOptions options;

@@ -9,6 +9,7 @@
 #include "apps/train/training_step.h"
 #include "tests/layers/stored_vectors.h"
 #include "tests/support/devices.h"
+#include "tests/support/source_directory.h"
 
 namespace saddle {
 namespace {
@@ -17,8 +18,7 @@ const SafetensorsFile& vectors(const std::string& model) {
   static std::map<std::string, SafetensorsFile> files;
   const auto found = files.find(model);
   if (found != files.end()) return found->second;
-  const std::string path =
-      std::string(SADDLE_SOURCE_DIR) + "/tests/vectors/" + model + ".safetensors";
+  const auto path = source_directory() / "tests/vectors" / (model + ".safetensors");
   return files.emplace(model, SafetensorsFile::load(path)).first->second;
 }
 

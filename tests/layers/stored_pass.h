@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tests/layers/stored_vectors.h"
+#include "tests/support/source_directory.h"
 
 namespace saddle {
 
@@ -15,7 +16,7 @@ class StoredPass {
   StoredPass(Device& device, const Model& model, const std::string& name)
       : device_(device),
         model_(model),
-        file_(SafetensorsFile::load(std::string(SADDLE_SOURCE_DIR) + "/tests/vectors/" + name)),
+        file_(SafetensorsFile::load(source_directory() / "tests/vectors" / name)),
         weights_(stored(model.layout.weights)),
         statistics_(stored(model.layout.statistics)) {}
 

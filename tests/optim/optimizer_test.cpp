@@ -15,6 +15,7 @@
 #include "tests/support/expect_near.h"
 #include "tests/support/optimizer_step.h"
 #include "tests/support/random_values.h"
+#include "tests/support/source_directory.h"
 
 namespace saddle {
 namespace {
@@ -152,8 +153,8 @@ TEST(optimizers, give_the_same_bits_on_every_device) {
 // ------------------------------------------------------------------------------
 
 const SafetensorsFile& torch_answers() {
-  static const SafetensorsFile file = SafetensorsFile::load(
-      std::string(SADDLE_SOURCE_DIR) + "/tests/vectors/optimizers.safetensors");
+  static const SafetensorsFile file =
+      SafetensorsFile::load(source_directory() / "tests/vectors/optimizers.safetensors");
   return file;
 }
 

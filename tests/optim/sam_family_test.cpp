@@ -562,8 +562,8 @@ TEST(awp, moves_each_tensor_of_rank_above_one_by_gamma_of_its_norm) {
   EXPECT_EQ(norm_of(shift, 16, 48), 0.);
 }
 
-// The authors perturb what has a rank above 1 and "weight" in its name: a transformer's cls_token and
-// pos_embed have the rank alone.
+// The authors perturb what has a rank above 1 and "weight" in its name: a transformer's cls_token
+// and pos_embed have the rank alone.
 TEST(awp, leaves_tokens_and_positions_where_they_are) {
   WeightLayout layout;
   layout.add("linear.weight", {3, 4}, {});

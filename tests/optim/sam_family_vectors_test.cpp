@@ -9,6 +9,7 @@
 #include "core/safetensors.h"
 #include "tests/support/devices.h"
 #include "tests/support/regression.h"
+#include "tests/support/source_directory.h"
 
 namespace saddle {
 namespace {
@@ -16,8 +17,8 @@ namespace {
 using namespace testing_support;
 
 const SafetensorsFile& answers() {
-  static const SafetensorsFile file = SafetensorsFile::load(
-      std::string(SADDLE_SOURCE_DIR) + "/tests/vectors/sam_family.safetensors");
+  static const SafetensorsFile file =
+      SafetensorsFile::load(source_directory() / "tests/vectors/sam_family.safetensors");
   return file;
 }
 

@@ -1,0 +1,12 @@
+// Where the sources lie, for tests that read vectors, tables or the sources themselves.
+#pragma once
+
+#include <filesystem>
+
+namespace saddle {
+
+// The top of the tree that this build was configured from. Its path is compiled into one object
+// file alone, so that all others are the same in every copy of the tree.
+std::filesystem::path source_directory();
+
+}  // namespace saddle
