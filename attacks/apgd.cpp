@@ -310,7 +310,7 @@ void Apgd::checkpoint(const Phase& phase, int iteration) {
 // What a row used in a phase. Each loss is a pass forward and backward for each draw, the last of a
 // phase, after the last step, one forward pass.
 void Apgd::count_row(const std::vector<float>& state, std::size_t row, const Phase& phase,
-                 PassCounts& counts) const {
+                     PassCounts& counts) const {
   const auto losses = static_cast<std::int64_t>(state[row * kApgdFields + kApgdCounted]);
   const bool last = losses == phase.steps + 1;
   const std::int64_t gradients = (last ? losses - 1 : losses) * options_.eot;

@@ -28,8 +28,9 @@ Linearised linearise(const LogitsFunction& logits, const Tensor& images, const T
                      const Tensor& other);
 
 // Of a forward pass on `tape` from `pixels` to `z` [N, K]: for each row the class other than the
-// label whose linearised boundary is nearest in `norm`, dist = |f| / ||w||_q (infinite where w = 0); the lower
-// class among equals. K - 1 backward passes through the one forward pass; empties the tape.
+// label whose linearised boundary is nearest in `norm`, dist = |f| / ||w||_q (infinite where w =
+// 0); the lower class among equals. K - 1 backward passes through the one forward pass; empties the
+// tape.
 Linearised linearise_nearest(Tape& tape, const Var& pixels, const Var& z, const Tensor& labels,
                              Norm norm);
 

@@ -6,9 +6,9 @@
 // goes up tenfold until something has succeeded. Of all iterates the nearest misclassified one (by
 // kappa at least) is kept. Source: Carlini and Wagner 2017, "Towards evaluating the robustness of
 // neural networks", untargeted. As in their code Adam starts anew in each search. There a search
-// stops once the whole batch's objective has not fallen below 0.999999 of what it was `iterations` /
-// 10 iterations ago; here only with `abort_early`, and each example by itself. That saves time and
-// costs strength, for one example's objective rises for a while where Adam turns.
+// stops once the whole batch's objective has not fallen below 0.999999 of what it was `iterations`
+// / 10 iterations ago; here only with `abort_early`, and each example by itself. That saves time
+// and costs strength, for one example's objective rises for a while where Adam turns.
 #pragma once
 
 #include <limits>
@@ -19,12 +19,12 @@
 namespace saddle {
 
 struct CarliniWagnerOptions {
-  int searches = 9;        // values of c tried; 1 leaves it at `c`
-  int iterations = 1000;   // of Adam in each search
-  float c = 1e-3f;         // the first weight of the margin
+  int searches = 9;       // values of c tried; 1 leaves it at `c`
+  int iterations = 1000;  // of Adam in each search
+  float c = 1e-3f;        // the first weight of the margin
   float lr = 0.01f;
   bool abort_early = false;
-  float kappa = 0;         // margin by which an image must be misclassified, in logits
+  float kappa = 0;  // margin by which an image must be misclassified, in logits
   float eps = std::numeric_limits<float>::infinity();  // what is farther is discarded
 };
 

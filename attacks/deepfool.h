@@ -2,13 +2,14 @@
 //
 //   r <- 0;  while the prediction at x' = clamp(x + (1 + overshoot) r, 0, 1) is the label, at most
 //   `steps` times:  of the other classes s the nearest in |f_s| / ||w_s||_q, f_s = z_s - z_label;
-//                   d = |f_s| / ||w_s||_q + 1e-4;  r <- r + d w_s / ||w_s||_2 (l2), r + d sign(w_s) (linf)
-// Source: Moosavi-Dezfooli, Fawzi and Frossard 2016, "DeepFool: a simple and accurate method to fool
-// deep neural networks". As in the authors' code the model is seen at the overshot point, which is
-// the point returned: at x + r itself the two logits are equal but for rounding; and 1e-4 is added to
-// the distance, without which a walk along the border of the pixel range creeps up to the boundary and
-// ends on it. Unlike there, all classes compete, not the ten strongest, the label is the true one,
-// and x' is clamped to the pixel range.
+//                   d = |f_s| / ||w_s||_q + 1e-4;  r <- r + d w_s / ||w_s||_2 (l2), r + d sign(w_s)
+//                   (linf)
+// Source: Moosavi-Dezfooli, Fawzi and Frossard 2016, "DeepFool: a simple and accurate method to
+// fool deep neural networks". As in the authors' code the model is seen at the overshot point,
+// which is the point returned: at x + r itself the two logits are equal but for rounding; and 1e-4
+// is added to the distance, without which a walk along the border of the pixel range creeps up to
+// the boundary and ends on it. Unlike there, all classes compete, not the ten strongest, the label
+// is the true one, and x' is clamped to the pixel range.
 #pragma once
 
 #include <limits>
@@ -18,14 +19,14 @@
 namespace saddle {
 
 struct DeepFoolOptions {
-  Norm norm = Norm::l2;    // l2 or linf
+  Norm norm = Norm::l2;  // l2 or linf
   int steps = 50;
   float overshoot = 0.02f;
   float eps = std::numeric_limits<float>::infinity();  // what is farther is discarded
 };
 
-// Throws Error where the norm is l1, steps are negative, overshoot is negative or not finite, or eps
-// is negative or NaN.
+// Throws Error where the norm is l1, steps are negative, overshoot is negative or not finite, or
+// eps is negative or NaN.
 void check(const DeepFoolOptions& options);
 
 class DeepFool {

@@ -22,8 +22,9 @@ void check(const FabOptions& options) {
   require(options.steps >= 0, "fab: steps ", options.steps, " is negative");
   require(options.alpha_max >= 0 && options.alpha_max <= 1, "fab: alpha_max ", options.alpha_max,
           " is outside [0, 1]");
-  require(std::isfinite(options.eta) && options.eta > 0, "fab: eta ", options.eta,
-          " must be finite and positive: it is the share of the way to the boundary that is walked");
+  require(
+      std::isfinite(options.eta) && options.eta > 0, "fab: eta ", options.eta,
+      " must be finite and positive: it is the share of the way to the boundary that is walked");
   require(options.beta >= 0 && options.beta <= 1, "fab: beta ", options.beta, " is outside [0, 1]");
   require(options.targets >= 1, "fab: targets ", options.targets, " is below 1");
 }

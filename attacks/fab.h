@@ -1,6 +1,7 @@
 // FAB and FAB-T: the nearest misclassified image, by steps onto the linearised boundary.
 //
-//   repeat `steps` times   w, f  <- the nearest class's (FAB) or the target's (FAB-T) boundary at x1
+//   repeat `steps` times   w, f  <- the nearest class's (FAB) or the target's (FAB-T) boundary at
+//   x1
 //                          d1, d2 <- projections of x1 and of the image x0 on it, within the box
 //                          x1 <- clamp((1 - alpha)(x1 + eta d1) + alpha (x0 + eta d2), 0, 1)
 //                          where x1 is misclassified: keep it if it is the nearest so far, then
@@ -11,8 +12,8 @@
 //
 // Deviations from the reference implementations:
 // - The first try of an example (of each target class) starts at the image, later ones at a random
-//   point of distance eps / 2; each try is an attempt of its own, so the radius does not shrink with
-//   what other tries found.
+//   point of distance eps / 2; each try is an attempt of its own, so the radius does not shrink
+//   with what other tries found.
 // - Within eps an example is done with its first accepted point: the verdict is the same, the point
 //   returned need not be the nearest. Accept::any_distance runs all steps and keeps the nearest.
 // - eps (1 + 1e-6) is accepted, for the rounding of the norm.
@@ -35,7 +36,7 @@ enum class Boundary {
 enum class Accept { within_eps, any_distance };
 
 struct FabOptions {
-  Norm norm = Norm::l2;   // linf, l2 or l1
+  Norm norm = Norm::l2;    // linf, l2 or l1
   float eps = 32.f / 255;  // what is farther is discarded; random starts are eps / 2 away
   int steps = 100;
   float alpha_max = 0.1f;  // at most this share comes from the image's projection

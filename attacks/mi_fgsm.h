@@ -20,8 +20,8 @@ struct MiFgsmOptions {
   float decay = 1.f;  // of the momentum
 };
 
-// Throws Error where a number is negative or not finite, alpha is 0 and there are steps and a radius,
-// or eps is over 1.
+// Throws Error where a number is negative or not finite, alpha is 0 and there are steps and a
+// radius, or eps is over 1.
 void check(const MiFgsmOptions& options);
 
 class MiFgsm {

@@ -5,8 +5,9 @@
 // largest gradient, divided by their number (l1), and Project keeps ||delta|| <= eps and x + delta
 // in [0, 1] (l1: the exact projection; pixels that the range blocks are no candidates). The last
 // iterate is the answer. Loss: the sum of the examples' cross-entropies. Sources: Goodfellow et al.
-// 2015 (FGSM), Madry et al. 2018 (PGD); where the batch has targets, the sum of log p(target) instead; parameters of the paper's tables: eps 1/255, alpha eps/4
-// (l-inf) and eps 32/255, alpha eps/8 (l2), 10 steps, random start.
+// 2015 (FGSM), Madry et al. 2018 (PGD); where the batch has targets, the sum of log p(target)
+// instead; parameters of the paper's tables: eps 1/255, alpha eps/4 (l-inf) and eps 32/255, alpha
+// eps/8 (l2), 10 steps, random start.
 #pragma once
 
 #include <functional>

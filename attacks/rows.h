@@ -45,7 +45,8 @@ Tensor margins(const Tensor& logits, const Tensor& labels);
 Tensor other_classes_at_rank(const Tensor& logits, const Tensor& labels, const Tensor& attempts,
                              int targets);
 
-// The largest |entry| of each row of a tensor [N, ...], f32 [N]: 0 where a gradient is exactly zero.
+// The largest |entry| of each row of a tensor [N, ...], f32 [N]: 0 where a gradient is exactly
+// zero.
 Tensor largest_entries(const Tensor& tensor);
 
 // batch.attempts, or zeros [N] where it is empty.

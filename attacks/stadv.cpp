@@ -42,10 +42,10 @@ State new_state(const AttackBatch& batch) {
 }
 
 State select(const State& state, const Tensor& rows) {
-  return {select(state.batch, rows),     select_rows(state.flow, rows),
-          select_rows(state.m, rows),    select_rows(state.v, rows),
-          select_rows(state.kept, rows), select_rows(state.kept_loss, rows),
-          select_rows(state.to_one, rows), select_rows(state.done, rows),
+  return {select(state.batch, rows),          select_rows(state.flow, rows),
+          select_rows(state.m, rows),         select_rows(state.v, rows),
+          select_rows(state.kept, rows),      select_rows(state.kept_loss, rows),
+          select_rows(state.to_one, rows),    select_rows(state.done, rows),
           select_rows(state.iterations, rows)};
 }
 

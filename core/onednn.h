@@ -2,9 +2,9 @@
 //
 // Images are NHWC, weights [out, kernel, kernel, in]. A primitive is made once for each shape and
 // number of threads, and kept once it has shown on exact numbers between guard zones that it
-// computes what it should (convolution_check.h); oneDNN may want the weights in an order of its own,
-// into which they are copied at each call. Both throw Error ("out of memory: ...") or std::bad_alloc
-// where memory runs out, and Error where no implementation is right.
+// computes what it should (convolution_check.h); oneDNN may want the weights in an order of its
+// own, into which they are copied at each call. Both throw Error ("out of memory: ...") or
+// std::bad_alloc where memory runs out, and Error where no implementation is right.
 #pragma once
 
 #include <string>

@@ -27,8 +27,8 @@ struct Array {
   }
   // To Array<const T>. A template, for nvcc warns of a plain conversion that a const T never uses.
   template <class U>
-    requires(std::is_same_v<U, const T> && !std::is_const_v<T>)
-  SADDLE_DEVICE operator Array<U>() const {
+  requires(std::is_same_v<U, const T> && !std::is_const_v<T>) SADDLE_DEVICE operator Array<U>()
+      const {
     return {data, size};
   }
   SADDLE_DEVICE explicit operator bool() const { return data != nullptr; }

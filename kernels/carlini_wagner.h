@@ -26,20 +26,20 @@ struct CarliniWagnerStart {
 
 // The rows' numbers of one search step; each [rows].
 struct CarliniWagnerRows {
-  Array<float> c;         // weight of the margin
-  Array<float> low, high; // between which c lies, as far as known
-  Array<float> succeeded; // 1: an iterate of this search step is adversarial
-  Array<float> stopped;   // 1: its objective has ceased to fall
-  Array<float> previous;  // its objective at the last check
+  Array<float> c;          // weight of the margin
+  Array<float> low, high;  // between which c lies, as far as known
+  Array<float> succeeded;  // 1: an iterate of this search step is adversarial
+  Array<float> stopped;    // 1: its objective has ceased to fall
+  Array<float> previous;   // its objective at the last check
 };
 
 inline constexpr float kUnboundedWeight = 1e9f;  // `high` while no c has succeeded
 inline constexpr float kNoObjective = 1e10f;
 
 // Judges x1: objective ||x1 - x0||^2 + c max(margin, -kappa). Notes x1 where it is misclassified by
-// kappa at least and the nearest so far; sets the weight with which the margin's gradient counts; at
-// every `check_every`-th iteration stops the row if its objective is not below 0.999999 of the one
-// before. One block a row.
+// kappa at least and the nearest so far; sets the weight with which the margin's gradient counts;
+// at every `check_every`-th iteration stops the row if its objective is not below 0.999999 of the
+// one before. One block a row.
 struct CarliniWagnerJudge {
   static constexpr int kThreads = 256;
   Array<const float> margin;          // [rows]
@@ -120,8 +120,8 @@ struct CarliniWagnerSearch {
     const bool success = rows.succeeded[row] != 0.f;
     if (success) rows.high[row] = c < rows.high[row] ? c : rows.high[row];
     if (!success) rows.low[row] = larger(rows.low[row], c);
-    rows.c[row] = rows.high[row] < kUnboundedWeight ? 0.5f * (rows.low[row] + rows.high[row])
-                                                    : 10.f * c;
+    rows.c[row] =
+        rows.high[row] < kUnboundedWeight ? 0.5f * (rows.low[row] + rows.high[row]) : 10.f * c;
     rows.succeeded[row] = 0.f;
     rows.stopped[row] = 0.f;
     rows.previous[row] = kNoObjective;

@@ -90,8 +90,8 @@ class ThreadSequence {
   const std::vector<int>& of(std::int64_t block, std::int64_t stretch) {
     if (order_ != ThreadOrder::shuffled) return sequence_;
     std::iota(sequence_.begin(), sequence_.end(), 0);
-    std::uint64_t state = static_cast<std::uint64_t>(block) << 20 ^
-                          static_cast<std::uint64_t>(stretch);
+    std::uint64_t state =
+        static_cast<std::uint64_t>(block) << 20 ^ static_cast<std::uint64_t>(stretch);
     for (std::size_t i = sequence_.size(); i > 1; --i) {
       const std::uint64_t below_i = ((next_random(state) >> 32) * i) >> 32;
       std::swap(sequence_[i - 1], sequence_[below_i]);
@@ -153,11 +153,11 @@ struct Lane {
   int thread = 0;
   State state = State::returned;
   bool inside_kernel = false;
-  Place place{};             // of the sync or shuffle_xor it waits at
-  int lane_mask = 0;         // of that shuffle_xor
-  int value_bytes = 0;       // of that shuffle_xor
-  std::uint64_t value = 0;   // what it gives to that shuffle_xor, then what it gets
-  fiber self, caller;        // where to go on with this thread, and in run_block
+  Place place{};            // of the sync or shuffle_xor it waits at
+  int lane_mask = 0;        // of that shuffle_xor
+  int value_bytes = 0;      // of that shuffle_xor
+  std::uint64_t value = 0;  // what it gives to that shuffle_xor, then what it gets
+  fiber self, caller;       // where to go on with this thread, and in run_block
   const void* stack_bottom = nullptr;
   std::size_t stack_bytes = 0;
   void* fake_stack = nullptr;  // the address sanitizer's
@@ -252,11 +252,11 @@ class Machine {
   std::int64_t blocks_ = 0;
   std::deque<SharedMemory> shared_;
   std::int64_t interval_ = 0, first_interval_ = 0;
-  int returned_ = 0, at_sync_ = 0;             // how many threads
+  int returned_ = 0, at_sync_ = 0;              // how many threads
   int at_shuffle_[kMaxBlockThreads / kWarp]{};  // how many threads of each warp
-  std::exception_ptr failure_;                 // what a thread threw, the first of them
+  std::exception_ptr failure_;                  // what a thread threw, the first of them
   bool unwinding_ = false, closing_ = false;
-  const void* main_stack_bottom_ = nullptr;    // of the loop's stack, for the sanitizer
+  const void* main_stack_bottom_ = nullptr;  // of the loop's stack, for the sanitizer
   std::size_t main_stack_bytes_ = 0;
 };
 
@@ -485,9 +485,9 @@ SharedMemory& Machine::shared_memory(const SharedKind& kind) {
          std::to_string(kMaxSharedBytes));
   }
   const std::size_t count = static_cast<std::size_t>(kind.count);
-  return shared_.emplace_back(
-      SharedMemory{kind, *this, std::vector<std::byte>(count * kind.element_bytes),
-                   std::vector<ElementHistory>(count)});
+  return shared_.emplace_back(SharedMemory{kind, *this,
+                                           std::vector<std::byte>(count * kind.element_bytes),
+                                           std::vector<ElementHistory>(count)});
 }
 
 const std::byte* read_shared(SharedMemory& memory, std::int64_t index, int thread) {

@@ -1,17 +1,18 @@
 // The projection of FAB: the shortest step from a point onto a hyperplane that stays in the box.
 //
-// Given a point t in [0, 1]^d, a normal w and c = w t - b, find delta of least norm (linf, l2 or l1)
-// with w (t + delta) = b and 0 <= t + delta <= 1; where there is none, the corner of the box that is
-// furthest towards the hyperplane. Source: Croce and Hein 2020, "Minimally distorted adversarial
-// examples with a fast adaptive boundary attack". With the signs turned so that c >= 0, and
+// Given a point t in [0, 1]^d, a normal w and c = w t - b, find delta of least norm (linf, l2 or
+// l1) with w (t + delta) = b and 0 <= t + delta <= 1; where there is none, the corner of the box
+// that is furthest towards the hyperplane. Source: Croce and Hein 2020, "Minimally distorted
+// adversarial examples with a fast adaptive boundary attack". With the signs turned so that c >= 0,
+// and
 //   a_i = |w_i|,  s_i = -sign(w_i),  m_i = room of coordinate i in direction s_i:
 //   linf  delta_i = s_i min(lambda, m_i)       with sum a_i min(lambda, m_i) = c
 //   l2    delta_i = s_i min(lambda a_i, m_i)   with sum a_i min(lambda a_i, m_i) = c
 //   l1    full rooms in order of falling a_i until the next would overshoot, which gives the rest
 // Without a sort. linf and l2: the left side is concave, increasing and piecewise linear in lambda,
 // so Newton's iteration from 0 rises to the root and is exact once it is on the root's piece: each
-// step fixes the coordinates that met the box. l1: the last a_i is found by bisection on the bits of
-// a float, which are ordered as floats are; equal a_i go by index.
+// step fixes the coordinates that met the box. l1: the last a_i is found by bisection on the bits
+// of a float, which are ordered as floats are; equal a_i go by index.
 #pragma once
 
 #include <cstring>

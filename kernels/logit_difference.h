@@ -31,12 +31,14 @@ struct LogitDifferenceBackward {
   int64_t classes;
   SADDLE_DEVICE void operator()(int64_t row, int64_t k) const {
     const float scale = weight ? dloss[0] * weight[row] : dloss[0];
-    const float onto_plus = k == plus[row] ? scale : 0.f, onto_minus = k == minus[row] ? scale : 0.f;
+    const float onto_plus = k == plus[row] ? scale : 0.f,
+                onto_minus = k == minus[row] ? scale : 0.f;
     dlogits[row * classes + k] = onto_plus - onto_minus;
   }
 };
 
-// other = the class `ahead` places behind the label, in a circle: 1 to classes - 1 are all the others
+// other = the class `ahead` places behind the label, in a circle: 1 to classes - 1 are all the
+// others
 struct OtherClass {
   Array<const int32_t> label;  // [rows]
   Array<int32_t> other;        // [rows]

@@ -102,8 +102,7 @@ std::optional<Aim> aim_value(const SpecValues& values) {
 }
 
 Attack make_fgsm(const SpecValues& values) {
-  Attack attack =
-      pgd_attack("fgsm", fgsm(number_value(values, "eps", 1. / 255)), values.seed(), 1);
+  Attack attack = pgd_attack("fgsm", fgsm(number_value(values, "eps", 1. / 255)), values.seed(), 1);
   attack.aim = aim_value(values);
   return attack;
 }

@@ -18,9 +18,8 @@ std::vector<std::string> auto_attack_specs(const AutoAttackOptions& options) {
     return official ? text(",classes=", of_official) : std::string(",classes=all");
   };
   const std::string larger = l1 ? ",largereps=on" : "";
-  const std::string square =
-      text("square", ball, ",queries=", options.queries.value_or(5000),
-           official ? "" : ",schedule=rescaled");
+  const std::string square = text("square", ball, ",queries=", options.queries.value_or(5000),
+                                  official ? "" : ",schedule=rescaled");
 
   const std::string apgd_t = "apgd-t" + ball + steps + classes(l1 ? 5 : 9) + larger;
   const std::string fab_t = "fab-t" + ball + steps + classes(9);

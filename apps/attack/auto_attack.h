@@ -15,10 +15,10 @@
 namespace saddle {
 
 struct AutoAttackOptions {
-  std::string norm = "linf";         // linf, l2, l1
-  double eps = 8. / 255;             // pixel range [0, 1]
-  std::string version = "standard";  // standard, plus, rand
-  std::string preset = "official";   // official, torchattacks
+  std::string norm = "linf";                            // linf, l2, l1
+  double eps = 8. / 255;                                // pixel range [0, 1]
+  std::string version = "standard";                     // standard, plus, rand
+  std::string preset = "official";                      // official, torchattacks
   std::optional<std::int64_t> steps, queries, classes;  // over the preset's
 };
 

@@ -63,8 +63,9 @@ void configure(CLI::App& app, AttackOptions& options) {
                "Print every attack with its keys, and stop");
   app.add_flag("--attack-all", options.attack_all,
                "Attack also what the clean model gets wrong (else unchanged and not robust)");
-  app.add_flag("--eight-bit", options.eight_bit,
-               "Judge the adversarial images rounded to k/255 within the ball, too, and save those");
+  app.add_flag(
+      "--eight-bit", options.eight_bit,
+      "Judge the adversarial images rounded to k/255 within the ball, too, and save those");
   app.add_option("--transfer-to", options.transfer_to,
                  "Judge the adversarial images by this model, too: a safetensors file; repeatable")
       ->type_name("FILE")
@@ -110,11 +111,13 @@ void check_model_name(const AttackOptions& options) {
 // Flags that say something of attacks, where there are none.
 void check_flags_of_attacks(const AttackOptions& options) {
   if (!options.attacks.empty() || !options.suite.empty()) return;
-  for (const auto& [flag, given] :
-       {std::pair{"--attack-all", options.attack_all}, {"--restart", options.restart},
-        {"--eight-bit", options.eight_bit}, {"--time-budget", options.time_budget.has_value()},
-        {"--csv", !options.csv.empty()}, {"--transfer-to", !options.transfer_to.empty()},
-        {"--eps-curve", !options.eps_curve.empty()}}) {
+  for (const auto& [flag, given] : {std::pair{"--attack-all", options.attack_all},
+                                    {"--restart", options.restart},
+                                    {"--eight-bit", options.eight_bit},
+                                    {"--time-budget", options.time_budget.has_value()},
+                                    {"--csv", !options.csv.empty()},
+                                    {"--transfer-to", !options.transfer_to.empty()},
+                                    {"--eps-curve", !options.eps_curve.empty()}}) {
     if (given) {
       throw UsageError(text(flag, " needs an --attack or a --suite: without one it does nothing"));
     }
@@ -193,8 +196,9 @@ SessionOptions make_session(const AttackOptions& options) {
   for (const std::string& text_of_spec : options.attacks) {
     const AttackSpec spec = parse_attack_spec(text_of_spec);
     if (!options.eps_curve.empty() && spec.values.contains("eps")) {
-      throw UsageError(text("attack ", spec.text,
-                            ": its eps would do nothing beside --eps-curve. Leave one of them out"));
+      throw UsageError(
+          text("attack ", spec.text,
+               ": its eps would do nothing beside --eps-curve. Leave one of them out"));
     }
     add_jobs(options, spec, session.jobs);
   }
@@ -234,7 +238,8 @@ std::string kind_of(const Device& device) {
   return name.substr(0, name.find_first_of(": "));
 }
 
-// Every job, and of a curve which it belongs to: there a radius begins with what a smaller one left.
+// Every job, and of a curve which it belongs to: there a radius begins with what a smaller one
+// left.
 std::string attacks_of(const SessionOptions& session) {
   std::string attacks;
   for (const Job& job : session.jobs) {
@@ -252,9 +257,8 @@ std::string list_of(const std::vector<float>& values) {
 
 // All that decides about the results, so that an interrupted run is not continued as another: each
 // part by its name. `models` are those of the session's checkpoints.
-Command command_of(const AttackOptions& options, const SessionOptions& session,
-                   const Dataset& data, const Device& device,
-                   const std::vector<ModelDescription>& models) {
+Command command_of(const AttackOptions& options, const SessionOptions& session, const Dataset& data,
+                   const Device& device, const std::vector<ModelDescription>& models) {
   std::string checkpoints;
   for (const std::string& path : session.checkpoints) {
     checkpoints += (checkpoints.empty() ? "" : "; ") + fingerprint_of_file(path);
@@ -272,8 +276,7 @@ Command command_of(const AttackOptions& options, const SessionOptions& session,
           {"patch size", of_each([](const ModelDescription& m) { return m.network.patch; })},
           {"classes", of_each([](const ModelDescription& m) { return m.network.classes; })},
           {"input shape", of_each([](const ModelDescription& m) {
-             return text(m.network.in_channels, ",", m.network.height, ",",
-                         m.network.width_pixels);
+             return text(m.network.in_channels, ",", m.network.height, ",", m.network.width_pixels);
            })},
           {"mean", of_each([](const ModelDescription& m) { return list_of(m.mean); })},
           {"std", of_each([](const ModelDescription& m) { return list_of(m.std); })},
@@ -349,8 +352,8 @@ class Loader {
     if (checkpoint == loaded_) return victim_;
     victim_ = {};  // before the next: there need not be memory for two
     loaded_.clear();
-    const auto model = std::make_shared<Classifier>(load_model(
-        checkpoint, options_.overrides, device_, data_, precision_of(options_.common)));
+    const auto model = std::make_shared<Classifier>(
+        load_model(checkpoint, options_.overrides, device_, data_, precision_of(options_.common)));
     victim_ = {model->network.options.model,
                [model, logits = model->evaluation()](Tape& tape, const Var& pixels) {
                  return logits(tape, pixels);

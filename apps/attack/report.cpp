@@ -85,8 +85,7 @@ std::vector<std::int64_t> examples_to_show(const AttackReport& report, const Dat
   std::vector<std::int64_t> moved;
   for (std::int64_t n = 0; n < data.size() && moved.size() < most; ++n) {
     const auto moves = [&](const NamedResult& attack) {
-      return largest_change(image_of(clean, data, n),
-                            image_of(stored_images(attack), data, n)) > 0;
+      return largest_change(image_of(clean, data, n), image_of(stored_images(attack), data, n)) > 0;
     };
     if (std::any_of(report.attacks.begin(), report.attacks.end(), moves)) moved.push_back(n);
   }
@@ -139,7 +138,8 @@ void add_rows(Columns& rows, const AttackReport& report, const NamedResult& atta
             text(r.passes.backward), formatted("%.4g", images_per_second(r)),
             formatted("%.2f", r.seconds)});
   const auto add_accuracy = [&](const std::string& what, double accuracy) {
-    rows.add({report.checkpoint, "  " + what, formatted("%.2f %%", accuracy), "", "", "", "", "", ""});
+    rows.add(
+        {report.checkpoint, "  " + what, formatted("%.2f %%", accuracy), "", "", "", "", "", ""});
   };
   if (r.members.size() >= 2) {
     for (const MemberResult& member : r.members) {
@@ -174,8 +174,8 @@ void add_worst_cases(Columns& rows, const AttackReport& report, const std::strin
 
 void add_transfers(Columns& rows, const AttackReport& report) {
   for (const TransferResult& other : report.transfers) {
-    rows.add({report.checkpoint, other.checkpoint, "clean",
-              formatted("%.2f %%", other.clean_accuracy)});
+    rows.add(
+        {report.checkpoint, other.checkpoint, "clean", formatted("%.2f %%", other.clean_accuracy)});
     for (std::size_t i = 0; i < other.accuracy.size(); ++i) {
       rows.add({report.checkpoint, other.checkpoint, report.attacks[i].spec,
                 formatted("%.2f %%", other.accuracy[i])});
@@ -235,21 +235,22 @@ Json transfers_json(const AttackReport& report) {
 Json attack_json(const NamedResult& attack) {
   const AttackResult& r = attack.result;
   Json json{{"name", attack.name},
-          {"spec", attack.spec},
-          {"robust_accuracy", r.robust_accuracy},
-          {"max_linf", r.max_linf},
-          {"max_l2", r.max_l2},
-          {"forward_passes", r.passes.forward},
-          {"backward_passes", r.passes.backward},
-          {"seconds", r.seconds},
-          {"images_per_second", images_per_second(r)},
-          {"warnings", r.warnings},
-          {"max_l1", r.max_l1},
-          {"attacked", r.attacked},
-          {"finished", attack.finished},
-          {"members", members_json(r)}};
+            {"spec", attack.spec},
+            {"robust_accuracy", r.robust_accuracy},
+            {"max_linf", r.max_linf},
+            {"max_l2", r.max_l2},
+            {"forward_passes", r.passes.forward},
+            {"backward_passes", r.passes.backward},
+            {"seconds", r.seconds},
+            {"images_per_second", images_per_second(r)},
+            {"warnings", r.warnings},
+            {"max_l1", r.max_l1},
+            {"attacked", r.attacked},
+            {"finished", attack.finished},
+            {"members", members_json(r)}};
   if (attack.targeted) json["target_success"] = target_success(r);
-  if (attack.eight_bit) json["eight_bit"] = {{"robust_accuracy", attack.eight_bit->robust_accuracy}};
+  if (attack.eight_bit)
+    json["eight_bit"] = {{"robust_accuracy", attack.eight_bit->robust_accuracy}};
   return json;
 }
 
@@ -257,9 +258,8 @@ Json report_object(const AttackReport& report, const Dataset& data) {
   Json attacks = Json::array(), curves = Json::array();
   for (const NamedResult& attack : report.attacks) attacks.push_back(attack_json(attack));
   for (const RadiusCurve& curve : report.curves) {
-    curves.push_back({{"spec", curve.spec},
-                      {"eps", curve.eps},
-                      {"robust_accuracy", curve.robust_accuracy}});
+    curves.push_back(
+        {{"spec", curve.spec}, {"eps", curve.eps}, {"robust_accuracy", curve.robust_accuracy}});
   }
   Json json{{"checkpoint", report.checkpoint},
             {"model", report.model},
@@ -338,9 +338,8 @@ std::vector<WorstCase> worst_cases(const std::vector<NamedResult>& attacks) {
       worst.broken_by.push_back(breaker == worst.attacks.end() ? WorstCase::npos : *breaker);
       robust += std::ranges::all_of(worst.attacks, is_right) ? 1 : 0;
     }
-    worst.robust_accuracy = examples > 0 ? 100. * static_cast<double>(robust) /
-                                               static_cast<double>(examples)
-                                         : 0.;
+    worst.robust_accuracy =
+        examples > 0 ? 100. * static_cast<double>(robust) / static_cast<double>(examples) : 0.;
   }
   return all;
 }
@@ -356,11 +355,11 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
   Columns transfers({"checkpoint", "transfer to", "images of", "accuracy"});
   std::string table, notes;
   for (const AttackReport& report : reports) {
-    table += formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy,
-                       report.clean.loss) +
-             printable(text(data.size(), " examples of ", data.name, ", ", report.model,
-                            reports.size() > 1 ? ", " + report.checkpoint : "")) +
-             ")\n";
+    table +=
+        formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy, report.clean.loss) +
+        printable(text(data.size(), " examples of ", data.name, ", ", report.model,
+                       reports.size() > 1 ? ", " + report.checkpoint : "")) +
+        ")\n";
     const std::string of =
         reports.size() > 1 ? " (" + printable(report.checkpoint, kMostOfWord) + ")" : "";
     for (const NamedResult& attack : report.attacks) add_rows(rows, report, attack);
@@ -389,7 +388,8 @@ std::string report_json(const std::vector<AttackReport>& reports, const Dataset&
     json = report_object(reports.front(), data);
   } else {
     json["reports"] = Json::array();
-    for (const AttackReport& report : reports) json["reports"].push_back(report_object(report, data));
+    for (const AttackReport& report : reports)
+      json["reports"].push_back(report_object(report, data));
   }
   // A path need not be UTF-8; JSON must be.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -419,8 +419,9 @@ std::string report_csv(const std::vector<AttackReport>& reports) {
         const ExampleRecord& r = attack.result.examples[i];
         const auto member = static_cast<std::size_t>(std::max(r.member, 0));
         const bool named = r.broken() && member < attack.result.members.size();
-        csv += begin + text(i, ",") +
-               csv_fields(r, r.broken(), named ? attack.result.members[member].name : std::string());
+        csv +=
+            begin + text(i, ",") +
+            csv_fields(r, r.broken(), named ? attack.result.members[member].name : std::string());
       }
     }
     for (const WorstCase& worst : report.worst_cases) {
@@ -428,8 +429,7 @@ std::string report_csv(const std::vector<AttackReport>& reports) {
           quoted(report.checkpoint) + "," + quoted("worst case " + ball_text(worst.ball)) + ",";
       for (std::size_t i = 0; i < worst.broken_by.size(); ++i) {
         const bool broken = worst.broken_by[i] != WorstCase::npos;
-        const NamedResult& by =
-            report.attacks[broken ? worst.broken_by[i] : worst.attacks.front()];
+        const NamedResult& by = report.attacks[broken ? worst.broken_by[i] : worst.attacks.front()];
         csv += begin + text(i, ",") +
                csv_fields(by.result.examples[i], broken, broken ? quoted(by.spec) : std::string());
       }

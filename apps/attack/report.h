@@ -35,9 +35,9 @@ double target_success(const AttackResult& result);
 // Several attacks within one ball as one: an example is robust where all of them failed.
 struct WorstCase {
   Ball ball;
-  std::vector<std::size_t> attacks;     // their places in the report
-  double robust_accuracy = 0;           // percent of all
-  std::vector<std::size_t> broken_by;   // [N]: the first attack that broke the example, or npos
+  std::vector<std::size_t> attacks;    // their places in the report
+  double robust_accuracy = 0;          // percent of all
+  std::vector<std::size_t> broken_by;  // [N]: the first attack that broke the example, or npos
 
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 };
@@ -51,8 +51,8 @@ struct TransferResult {
 
 // Robust accuracy over the radius of one attack.
 struct RadiusCurve {
-  std::string spec;                           // as the user wrote it, without a radius
-  std::vector<double> eps, robust_accuracy;   // ascending radius; percent
+  std::string spec;                          // as the user wrote it, without a radius
+  std::vector<double> eps, robust_accuracy;  // ascending radius; percent
 };
 
 struct AttackReport {

@@ -140,7 +140,9 @@ class Tensors {
   void add(const std::string& prefix, const AttackResult& result, SavedImages images) {
     tables_.push_back(record_table(result.examples));
     const auto examples = static_cast<std::int64_t>(result.examples.size());
-    list_.push_back({prefix + ".examples", DType::f64, {examples, kFields},
+    list_.push_back({prefix + ".examples",
+                     DType::f64,
+                     {examples, kFields},
                      std::as_bytes(std::span(tables_.back()))});
     static const std::vector<float> kNone;
     add(prefix + ".adversarial", DType::f32,
@@ -148,7 +150,9 @@ class Tensors {
   }
   template <class T>
   void add(const std::string& name, DType dtype, const std::vector<T>& values) {
-    list_.push_back({name, dtype, {static_cast<std::int64_t>(values.size())},
+    list_.push_back({name,
+                     dtype,
+                     {static_cast<std::int64_t>(values.size())},
                      std::as_bytes(std::span(values))});
   }
   std::span<const NamedTensor> list() const { return list_; }
@@ -243,9 +247,8 @@ std::filesystem::path state_path(const std::filesystem::path& json) {
 void save_state(const std::filesystem::path& path, const Command& command,
                 std::span<const AttackResult> finished, const AttackState* current,
                 SavedImages images, const Command& circumstances) {
-  Json json{{"command", Json::object()},
-            {"circumstances", Json::object()},
-            {"finished", Json::array()}};
+  Json json{
+      {"command", Json::object()}, {"circumstances", Json::object()}, {"finished", Json::array()}};
   for (const auto& [name, value] : command) json["command"][name] = value;
   for (const auto& [name, value] : circumstances) json["circumstances"][name] = value;
   Tensors tensors;

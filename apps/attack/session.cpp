@@ -20,16 +20,15 @@ class Session {
   Session(const SessionOptions& options, const DeviceDataset& data)
       : options_(options), data_(data), batch_size_(options.batch_size) {
     if (!options.state || options.restart || !std::filesystem::exists(*options.state)) return;
-    RunState state =
-        load_state(*options.state, options.command,
-                   {options.jobs.size() * options.checkpoints.size(), data.size(),
-                    data.image_shape().count(), saved_images()});
+    RunState state = load_state(*options.state, options.command,
+                                {options.jobs.size() * options.checkpoints.size(), data.size(),
+                                 data.image_shape().count(), saved_images()});
     for (const auto& [name, value] : options.circumstances) {
       for (const auto& [of, was] : state.circumstances) {
         if (of != name || was == value) continue;
-        warn(resumed_warnings_, text("goes on from the state of a run with ", name, " ", was,
-                                     ", this one has ", value,
-                                     ": the last bits of results may depend on it"));
+        warn(resumed_warnings_,
+             text("goes on from the state of a run with ", name, " ", was, ", this one has ", value,
+                  ": the last bits of results may depend on it"));
       }
     }
     finished_ = std::move(state.finished);
@@ -42,7 +41,8 @@ class Session {
   }
 
   AttackReport attack(const std::string& checkpoint, const Victim& victim) {
-    AttackReport report{checkpoint, victim.model, data_.device().name(), options_.precision, {}, {}};
+    AttackReport report{checkpoint,         victim.model, data_.device().name(),
+                        options_.precision, {},           {}};
     report.description = victim.description;
     report.assumptions = victim.assumptions;
     report.warnings = options_.warnings;
@@ -95,7 +95,9 @@ class Session {
  private:
   using Clock = std::chrono::steady_clock;
 
-  static void print(const std::string& line) { std::fprintf(stderr, "%s\n", printable(line).c_str()); }
+  static void print(const std::string& line) {
+    std::fprintf(stderr, "%s\n", printable(line).c_str());
+  }
 
   // Not before one batch: a budget too small for the clean images would never come to an end.
   bool out_of_time() const {
@@ -170,8 +172,7 @@ class Session {
       save(&run.state());
       return;
     }
-    for (std::string& warning :
-         check_members(job.attack, named.result, report.clean.accuracy)) {
+    for (std::string& warning : check_members(job.attack, named.result, report.clean.accuracy)) {
       named.result.warnings.push_back(std::move(warning));
     }
     for (const std::string& warning : named.result.warnings) {
@@ -200,9 +201,9 @@ class Session {
   void judge_eight_bit(const LogitsFunction& logits, AttackReport& report, NamedResult& named) {
     const AttackResult& result = named.result;
     EightBitResult rounded;
-    rounded.adversarial = rounded_to_eight_bit(clean_images(), result.adversarial,
-                                               static_cast<std::size_t>(data_.image_shape().count()),
-                                               named.ball);
+    rounded.adversarial =
+        rounded_to_eight_bit(clean_images(), result.adversarial,
+                             static_cast<std::size_t>(data_.image_shape().count()), named.ball);
     in_memory(report, [&] { rounded.predictions = predictions_on(logits, rounded.adversarial); });
     rounded.robust_accuracy = accuracy_of(rounded.predictions, result);
     named.eight_bit = std::move(rounded);
@@ -285,11 +286,11 @@ class Session {
   const SessionOptions& options_;
   const DeviceDataset& data_;
   std::int64_t batch_size_;
-  std::vector<AttackResult> finished_;   // of all checkpoints, in order
-  std::optional<AttackState> current_;   // of the job behind them, from the state file
+  std::vector<AttackResult> finished_;  // of all checkpoints, in order
+  std::optional<AttackState> current_;  // of the job behind them, from the state file
   std::vector<std::string> resumed_warnings_;
-  std::size_t resumed_ = 0, next_ = 0;   // jobs the state file had finished; the next job
-  bool stepped_ = false;                 // whether this run has tried any batch
+  std::size_t resumed_ = 0, next_ = 0;  // jobs the state file had finished; the next job
+  bool stepped_ = false;                // whether this run has tried any batch
   SaveClock clock_;
   const Clock::time_point start_ = Clock::now();
 };

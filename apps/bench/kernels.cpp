@@ -185,8 +185,8 @@ std::vector<Case> weight_cases(Device& device, bool copies) {
          return [=, &device, w = weights(), g = weights(), w_hat = weights(), c = copy(),
                  norm = f32(device, 1), rho = f32(device, 1)] {
            launch(device,
-                  SamPerturb{w.array(), g.array(), rho.array(), norm.array(), w_hat.array(),
-                             array(c), {}},
+                  SamPerturb{
+                      w.array(), g.array(), rho.array(), norm.array(), w_hat.array(), array(c), {}},
                   kWeights);
          };
        }});

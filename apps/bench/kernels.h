@@ -10,9 +10,9 @@ namespace saddle {
 
 struct KernelSpeed {
   std::string name;
-  double seconds;                // of one launch
-  double bytes_per_second;       // each input read once, each output written once
-  double share_of_copy;          // of the device's own copy, which reads and writes
+  double seconds;           // of one launch
+  double bytes_per_second;  // each input read once, each output written once
+  double share_of_copy;     // of the device's own copy, which reads and writes
 };
 
 // Bytes a second, read and written, of a large copy within the device's memory.
@@ -20,8 +20,8 @@ double copy_bandwidth(Device& device, double seconds);
 
 // Every kernel that is bound by memory, on tensors of the size training has: activations of the
 // first stage of preact_resnet18 (64 channels at 32x32) for `batch` images in `precision`, its
-// weights, batches of 3x32x32 pixels. Each is launched on several sets of buffers in turn, more than
-// caches hold. `copy`: bytes a second of copy_bandwidth, to compare with.
+// weights, batches of 3x32x32 pixels. Each is launched on several sets of buffers in turn, more
+// than caches hold. `copy`: bytes a second of copy_bandwidth, to compare with.
 std::vector<KernelSpeed> kernel_speeds(Device& device, Precision precision, std::int64_t batch,
                                        double seconds, double copy);
 

@@ -2,8 +2,9 @@
 // installed; and the bandwidth of single kernels.
 //
 // Each row is one (precision, mode, model, batch). With --peer the same row is measured by
-// torch_peer.py directly afterwards, in its own process with as many threads, eager and, where asked,
-// compiled, and the ratios are printed: a number from another day or another machine says little.
+// torch_peer.py directly afterwards, in its own process with as many threads, eager and, where
+// asked, compiled, and the ratios are printed: a number from another day or another machine says
+// little.
 #include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
@@ -53,12 +54,11 @@ Json run_peer(const Options& options, const Device& device, const Row& row,
               const std::string& execution) {
   const std::string where = device.name().starts_with("cuda") ? device.name() : "cpu";
   const BenchModel& model = row.model;
-  const std::string command =
-      text("'", options.peer, "' '", options.peer_script, "' --model ", model.name, " --width ",
-           model.width, " --input ", model.channels, ' ', model.height, ' ', model.input_width,
-           " --batch ", row.batch, " --mode ", row.mode, " --threads ", threads(), " --seconds ",
-           options.seconds, " --device ", where, " --dtype ", row.precision, " --execution ",
-           execution);
+  const std::string command = text(
+      "'", options.peer, "' '", options.peer_script, "' --model ", model.name, " --width ",
+      model.width, " --input ", model.channels, ' ', model.height, ' ', model.input_width,
+      " --batch ", row.batch, " --mode ", row.mode, " --threads ", threads(), " --seconds ",
+      options.seconds, " --device ", where, " --dtype ", row.precision, " --execution ", execution);
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"),
                                                    [](FILE*) { return 0; });
   require(pipe != nullptr, "peer: could not start ", options.peer);
@@ -66,8 +66,9 @@ Json run_peer(const Options& options, const Device& device, const Row& row,
   char buffer[4096];
   while (std::fgets(buffer, sizeof buffer, pipe.get()) != nullptr) output += buffer;
   if (pclose(pipe.get()) == 0) return parse_json(output);
-  print_warning("saddle-bench", text("peer: '", command,
-                                     "' failed. Does that Python have torch, numpy and safetensors?"));
+  print_warning(
+      "saddle-bench",
+      text("peer: '", command, "' failed. Does that Python have torch, numpy and safetensors?"));
   return nullptr;
 }
 
@@ -96,15 +97,14 @@ Json measure(const Options& options, Device& device, const Row& row) {
   std::size_t peak = 0;
   {
     device.pool().trim();
-    Workload workload(device, row.model, row.mode, row.batch,
-                      precision_named(row.precision));
+    Workload workload(device, row.model, row.mode, row.batch, precision_named(row.precision));
     seconds = median_seconds(device, options.seconds, [&] { workload.step(); });
     peak = device.memory_held();
   }
   device.pool().trim();
   const double rate = static_cast<double>(row.batch) / seconds;
-  Json json = {{"precision", row.precision}, {"mode", row.mode},          {"model", row.model.name},
-               {"width", row.model.width},   {"batch", row.batch},        {"images_per_second", rate},
+  Json json = {{"precision", row.precision}, {"mode", row.mode},   {"model", row.model.name},
+               {"width", row.model.width},   {"batch", row.batch}, {"images_per_second", rate},
                {"step_seconds", seconds},    {"peak_bytes", peak}};
   std::cout << "| " << row.precision << " | " << row.mode << " | " << row.model.name << " --width "
             << row.model.width << " | " << row.batch << " | " << fixed(rate, 1) << " | "
@@ -137,7 +137,8 @@ void print_sam_over_sgd(const Json& rows) {
           sgd.at("model") != sam.at("model") || sgd.at("batch") != sam.at("batch")) {
         continue;
       }
-      const double ratio = sam.at("step_seconds").get<double>() / sgd.at("step_seconds").get<double>();
+      const double ratio =
+          sam.at("step_seconds").get<double>() / sgd.at("step_seconds").get<double>();
       std::cout << "SAM step over SGD step, " << sam.at("precision").get<std::string>() << ", "
                 << sam.at("model").get<std::string>() << ", batch " << sam.at("batch") << ": "
                 << fixed(ratio, 3) << std::endl;
@@ -177,8 +178,9 @@ Json bench_kernels(const Options& options, Device& device,
       for (const KernelSpeed& speed :
            kernel_speeds(device, precision_named(precision), batch, options.seconds, copy)) {
         std::cout << "| " << speed.name << " | " << precision << " | " << batch << " | "
-                  << fixed(speed.seconds * 1e6, 1) << " | " << fixed(speed.bytes_per_second / 1e9, 1)
-                  << " | " << fixed(speed.share_of_copy, 2) << " |" << std::endl;
+                  << fixed(speed.seconds * 1e6, 1) << " | "
+                  << fixed(speed.bytes_per_second / 1e9, 1) << " | "
+                  << fixed(speed.share_of_copy, 2) << " |" << std::endl;
         rows.push_back({{"kernel", speed.name},
                         {"precision", precision},
                         {"batch", batch},
@@ -196,8 +198,8 @@ void bench(Options options) {
   Device& device = open_device(options.common);
   for (const std::string& precision : options.precisions) {
     if (!device.supports(precision_named(precision))) {
-      throw UsageError(text("--precisions: the device ", device.name(), " does not compute in ",
-                            precision));
+      throw UsageError(
+          text("--precisions: the device ", device.name(), " does not compute in ", precision));
     }
   }
   Json report = {{"device", device.name()}, {"backends", backends()}, {"threads", threads()}};

@@ -1,4 +1,5 @@
-// How saddle-bench measures: groups of calls, one wait at the end of each, the median of the groups.
+// How saddle-bench measures: groups of calls, one wait at the end of each, the median of the
+// groups.
 #pragma once
 
 #include <algorithm>
@@ -10,9 +11,10 @@
 
 namespace saddle {
 
-// The median seconds of a call. Before measuring come three calls: one that makes plans and buffers,
-// one that may capture, one as they all go on. A group lasts at least 50 ms, so that waiting for the
-// device at its end weighs nothing; groups are timed for `seconds` in all, three at least.
+// The median seconds of a call. Before measuring come three calls: one that makes plans and
+// buffers, one that may capture, one as they all go on. A group lasts at least 50 ms, so that
+// waiting for the device at its end weighs nothing; groups are timed for `seconds` in all, three at
+// least.
 inline double median_seconds(Device& device, double seconds, const std::function<void()>& call) {
   using Clock = std::chrono::steady_clock;
   constexpr double kGroupSeconds = 0.05;

@@ -103,8 +103,8 @@ void for_each_point(const std::string& text, const Draw& draw) {
 }  // namespace
 
 Canvas::Canvas(std::int64_t width, std::int64_t height) : width_(width), height_(height) {
-  require(width > 0 && height > 0 && width < kMostPixels / height, "picture: ", width, " x ", height,
-          " pixels are none or too many");
+  require(width > 0 && height > 0 && width < kMostPixels / height, "picture: ", width, " x ",
+          height, " pixels are none or too many");
   pixels_.assign(static_cast<std::size_t>(width * height * 3), 255);
 }
 

@@ -16,7 +16,7 @@ namespace saddle {
 // What a checkpoint says about a model besides its tensors.
 struct ModelDescription {
   NetworkOptions network;
-  std::vector<float> mean, std;  // [channels], of pixels in [0, 1]
+  std::vector<float> mean, std;               // [channels], of pixels in [0, 1]
   std::vector<std::string> class_names = {};  // [classes]; empty: not known
 };
 

@@ -175,8 +175,8 @@ void refuse_idle_flags(const DatasetOptions& options) {
          {std::pair{options.broken_images != "error", "--broken-images"},
           std::pair{!options.cache_directory.empty(), "--cache-dir"}}) {
       if (given) {
-        throw UsageError(text(flag, ": ", options.name, " has no image files. It belongs to ",
-                              joined(sets)));
+        throw UsageError(
+            text(flag, ": ", options.name, " has no image files. It belongs to ", joined(sets)));
       }
     }
   }

@@ -28,8 +28,8 @@ using Configure = std::function<void(CLI::App& app)>;
 // Parses the command line into what `configure` declares, then calls `execute`, and returns the
 // exit code: 0 done (also --help and --version), 2 the command line is wrong (UsageError, and what
 // CLI11 rejects), 1 it could not be done (any other exception). An error is one line on stderr,
-// "NAME: error: WHAT", printable. A reader that closes stdout early is no error; a stdout that cannot
-// be written (a full disk) is.
+// "NAME: error: WHAT", printable. A reader that closes stdout early is no error; a stdout that
+// cannot be written (a full disk) is.
 int run_program(const std::string& name, const std::string& description, int argc,
                 const char* const* argv, const Configure& configure,
                 const std::function<void()>& execute);
@@ -87,8 +87,8 @@ Precision precision_of(const CommonOptions& options);
 Device& chosen_device(const CommonOptions& options);
 
 // The device asked for, ready for work: sets the threads and, unless quiet, prints the choice on
-// stderr. Throws as chosen_device, UsageError for more threads than there can be, Error for more than
-// the system starts.
+// stderr. Throws as chosen_device, UsageError for more threads than there can be, Error for more
+// than the system starts.
 Device& open_device(const CommonOptions& options);
 
 // ---- data ----
@@ -97,7 +97,7 @@ struct DatasetOptions {
   std::string name = "fashion-mnist";
   std::string directory;  // empty: the places load_dataset names
   std::int64_t train_limit = kAllExamples, test_limit = kAllExamples;
-  std::optional<std::int64_t> pad_to;  // pixels a side
+  std::optional<std::int64_t> pad_to;      // pixels a side
   std::optional<std::int64_t> image_size;  // pixels a side, for sets of image files
   std::optional<std::int64_t> channels;    // 1 or 3, for image-folder
   std::string broken_images = "error";     // error, skip

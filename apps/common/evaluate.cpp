@@ -152,9 +152,8 @@ std::vector<std::int32_t> predict_images(const LogitsFunction& logits, Device& d
     const std::int64_t count = std::min(batch_size, all - first);
     const auto values = images.subspan(static_cast<std::size_t>(first * size),
                                        static_cast<std::size_t>(count * size));
-    const Tensor batch =
-        Tensor::from_host(device, {count, image[0], image[1], image[2]},
-                          std::vector<float>(values.begin(), values.end()));
+    const Tensor batch = Tensor::from_host(device, {count, image[0], image[1], image[2]},
+                                           std::vector<float>(values.begin(), values.end()));
     std::vector<std::int32_t> indices(static_cast<std::size_t>(count));
     std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(first));
     const std::vector<float> z = finite_logits(logits, batch, indices, "adversarial");
@@ -204,7 +203,8 @@ std::int32_t target_of(const Aim& aim, std::span<const float> z, std::int32_t la
   }
   std::int32_t least = label == 0 ? 1 : 0;
   for (std::int32_t k = least + 1; k < classes; ++k) {
-    if (k != label && z[static_cast<std::size_t>(k)] < z[static_cast<std::size_t>(least)]) least = k;
+    if (k != label && z[static_cast<std::size_t>(k)] < z[static_cast<std::size_t>(least)])
+      least = k;
   }
   return least;
 }
@@ -236,8 +236,9 @@ AttackRun::AttackRun(const LogitsFunction& logits, const DeviceDataset& data,
       batch_size_(batch_size),
       classes_(clean.classes) {
   require(batch_size >= 1, "evaluate: a batch size of ", batch_size, " is below 1");
-  require(static_cast<std::int64_t>(clean.predictions.size()) == data.size(), "evaluate: ",
-          clean.predictions.size(), " clean predictions for ", data.size(), " examples");
+  require(static_cast<std::int64_t>(clean.predictions.size()) == data.size(),
+          "evaluate: ", clean.predictions.size(), " clean predictions for ", data.size(),
+          " examples");
   for (AttackMember& member : attack_.members) {
     if (classes_ < member.least_classes && member.stand_in) {
       const AttackMember other = *member.stand_in;
@@ -264,8 +265,9 @@ AttackRun::AttackRun(const LogitsFunction& logits, const DeviceDataset& data,
       record.label = label;
       record.clean_prediction = record.prediction = clean.predictions[example];
       record.attacked = which == AttackedExamples::all || record.prediction == label ? 1 : 0;
-      const std::span<const float> z(clean.logits.data() + example * static_cast<std::size_t>(classes_),
-                                     static_cast<std::size_t>(classes_));
+      const std::span<const float> z(
+          clean.logits.data() + example * static_cast<std::size_t>(classes_),
+          static_cast<std::size_t>(classes_));
       record.cross_entropy = cross_entropy_of(z, label);
       record.margin = margin_of(z, label);
       if (attack_.aim) {
@@ -315,8 +317,7 @@ void AttackRun::end_member() {
       std::accumulate(state_.standing.begin(), state_.standing.end(), std::int64_t{0});
   MemberResult& member = state_.result.members.back();
   // Who has not been led to the target may still be taken for another class.
-  member.robust_accuracy =
-      targets_.empty() ? percent(standing, data_.size()) : robust_accuracy();
+  member.robust_accuracy = targets_.empty() ? percent(standing, data_.size()) : robust_accuracy();
   if (member.zero_gradients > 0) {
     warn(text(member.name, ": ", member.zero_gradients,
               " attempts began with a gradient of exactly zero, and climbing got them nowhere. "
@@ -354,8 +355,7 @@ bool AttackRun::fits(const ExampleRecord& record, std::size_t example) const {
   if (record.member >= static_cast<std::int64_t>(attack_.members.size())) return false;
   const AttackMember& member = attack_.members[static_cast<std::size_t>(record.member)];
   return record.attacked != 0 && is_success(record.prediction, record.label, example) &&
-         record.attempt >= 0 &&
-         record.attempt < attempts(member);
+         record.attempt >= 0 && record.attempt < attempts(member);
 }
 
 // Throws where examples, images or members are not those of this run, which has tried nothing yet:
@@ -423,7 +423,8 @@ void AttackRun::resume(AttackState state) {
     const bool standing = state.standing[i] != 0;
     same = attack_.order == Members::in_sequence
                ? standing == (record.attacked != 0 && !record.broken())
-               : standing ? record.attacked != 0 : record.attacked == 0 || record.broken();
+           : standing ? record.attacked != 0
+                      : record.attacked == 0 || record.broken();
   }
   require(same, "evaluate: the state is of another run. Begin anew with --restart");
   if (images.empty()) images = std::move(state_.result.adversarial);
@@ -440,7 +441,8 @@ void AttackRun::inherit(const AttackResult& smaller) {
           "evaluate: the smaller radius was of other examples");
   require(attack_.order == Members::in_sequence && state_.position == 0 && state_.attempt == 0,
           "evaluate: only a run of members in sequence can take over another, before it begins");
-  const std::size_t size = result.adversarial.size() / std::max<std::size_t>(1, result.examples.size());
+  const std::size_t size =
+      result.adversarial.size() / std::max<std::size_t>(1, result.examples.size());
   for (std::size_t i = 0; i < result.examples.size(); ++i) {
     if (!smaller.examples[i].broken()) continue;
     result.examples[i] = smaller.examples[i];
@@ -633,9 +635,9 @@ AttackResult AttackRun::result() const {
     undecided += record.broken() && record.margin > -kRoundingOfLogits ? 1 : 0;
   }
   if (finished() && undecided > 0) {
-    result.warnings.push_back(
-        text(undecided, " adversarial examples lie on the decision boundary to within rounding ",
-             "(margin above -", kRoundingOfLogits, "): another implementation may call them right"));
+    result.warnings.push_back(text(
+        undecided, " adversarial examples lie on the decision boundary to within rounding ",
+        "(margin above -", kRoundingOfLogits, "): another implementation may call them right"));
   }
   const bool moves = std::ranges::any_of(attack_.members, [](const AttackMember& member) {
     return member.on_failure == OnFailure::last_iterate;

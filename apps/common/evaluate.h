@@ -6,9 +6,9 @@
 // An attack is one member or several (AutoAttack). A member makes attempts on an example (restarts,
 // target classes) until one succeeds. Attempts form a queue, attempt by attempt and in each example
 // by example; broken examples leave it. Where few examples are left, several attempts of one ride
-// in a batch. What breaks an example is always its first success in the order of the queue, and what
-// rides behind it in vain is not counted, so neither the outcome nor the passes depend on the batch
-// size or on an interruption.
+// in a batch. What breaks an example is always its first success in the order of the queue, and
+// what rides behind it in vain is not counted, so neither the outcome nor the passes depend on the
+// batch size or on an interruption.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ struct Evaluation {
 Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data,
                     std::int64_t batch_size, Progress* progress = nullptr);
 
-// What the model takes each of the images [N, H, W, C] for, in batches; `image` is [H, W, C]. Throws
-// Error where a logit is not finite.
+// What the model takes each of the images [N, H, W, C] for, in batches; `image` is [H, W, C].
+// Throws Error where a logit is not finite.
 std::vector<std::int32_t> predict_images(const LogitsFunction& logits, Device& device,
                                          std::span<const float> images, const Shape& image,
                                          std::int64_t batch_size);
@@ -51,8 +51,8 @@ struct Ball {
   double eps = 0;  // pixel range [0, 1]
 };
 
-// What an attempt used, row by row. Where a row's first gradient was exactly zero, that it withstands
-// says little.
+// What an attempt used, row by row. Where a row's first gradient was exactly zero, that it
+// withstands says little.
 using AttemptCounts = PassCounts;
 
 // Tries every row of a batch once, as batch.attempts says, and returns images of its shape; what
@@ -77,7 +77,7 @@ struct AttackMember {
   std::int64_t least_classes = 2;
   // Takes the member's place where the model has fewer classes, with a warning; null: an Error.
   std::shared_ptr<const AttackMember> stand_in = nullptr;
-  std::int64_t passes = 1;              // about how many passes an attempt takes, for the time left
+  std::int64_t passes = 1;  // about how many passes an attempt takes, for the time left
   Knowledge knowledge = Knowledge::white_box;
   OnFailure on_failure = OnFailure::clean_image;
 };
@@ -113,13 +113,13 @@ enum class AttackedExamples { correct_only, all };
 // What became of one example. Norms are of the stored image minus the clean one.
 struct ExampleRecord {
   std::int32_t label = 0, clean_prediction = 0, prediction = 0;
-  std::int32_t attacked = 0;               // 1: the attack saw it
+  std::int32_t attacked = 0;  // 1: the attack saw it
   // What broke it (targeted: led it to its target), from 0; -1: nothing.
   std::int32_t member = -1, attempt = -1;
-  std::int32_t changed_pixels = 0;         // in any channel
-  double forward = 0, backward = 0;        // passes until it was done, verdicts included; whole
+  std::int32_t changed_pixels = 0;   // in any channel
+  double forward = 0, backward = 0;  // passes until it was done, verdicts included; whole
   double linf = 0, l2 = 0, l1 = 0;
-  double cross_entropy = 0, margin = 0;    // of the stored image; margin z_y - max of the others
+  double cross_entropy = 0, margin = 0;  // of the stored image; margin z_y - max of the others
 
   bool broken() const { return member >= 0; }
 };
@@ -133,15 +133,15 @@ struct MemberResult {
 };
 
 struct AttackResult {
-  double robust_accuracy = 0;                     // percent of all examples
-  double max_linf = 0, max_l2 = 0, max_l1 = 0;    // largest perturbation found, pixel range [0, 1]
-  Passes passes;                                  // the sums of those of the examples
+  double robust_accuracy = 0;                   // percent of all examples
+  double max_linf = 0, max_l2 = 0, max_l1 = 0;  // largest perturbation found, pixel range [0, 1]
+  Passes passes;                                // the sums of those of the examples
   double seconds = 0;
-  std::int64_t attacked = 0;                      // examples the attack saw
+  std::int64_t attacked = 0;  // examples the attack saw
   std::vector<std::string> warnings;
   std::vector<MemberResult> members;
-  std::vector<ExampleRecord> examples;            // [N]
-  std::vector<float> adversarial;                 // [N, H, W, C]: first success, else the last try
+  std::vector<ExampleRecord> examples;  // [N]
+  std::vector<float> adversarial;       // [N, H, W, C]: first success, else the last try
 
   std::vector<std::int32_t> predictions() const;  // [N]
 };

@@ -20,7 +20,7 @@ void write_png(const std::filesystem::path& path, std::int64_t width, std::int64
 // line of headings. Captions are cut where the cell ends; letters are shown as capitals.
 class ImageGrid {
  public:
-  static constexpr std::int64_t kGap = 4;            // pixels between cells and around them
+  static constexpr std::int64_t kGap = 4;             // pixels between cells and around them
   static constexpr std::int64_t kCaptionHeight = 11;  // a line of 5 x 7 letters and its margins
 
   // Images are [height, width, channels], channels 1 or 3; each of their pixels becomes scale x

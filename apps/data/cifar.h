@@ -35,7 +35,6 @@ CifarRecords parse_cifar100(Bytes bytes, const std::string& name);
 // The lines of batches.meta.txt or fine_label_names.txt: exactly `classes` names, one a line; blank
 // lines at the end and carriage returns are dropped. Throws Error where the number differs or a
 // name is blank or holds a control character.
-std::vector<std::string> parse_class_names(Bytes bytes, int classes,
-                                           const std::string& name);
+std::vector<std::string> parse_class_names(Bytes bytes, int classes, const std::string& name);
 
 }  // namespace saddle

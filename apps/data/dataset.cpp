@@ -34,8 +34,8 @@ const std::vector<float> kCifar100Mean{0.5070751592371323f, 0.48654887331495095f
 const std::vector<float> kCifar100Std{0.2673342858792401f, 0.2564384629170883f,
                                       0.27615047132568404f};
 
-const std::vector<std::string> kFashionClasses{"T-shirt/top", "Trouser", "Pullover", "Dress",
-                                               "Coat",        "Sandal",  "Shirt",    "Sneaker",
+const std::vector<std::string> kFashionClasses{"T-shirt/top", "Trouser",   "Pullover", "Dress",
+                                               "Coat",        "Sandal",    "Shirt",    "Sneaker",
                                                "Bag",         "Ankle boot"};
 const std::vector<std::string> kCifar10Classes{"airplane", "automobile", "bird",  "cat",  "deer",
                                                "dog",      "frog",       "horse", "ship", "truck"};
@@ -81,20 +81,48 @@ const std::vector<Publication>& publications() {
        "Install Debian's package dataset-fashion-mnist, or get the files from "
        "https://github.com/zalandoresearch/fashion-mnist.",
        60000, 10000, Balance::equal_classes, kFashionMean, kFashionStd, kFashionClasses, ""},
-      {"mnist", Format::idx, kIdxTrain, kIdxTest, "", "",
+      {"mnist",
+       Format::idx,
+       kIdxTrain,
+       kIdxTest,
+       "",
+       "",
        "Get the files from https://ossci-datasets.s3.amazonaws.com/mnist/.",
-       60000, 10000, Balance::free, kMnistMean, kMnistStd,
-       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, ""},
-      {"cifar10", Format::cifar10,
+       60000,
+       10000,
+       Balance::free,
+       kMnistMean,
+       kMnistStd,
+       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+       ""},
+      {"cifar10",
+       Format::cifar10,
        {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
         "data_batch_5.bin"},
-       {"test_batch.bin"}, "cifar-10-batches-bin", "",
+       {"test_batch.bin"},
+       "cifar-10-batches-bin",
+       "",
        "Unpack https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz there.",
-       50000, 10000, Balance::equal_classes, kCifar10Mean, kCifar10Std, kCifar10Classes,
+       50000,
+       10000,
+       Balance::equal_classes,
+       kCifar10Mean,
+       kCifar10Std,
+       kCifar10Classes,
        "batches.meta.txt"},
-      {"cifar100", Format::cifar100, {"train.bin"}, {"test.bin"}, "cifar-100-binary", "",
+      {"cifar100",
+       Format::cifar100,
+       {"train.bin"},
+       {"test.bin"},
+       "cifar-100-binary",
+       "",
        "Unpack https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz there.",
-       50000, 10000, Balance::equal_classes, kCifar100Mean, kCifar100Std, numbered_classes(100),
+       50000,
+       10000,
+       Balance::equal_classes,
+       kCifar100Mean,
+       kCifar100Std,
+       numbered_classes(100),
        "fine_label_names.txt"},
   };
   return all;
@@ -186,8 +214,8 @@ std::string place_of(const Publication& set, const Path& file) {
 void read_idx(Dataset& data, const Publication& set, const std::vector<Path>& files) {
   const std::string images_name = place_of(set, files[0]), labels_name = place_of(set, files[1]);
   IdxImages images = parse_idx_images(read_file(files[0], kMaxIdxBytes), images_name);
-  require(images.height == 28 && images.width == 28, images_name, " has images of ",
-          images.height, " x ", images.width, " pixels, expected 28 x 28. Download it again.");
+  require(images.height == 28 && images.width == 28, images_name, " has images of ", images.height,
+          " x ", images.width, " pixels, expected 28 x 28. Download it again.");
   data.labels = parse_idx_labels(read_file(files[1], kMaxIdxBytes), 10, labels_name);
   require(images.count == data.size(), images_name, " has ", images.count, " images, but ",
           labels_name, " has ", data.size(), " labels. Download both again.");
@@ -248,8 +276,7 @@ void keep_first(Dataset& data, const DatasetRequest& request) {
 Dataset load_image_files(const DatasetRequest& request) {
   std::vector<std::string> places;
   const std::string archive_folder = request.name == "tiny-imagenet" ? "tiny-imagenet-200" : "";
-  for (const Path& place :
-       places_to_search(request.name, archive_folder, "", request.directory)) {
+  for (const Path& place : places_to_search(request.name, archive_folder, "", request.directory)) {
     places.push_back(place.string());
   }
   return load_image_set(request, places);
@@ -328,7 +355,8 @@ Dataset load_dataset(const DatasetRequest& request) {
 Dataset padded(const Dataset& dataset, std::int64_t side) {
   constexpr std::int64_t kMostSide = 4096;  // pixels; no network of ours takes larger images
   if (side > kMostSide) {
-    throw UsageError(text("--pad-to ", side, " is above ", kMostSide, " pixels, the most there is"));
+    throw UsageError(
+        text("--pad-to ", side, " is above ", kMostSide, " pixels, the most there is"));
   }
   if (side < dataset.height || side < dataset.width) {
     throw UsageError(text(dataset.name, ": images of ", dataset.height, "x", dataset.width,
@@ -338,7 +366,8 @@ Dataset padded(const Dataset& dataset, std::int64_t side) {
   result.height = result.width = side;
   const auto row_bytes = static_cast<std::size_t>(dataset.width * dataset.channels);
   const std::int64_t top = (side - dataset.height) / 2, left = (side - dataset.width) / 2;
-  result.pixels.assign(static_cast<std::size_t>(dataset.size() * side * side * dataset.channels), 0);
+  result.pixels.assign(static_cast<std::size_t>(dataset.size() * side * side * dataset.channels),
+                       0);
   for (std::int64_t image = 0; image < dataset.size(); ++image) {
     for (std::int64_t y = 0; y < dataset.height; ++y) {
       const std::int64_t from = image * dataset.height + y;  // rows of the data set

@@ -150,9 +150,8 @@ IdxImages parse_idx_images(Bytes bytes, const std::string& name) {
 std::vector<std::int32_t> parse_idx_labels(Bytes bytes, int classes, const std::string& name) {
   const Elements elements = parse(1, bytes, name);
   for (std::size_t i = 0; i < elements.values.size(); ++i) {
-    require(elements.values[i] < classes, name, " has label ", int{elements.values[i]},
-            " at byte ", header_bytes_of(1) + i, ", expected 0 to ", classes - 1,
-            ". Download it again.");
+    require(elements.values[i] < classes, name, " has label ", int{elements.values[i]}, " at byte ",
+            header_bytes_of(1) + i, ", expected 0 to ", classes - 1, ". Download it again.");
   }
   return {elements.values.begin(), elements.values.end()};
 }

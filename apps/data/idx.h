@@ -31,7 +31,6 @@ IdxImages parse_idx_images(Bytes bytes, const std::string& name);
 
 // The labels of a file of magic 2049, each in [0, classes). Throws as above; a wrong label is
 // named with its byte offset in the decompressed file.
-std::vector<std::int32_t> parse_idx_labels(Bytes bytes, int classes,
-                                           const std::string& name);
+std::vector<std::int32_t> parse_idx_labels(Bytes bytes, int classes, const std::string& name);
 
 }  // namespace saddle

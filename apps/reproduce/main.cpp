@@ -57,8 +57,9 @@ DatasetSizes dataset_sizes(const Plan& plan, const PlanOptions& options) {
 
 // What is to do and how long it is expected to take.
 void print_plan(const Plan& plan, const DatasetSizes& sizes, std::int64_t jobs) {
-  std::cout << printable_lines(text("table ", plan.table.number, ": ", plan.table.title, "\npreset ",
-                                    plan.preset, ": ", plan.about, "\ndata set ", plan.dataset))
+  std::cout << printable_lines(text("table ", plan.table.number, ": ", plan.table.title,
+                                    "\npreset ", plan.preset, ": ", plan.about, "\ndata set ",
+                                    plan.dataset))
             << ", " << plan.runs.size() << " runs, " << jobs << " at a time" << std::endl;
   Estimate estimate(plan, sizes.training, sizes.test);
   double total = 0;
@@ -105,8 +106,8 @@ void run(const Options& options) {
   do_runs(plan, options.jobs, {[&](const PlannedRun& run, const std::string& stage) {
             if (options.common.quiet) return;
             const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-            std::cerr << duration_text(seconds) << "  " << printable(run.row) << ", seed " << run.seed
-                      << ": " << printable(stage) << std::endl;
+            std::cerr << duration_text(seconds) << "  " << printable(run.row) << ", seed "
+                      << run.seed << ": " << printable(stage) << std::endl;
           }});
   const Report report = make_report(plan);
   save_report(report);

@@ -3,8 +3,8 @@
 //   check(cudaMalloc(&memory, bytes), "cudaMalloc");
 //   "cuda: cudaMalloc: out of memory (cudaErrorMemoryAllocation)"
 //
-// CUDA reports a kernel's failure with whichever call comes next, so the call named may be innocent;
-// CUDA_LAUNCH_BLOCKING=1 in the environment makes each launch report its own.
+// CUDA reports a kernel's failure with whichever call comes next, so the call named may be
+// innocent; CUDA_LAUNCH_BLOCKING=1 in the environment makes each launch report its own.
 #pragma once
 
 #include <cublasLt.h>
@@ -26,8 +26,8 @@ inline void check(cudaError_t status, const char* call) {
 
 inline void check(cublasStatus_t status, const char* call) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  fail("cublas: ", call, ": ", cublasLtGetStatusName(status), " (",
-       cublasLtGetStatusString(status), ")");
+  fail("cublas: ", call, ": ", cublasLtGetStatusName(status), " (", cublasLtGetStatusString(status),
+       ")");
 }
 
 inline void check(cudnnStatus_t status, const char* call) {

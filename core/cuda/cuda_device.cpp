@@ -113,8 +113,8 @@ void require_gpu(int ordinal) {
   }
 }
 
-// The GPU of the calling thread. Asking the runtime at every launch would cost more than remembering;
-// the libraries we call leave it as they found it.
+// The GPU of the calling thread. Asking the runtime at every launch would cost more than
+// remembering; the libraries we call leave it as they found it.
 thread_local int current_gpu = -1;
 
 cudaError_t use_gpu(int ordinal) noexcept {
@@ -138,15 +138,17 @@ CudaDevice::CudaDevice(int ordinal) : ordinal_(ordinal), name_(text("cuda:", ord
                 attribute(cudaDevAttrComputeCapabilityMinor, ordinal);
   make_current();
   if (!load_kernels()) {
-    fail_as_unavailable(ordinal, text("the GPU is of sm_", capability_, ", this build has code for ",
-                                      compiled_for(), ". Configure it with ",
-                                      "-DSADDLE_CUDA_ARCHITECTURES=", capability_));
+    fail_as_unavailable(
+        ordinal,
+        text("the GPU is of sm_", capability_, ", this build has code for ", compiled_for(),
+             ". Configure it with ", "-DSADDLE_CUDA_ARCHITECTURES=", capability_));
   }
   // Non-blocking: does not wait for the default stream, on which nothing of ours runs.
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-  pool_ = std::make_shared<Pool>(
-      [this](std::size_t bytes) { return allocate(bytes).memory; },
-      [this](void* memory, std::size_t bytes) { release({memory, bytes}); });
+  pool_ = std::make_shared<Pool>([this](std::size_t bytes) { return allocate(bytes).memory; },
+                                 [this](void* memory, std::size_t bytes) {
+                                   release({memory, bytes});
+                                 });
   gemm_ = std::make_unique<CublasGemm>(*this);
   convolutions_ = std::make_unique<CudnnConvolutions>(*this);
 }
@@ -216,8 +218,8 @@ void CudaDevice::copy_from_host(void* to, const void* from, std::size_t bytes) {
   refuse_while_capturing("a copy from the host");
   if (bytes == 0) return;
   make_current();
-  // From memory that is not page-locked, and ours never is, CUDA returns once it has the values in a
-  // buffer of its own: the caller may change them.
+  // From memory that is not page-locked, and ours never is, CUDA returns once it has the values in
+  // a buffer of its own: the caller may change them.
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copy from the host");
 }
 

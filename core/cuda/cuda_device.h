@@ -1,4 +1,5 @@
-// CudaDevice: a GPU. One stream, on which everything it is asked for happens in the order of asking.
+// CudaDevice: a GPU. One stream, on which everything it is asked for happens in the order of
+// asking.
 //
 // Because there is one stream, memory may go back to the pool while a kernel that uses it is still
 // to run: whoever takes it next comes later on the stream.

@@ -18,10 +18,10 @@ Dataset four_examples() {
   data.name = "four";
   data.height = data.width = 1;
   data.channels = data.classes = 2;
-  data.pixels = {110, 100,   // margin 10 / 255
-                 100, 130,   // margin 30 / 255
-                 200, 100,   // wrong
-                 255, 0};    // margin 1
+  data.pixels = {110, 100,  // margin 10 / 255
+                 100, 130,  // margin 30 / 255
+                 200, 100,  // wrong
+                 255, 0};   // margin 1
   data.labels = {0, 1, 1, 0};
   return data;
 }
@@ -206,11 +206,11 @@ TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_succe
 
 TEST(EvaluateAttack, keeps_the_first_success_where_attempts_of_an_example_ride_together) {
   const Victim victim;
-  const Attack attack = attack_of({member_of(
-      breaking([](std::int32_t example, std::int32_t attempt) {
-        return example == 1 ? attempt >= 2 : attempt >= 1;
-      }),
-      7)});
+  const Attack attack =
+      attack_of({member_of(breaking([](std::int32_t example, std::int32_t attempt) {
+                             return example == 1 ? attempt >= 2 : attempt >= 1;
+                           }),
+                           7)});
 
   const AttackResult together = victim.attack(attack, AttackedExamples::correct_only, 100);
   const AttackResult alone = victim.attack(attack, AttackedExamples::correct_only, 1);
@@ -352,14 +352,14 @@ TEST(EvaluateAttack, counts_each_examples_own_passes_whatever_the_batch_size) {
 
 TEST(EvaluateAttack, warns_where_every_adversarial_image_is_the_clean_one) {
   const Victim victim;
-  Attack attack = attack_of(
-      {member_of([](const AttackBatch& batch, AttemptCounts&) { return batch.images; })});
+  Attack attack =
+      attack_of({member_of([](const AttackBatch& batch, AttemptCounts&) { return batch.images; })});
 
   const AttackResult result = victim.attack(attack);
   attack.ball = Ball{Norm::linf, 0.};
   const AttackResult no_radius = victim.attack(attack);
-  const AttackResult tiny_steps = victim.attack(attack_of({member_of(
-      [](const AttackBatch& batch, AttemptCounts&) {
+  const AttackResult tiny_steps =
+      victim.attack(attack_of({member_of([](const AttackBatch& batch, AttemptCounts&) {
         std::vector<float> x = batch.images.to_host<float>();
         for (float& value : x) value *= 1 - 1e-7f;
         return Tensor::from_host(batch.images.device(), batch.images.shape(), x);
@@ -493,8 +493,8 @@ TEST(AttackRun, refuses_the_state_of_other_examples) {
                [&] { run.resume(state); });
 }
 
-// A fault that a state file may carry: `edit` of the true result of a run is refused by another that
-// has not begun.
+// A fault that a state file may carry: `edit` of the true result of a run is refused by another
+// that has not begun.
 void expect_no_result(const std::string& part, const std::function<void(AttackResult&)>& edit) {
   const Victim victim;
   const Attack attack = pgd_of(fgsm(8.f / 255), 2);
@@ -555,8 +555,8 @@ TEST(AttackRun, refuses_a_place_in_the_queue_that_is_not_there) {
 
 TEST(AttackRun, takes_over_what_a_smaller_radius_broke) {
   const Victim victim;
-  const Attack attack = attack_of({member_of(
-      breaking([](std::int32_t example, std::int32_t) { return example == 1; }))});
+  const Attack attack = attack_of(
+      {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 1; }))});
   const AttackResult smaller = victim.attack(attack_of(
       {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 0; }))}));
   AttackRun run(victim.logits, victim.data, victim.clean, attack, AttackedExamples::correct_only,

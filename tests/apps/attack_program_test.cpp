@@ -94,8 +94,9 @@ TEST(AttackProgramUsage, returns_2_for_a_wrong_command_line) {
   expect_answer(2, "'' is not a number",
                 {"--checkpoint", "m", "--attack", "pgd", "--eps-curve", "1/255,"});
   expect_answer(2, "--eps-curve needs an --attack", {"--checkpoint", "m", "--eps-curve", "1/255"});
-  expect_answer(2, "needs mode=sequential",
-                {"--checkpoint", "m", "--attack", "autoattack:mode=individual", "--eps-curve", "0.1"});
+  expect_answer(
+      2, "needs mode=sequential",
+      {"--checkpoint", "m", "--attack", "autoattack:mode=individual", "--eps-curve", "0.1"});
   expect_answer(2, "--time-budget: 0 s is no time", {"--checkpoint", "m", "--time-budget", "0"});
   expect_answer(2, "take one --checkpoint a run",
                 {"--checkpoint", "m", "--checkpoint", "n", "--save-images", "i.png"});
@@ -127,9 +128,9 @@ TEST_F(AttackProgram, tells_once_what_it_assumes_and_records_it) {
   plain.metadata.clear();
   plain.save(checkpoint());
 
-  const Answer answer =
-      attack({"--checkpoint", checkpoint(), "--model", "preact_resnet10", "--width", "2",
-              "--classes", "10", "--test-limit", "8", "--attack", "fgsm", "--json", file("r.json")});
+  const Answer answer = attack({"--checkpoint", checkpoint(), "--model", "preact_resnet10",
+                                "--width", "2", "--classes", "10", "--test-limit", "8", "--attack",
+                                "fgsm", "--json", file("r.json")});
 
   EXPECT_EQ(answer.exit_code, 0) << answer.err;
   const std::string said = "the file does not say how its pixels are normalised";
@@ -202,11 +203,10 @@ nlohmann::json read_json(const std::string& path) {
 TEST_F(AttackProgram, compares_checkpoints_along_a_curve_of_radii) {
   save_network(file("n.safetensors"), 28, 10);
 
-  const Answer answer =
-      attack({"--checkpoint", checkpoint(), "--checkpoint", file("n.safetensors"), "--test-limit",
-              "16", "--quiet", "--attack", "pgd:steps=2", "--attack", "fgsm", "--eps-curve",
-              "2/255,1/255", "--json", file("r.json"), "--plot", file("p.png"), "--csv",
-              file("e.csv")});
+  const Answer answer = attack({"--checkpoint", checkpoint(), "--checkpoint", file("n.safetensors"),
+                                "--test-limit", "16", "--quiet", "--attack", "pgd:steps=2",
+                                "--attack", "fgsm", "--eps-curve", "2/255,1/255", "--json",
+                                file("r.json"), "--plot", file("p.png"), "--csv", file("e.csv")});
 
   ASSERT_EQ(answer.exit_code, 0) << answer.err;
   const auto json = read_json(file("r.json"));
@@ -221,15 +221,17 @@ TEST_F(AttackProgram, compares_checkpoints_along_a_curve_of_radii) {
   EXPECT_TRUE(report["finished"]);
   expect_part("n.safetensors", answer.out);
   const std::vector<std::byte> csv = read_file(file("e.csv"), 1 << 24);
-  EXPECT_EQ(std::count(csv.begin(), csv.end(), std::byte{'\n'}), 1 + 2 * (4 + 2) * 16);  // a worst case a radius
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), std::byte{'\n'}),
+            1 + 2 * (4 + 2) * 16);  // a worst case a radius
   EXPECT_TRUE(std::filesystem::exists(file("p.png")));
   EXPECT_FALSE(std::filesystem::exists(file("r.json.state")));
 }
 
 TEST_F(AttackProgram, stops_after_its_time_and_goes_on_with_the_same_command) {
-  std::vector<std::string> command{"--checkpoint", checkpoint(), "--test-limit", "16", "--quiet",
-                                   "--batch-size", "8", "--attack-all", "--attack", "fgsm",
-                                   "--attack", "pgd:steps=1", "--json", file("r.json")};
+  std::vector<std::string> command{
+      "--checkpoint", checkpoint(),  "--test-limit", "16",          "--quiet",
+      "--batch-size", "8",           "--attack-all", "--attack",    "fgsm",
+      "--attack",     "pgd:steps=1", "--json",       file("r.json")};
   const Answer whole = attack(command);
   const auto wanted = read_json(file("r.json"));
   std::vector<std::string> hurried = command;
@@ -261,10 +263,20 @@ TEST_F(AttackProgram, stops_after_its_time_and_goes_on_with_the_same_command) {
 
 // The tensors of a finished attack are read by place: fewer than the data has must not be taken.
 TEST_F(AttackProgram, refuses_a_state_whose_images_are_too_few) {
-  std::vector<std::string> command{"--checkpoint", checkpoint(), "--test-limit", "16",
-                                   "--quiet", "--attack", "fgsm", "--attack", "pgd:steps=1",
-                                   "--json", file("r.json"), "--save-adversarial",
-                                   file("a.safetensors"), "--attack-all"};
+  std::vector<std::string> command{"--checkpoint",
+                                   checkpoint(),
+                                   "--test-limit",
+                                   "16",
+                                   "--quiet",
+                                   "--attack",
+                                   "fgsm",
+                                   "--attack",
+                                   "pgd:steps=1",
+                                   "--json",
+                                   file("r.json"),
+                                   "--save-adversarial",
+                                   file("a.safetensors"),
+                                   "--attack-all"};
   std::vector<std::string> hurried = command;
   hurried.insert(hurried.end(), {"--time-budget", "1e-6"});
   ASSERT_EQ(attack(hurried).exit_code, 0);
@@ -298,8 +310,9 @@ void expect_other_run(const std::string& part, const std::string& state,
 
 TEST_F(AttackProgram, tells_runs_apart_by_all_that_decides_about_them) {
   const auto with = [&](const std::vector<std::string>& flags) {
-    std::vector<std::string> command{"--checkpoint", checkpoint(), "--test-limit", "4", "--quiet",
-                                     "--attack-all", "--batch-size", "2", "--json", file("r.json")};
+    std::vector<std::string> command{"--checkpoint", checkpoint(),   "--test-limit", "4",
+                                     "--quiet",      "--attack-all", "--batch-size", "2",
+                                     "--json",       file("r.json")};
     command.insert(command.end(), flags.begin(), flags.end());
     return command;
   };
@@ -308,9 +321,9 @@ TEST_F(AttackProgram, tells_runs_apart_by_all_that_decides_about_them) {
   expect_other_run("mean ('0.4', this one has '0.5')", state,
                    with({"--attack", "fgsm", "--mean", "0.4"}),
                    with({"--attack", "fgsm", "--std", "0.4"}));
-  expect_other_run("attacks", state,
-                   with({"--attack", "pgd:steps=1", "--eps-curve", "1/255,2/255"}),
-                   with({"--attack", "pgd:eps=1/255,steps=1", "--attack", "pgd:eps=2/255,steps=1"}));
+  expect_other_run(
+      "attacks", state, with({"--attack", "pgd:steps=1", "--eps-curve", "1/255,2/255"}),
+      with({"--attack", "pgd:eps=1/255,steps=1", "--attack", "pgd:eps=2/255,steps=1"}));
   expect_other_run("device ('cpu', this one has 'emulated')", state,
                    with({"--attack", "fgsm", "--device", "cpu"}),
                    with({"--attack", "fgsm", "--device", "emulated"}));
@@ -385,9 +398,18 @@ class FileSizeLimit {
 
 // Others take the JSON for the sign that all is done.
 TEST_F(AttackProgram, writes_the_json_last_so_that_the_same_command_goes_on_after_a_full_disk) {
-  const std::vector<std::string> command{"--checkpoint", checkpoint(), "--test-limit", "16",
-                                         "--quiet", "--attack", "fgsm", "--json", file("r.json"),
-                                         "--csv", file("r.csv"), "--save-adversarial",
+  const std::vector<std::string> command{"--checkpoint",
+                                         checkpoint(),
+                                         "--test-limit",
+                                         "16",
+                                         "--quiet",
+                                         "--attack",
+                                         "fgsm",
+                                         "--json",
+                                         file("r.json"),
+                                         "--csv",
+                                         file("r.csv"),
+                                         "--save-adversarial",
                                          file("a.safetensors")};
   {
     const FileSizeLimit limit(80'000);  // the state has 53 kB, the adversarial file 101 kB

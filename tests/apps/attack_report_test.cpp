@@ -87,16 +87,17 @@ TEST(ReportJson, begins_with_the_keys_of_the_contract) {
   const auto json = nlohmann::ordered_json::parse(report_json({report()}, two_images()));
 
   EXPECT_EQ(keys_of(json),
-            (std::vector<std::string>{"checkpoint", "model", "dataset", "examples", "device",
-                                      "precision", "clean_accuracy", "attacks",
-                                      "average_robustness", "clean_loss", "eps_curves", "warnings",
-                                      "finished", "unfinished", "classes", "input_shape",
-                                      "mean", "std", "assumptions", "worst_cases", "transfer"}));
-  EXPECT_EQ(keys_of(json["attacks"][0]),
-            (std::vector<std::string>{"name", "spec", "robust_accuracy", "max_linf", "max_l2",
-                                      "forward_passes", "backward_passes", "seconds",
-                                      "images_per_second", "warnings", "max_l1", "attacked",
-                                      "finished", "members"}));
+            (std::vector<std::string>{
+                "checkpoint",  "model",          "dataset",  "examples",           "device",
+                "precision",   "clean_accuracy", "attacks",  "average_robustness", "clean_loss",
+                "eps_curves",  "warnings",       "finished", "unfinished",         "classes",
+                "input_shape", "mean",           "std",      "assumptions",        "worst_cases",
+                "transfer"}));
+  EXPECT_EQ(
+      keys_of(json["attacks"][0]),
+      (std::vector<std::string>{"name", "spec", "robust_accuracy", "max_linf", "max_l2",
+                                "forward_passes", "backward_passes", "seconds", "images_per_second",
+                                "warnings", "max_l1", "attacked", "finished", "members"}));
 }
 
 TEST(ReportJson, says_what_a_time_budget_left_undone) {
@@ -244,8 +245,9 @@ TEST(ReportTable, says_how_many_are_taken_for_the_target) {
   aimed.attacks[0].targeted = true;
 
   expect_part("  taken for the target         100.00 %", report_table({aimed}, two_images()));
-  EXPECT_EQ(nlohmann::json::parse(report_json({aimed}, two_images()))["attacks"][0]
-                                                                     ["target_success"], 100.);
+  EXPECT_EQ(
+      nlohmann::json::parse(report_json({aimed}, two_images()))["attacks"][0]["target_success"],
+      100.);
 }
 
 TEST(AverageRobustness, is_the_mean_of_the_attack_columns) {
@@ -289,7 +291,8 @@ TEST(ReportCsv, has_a_row_an_example_and_attack) {
   const std::string csv = report_csv({report()});
 
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * 2);
-  expect_part("\"m.safetensors\",\"fgsm:eps=1/255\",0,1,0,0,0,1,apgd-t,3,0,0,0.25,0,0,0,0,0\n", csv);
+  expect_part("\"m.safetensors\",\"fgsm:eps=1/255\",0,1,0,0,0,1,apgd-t,3,0,0,0.25,0,0,0,0,0\n",
+              csv);
   expect_part("\"m.safetensors\",\"pgd:eps=1/255\",1,0,0,0,0,0,,,0,0,0,0,0,0,0,0\n", csv);
 }
 
@@ -300,9 +303,8 @@ std::vector<int> colour_at(const Canvas& canvas, const PlotPoint& at) {
 }
 
 TEST(PlotCurves, puts_markers_where_the_points_are) {
-  const Canvas canvas = plot_curves("t", "x", "y",
-                                    {{"first", {0, 0.1, 0.2}, {90, 50, 10}},
-                                     {"second", {0, 0.4}, {80, 70}}});
+  const Canvas canvas = plot_curves(
+      "t", "x", "y", {{"first", {0, 0.1, 0.2}, {90, 50, 10}}, {"second", {0, 0.4}, {80, 70}}});
 
   EXPECT_EQ(colour_at(canvas, plot_point(0.1, 50, 0.4)), (std::vector<int>{0, 114, 178}));
   EXPECT_EQ(colour_at(canvas, plot_point(0.4, 70, 0.4)), (std::vector<int>{213, 94, 0}));

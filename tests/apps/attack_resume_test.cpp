@@ -90,11 +90,13 @@ TEST(LoadState, refuses_another_command_and_says_what_differs) {
   const auto path = directory.path() / "s";
   save_state(path, kCommand, {}, nullptr, SavedImages::all);
 
-  expect_error("other attacks ('fgsm pgd:steps=2', this one has 'fgsm')",
-               [&] { load_state(path, {{"attacks", "fgsm"}, {"seed", "7"}}, kExtent); });
+  expect_error("other attacks ('fgsm pgd:steps=2', this one has 'fgsm')", [&] {
+    load_state(path, {{"attacks", "fgsm"}, {"seed", "7"}}, kExtent);
+  });
   expect_error("other checkpoint", [&] { load_state(path, {{"checkpoint", "1234"}}, kExtent); });
-  expect_error("other seed ('7', this one has '')",
-               [&] { load_state(path, {{"attacks", "fgsm pgd:steps=2"}}, kExtent); });
+  expect_error("other seed ('7', this one has '')", [&] {
+    load_state(path, {{"attacks", "fgsm pgd:steps=2"}}, kExtent);
+  });
   EXPECT_FALSE(load_state(path, kCommand, kExtent).current.has_value());
 }
 
@@ -108,8 +110,7 @@ TEST(LoadState, refuses_files_that_are_no_state) {
   expect_error("cannot be read", [&] { load_state(path, Command{}, kExtent); });
 
   save_safetensors(path, {}, {{"saddle_attack", "no json"}});
-  expect_error("cannot be read (not JSON at byte 1",
-               [&] { load_state(path, Command{}, kExtent); });
+  expect_error("cannot be read (not JSON at byte 1", [&] { load_state(path, Command{}, kExtent); });
 
   save_safetensors(path, {}, {{"saddle_attack", "{\"command\": " + deep_json() + "}"}});
   expect_error("cannot be read (JSON nested deeper than 64 levels",
@@ -178,11 +179,12 @@ TEST(LoadState, refuses_numbers_that_are_no_label) {
     std::vector<double> table(2 * 14, 0.);
     table[0] = wrong;
     const FileTensor& images = file.tensor("finished.0.adversarial");
-    save_safetensors(directory.path() / "wrong",
-                     std::vector<NamedTensor>{
-                         {"finished.0.examples", DType::f64, {2, 14}, std::as_bytes(std::span(table))},
-                         {"finished.0.adversarial", images.dtype, images.shape, images.bytes}},
-                     file.metadata());
+    save_safetensors(
+        directory.path() / "wrong",
+        std::vector<NamedTensor>{
+            {"finished.0.examples", DType::f64, {2, 14}, std::as_bytes(std::span(table))},
+            {"finished.0.adversarial", images.dtype, images.shape, images.bytes}},
+        file.metadata());
 
     expect_error("where a whole number belongs",
                  [&] { load_state(directory.path() / "wrong", kCommand, kExtent); });

@@ -84,8 +84,10 @@ const std::vector<std::string>& full_specs() {
       "fgsm:eps=0.1,target=random,seed=3",
       "pgd:norm=l1,eps=2,alpha=0.5,steps=3,start=random,target=4,restarts=2,seed=3",
       "mifgsm:eps=0.1,alpha=0.01,steps=3,decay=0.9,target=least,seed=3",
-      "apgd-ce:norm=l1,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=on,reference_wrap=on,seed=3",
-      "apgd-dlr:norm=l2,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=off,reference_wrap=on,seed=3",
+      "apgd-ce:norm=l1,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=on,reference_wrap=on,seed="
+      "3",
+      "apgd-dlr:norm=l2,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=off,reference_wrap=on,"
+      "seed=3",
       "apgd-t:norm=linf,eps=0.1,steps=3,restarts=2,rho=0.5,eot=2,largereps=off,reference_wrap=off,"
       "classes=all,loss=ce,seed=3",
       "fab:norm=l1,eps=2,steps=3,restarts=2,alpha_max=0.2,eta=1.1,beta=0.8,seed=3",
@@ -164,7 +166,8 @@ TEST(MakeAttack, rejects_an_attack_that_could_do_nothing) {
 
 // A radius of 0 asks for the clean accuracy.
 TEST(MakeAttack, takes_a_radius_of_0) {
-  for (const char* spec : {"fgsm:eps=0", "pgd:eps=0", "mifgsm:eps=0", "fab:eps=0", "square:eps=0"}) {
+  for (const char* spec :
+       {"fgsm:eps=0", "pgd:eps=0", "mifgsm:eps=0", "fab:eps=0", "square:eps=0"}) {
     EXPECT_NO_THROW(make(spec)) << spec;
   }
 }
@@ -189,11 +192,11 @@ TEST(AutoAttackSpec, has_the_parameters_of_each_preset) {
   options.norm = "l2";
   options.eps = 0.5;
 
-  EXPECT_EQ(auto_attack_specs(options),
-            (std::vector<std::string>{"apgd-ce:norm=l2,eps=0.5,steps=100",
-                                      "apgd-t:norm=l2,eps=0.5,steps=100,classes=9",
-                                      "fab-t:norm=l2,eps=0.5,steps=100,classes=9",
-                                      "square:norm=l2,eps=0.5,queries=5000"}));
+  EXPECT_EQ(
+      auto_attack_specs(options),
+      (std::vector<std::string>{
+          "apgd-ce:norm=l2,eps=0.5,steps=100", "apgd-t:norm=l2,eps=0.5,steps=100,classes=9",
+          "fab-t:norm=l2,eps=0.5,steps=100,classes=9", "square:norm=l2,eps=0.5,queries=5000"}));
   options.preset = "torchattacks";
   EXPECT_EQ(auto_attack_specs(options),
             (std::vector<std::string>{"apgd-ce:norm=l2,eps=0.5,steps=10",

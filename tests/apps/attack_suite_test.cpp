@@ -1,6 +1,6 @@
 // AutoAttack and sessions on a linear model of four classes, where the robust set is known:
-// example x of label y withstands radius eps where  min over s != y of (z_y - z_s) / ||w_s - w_y||_q
-// is larger, q dual to the norm and the pixel range out of reach.
+// example x of label y withstands radius eps where  min over s != y of (z_y - z_s) / ||w_s -
+// w_y||_q is larger, q dual to the norm and the pixel range out of reach.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -80,13 +80,14 @@ double distance(const Dataset& data, std::size_t example, Norm norm) {
 
 struct Target {
   explicit Target(Device& device, std::int64_t size)
-      : examples(random_examples(size)), data(device, examples), logits(linear_classifier(device)),
+      : examples(random_examples(size)),
+        data(device, examples),
+        logits(linear_classifier(device)),
         clean(evaluate(logits, data, 7)) {}
 
   AttackResult attack(const std::string& spec, std::int64_t batch_size = 16) const {
     const Attack attack = make_attack(parse_attack_spec(spec), 3);
-    return evaluate_attack(logits, data, clean, attack, AttackedExamples::correct_only,
-                           batch_size);
+    return evaluate_attack(logits, data, clean, attack, AttackedExamples::correct_only, batch_size);
   }
 
   Dataset examples;
@@ -239,8 +240,10 @@ std::size_t least_likely(const Dataset& data, std::size_t example) {
 TEST(TargetedAttack, takes_a_step_along_the_gradient_of_the_targets_probability) {
   for (const std::string& name : device_names()) {
     const Target target(device_named(name), 12);
-    for (const char* spec : {"fgsm:eps=0.05,target=least", "mifgsm:eps=0.05,alpha=0.05,steps=1,"
-                             "target=least", "pgd:eps=0.05,alpha=0.05,steps=1,start=zero,"
+    for (const char* spec : {"fgsm:eps=0.05,target=least",
+                             "mifgsm:eps=0.05,alpha=0.05,steps=1,"
+                             "target=least",
+                             "pgd:eps=0.05,alpha=0.05,steps=1,start=zero,"
                              "target=least"}) {
       const AttackResult result = target.attack(spec);
       for (std::size_t n = 0; n < 12; ++n) {
@@ -372,8 +375,9 @@ TEST(AutoAttack, finds_exactly_the_robust_set_of_two_classes_without_the_logits_
 
   two.expect_closed_form(result, 0.08);
   EXPECT_EQ(result.members[1].name, "apgd-t:loss=ce");
-  EXPECT_TRUE(has_warning(result, "apgd-t: needs a model of at least 4 classes, this one has 2: "
-                                  "apgd-t:loss=ce takes its place"));
+  EXPECT_TRUE(has_warning(result,
+                          "apgd-t: needs a model of at least 4 classes, this one has 2: "
+                          "apgd-t:loss=ce takes its place"));
 }
 
 TEST(AutoAttack, finds_exactly_the_robust_set_of_three_classes) {
@@ -434,8 +438,9 @@ SessionOptions quiet_session(std::vector<Job> jobs) {
 
 std::vector<AttackReport> run(const SessionOptions& options, const Target& target) {
   testing::internal::CaptureStderr();  // warnings
-  std::vector<AttackReport> reports = run_session(
-      options, target.data, [&](const std::string&) { return Victim{"linear", target.logits}; });
+  std::vector<AttackReport> reports = run_session(options, target.data, [&](const std::string&) {
+    return Victim{"linear", target.logits};
+  });
   testing::internal::GetCapturedStderr();
   return reports;
 }
@@ -534,8 +539,7 @@ TEST(Session, says_what_a_time_budget_left_undone) {
 
   const std::vector<AttackReport> reports = run(options, target);
 
-  EXPECT_EQ(reports[0].unfinished,
-            (std::vector<std::string>{"fgsm:eps=0.04", "pgd:eps=0.04"}));
+  EXPECT_EQ(reports[0].unfinished, (std::vector<std::string>{"fgsm:eps=0.04", "pgd:eps=0.04"}));
   ASSERT_EQ(reports[0].attacks.size(), 1u);
   EXPECT_FALSE(reports[0].attacks[0].finished);
   EXPECT_FALSE(reports[0].average_robustness.has_value());
@@ -603,10 +607,9 @@ TEST(Session, asks_another_model_about_the_images) {
   };
 
   testing::internal::CaptureStderr();
-  const AttackReport report =
-      run_session(options, target.data, [&](const std::string& checkpoint) {
-        return Victim{checkpoint, checkpoint == "constant" ? constant : target.logits};
-      })[0];
+  const AttackReport report = run_session(options, target.data, [&](const std::string& checkpoint) {
+    return Victim{checkpoint, checkpoint == "constant" ? constant : target.logits};
+  })[0];
   testing::internal::GetCapturedStderr();
 
   ASSERT_EQ(report.transfers.size(), 2u);
@@ -624,9 +627,9 @@ TEST(Session, averages_the_columns_of_a_suite) {
 
   const AttackReport report = run(options, target)[0];
 
-  EXPECT_EQ(report.average_robustness, (report.attacks[0].result.robust_accuracy +
-                                        report.attacks[1].result.robust_accuracy) /
-                                           2);
+  EXPECT_EQ(
+      report.average_robustness,
+      (report.attacks[0].result.robust_accuracy + report.attacks[1].result.robust_accuracy) / 2);
 }
 
 }  // namespace

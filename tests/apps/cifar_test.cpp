@@ -33,7 +33,7 @@ int byte_of_file(const Blob& file, std::size_t label_bytes, std::size_t image, s
 
 TEST(Cifar, cifar10_planes_become_interleaved_pixels) {
   const Blob file = Blob(1, std::byte{3}) + ramp(kCifarPixels, 5, 1) + Blob(1, std::byte{9}) +
-                     ramp(kCifarPixels, 90, 7);
+                    ramp(kCifarPixels, 90, 7);
 
   const CifarRecords records = parse_cifar10(file, "file");
 

@@ -113,8 +113,8 @@ TEST(Dataset, cifar10_joins_its_five_files_in_order) {
 
   EXPECT_EQ(train.labels, (std::vector<std::int32_t>{1, 2, 3, 4, 5}));
   ASSERT_EQ(train.pixels.size(), 5 * kCifarPixels);
-  EXPECT_EQ(train.pixels[0], 1);                              // first file, red of its first pixel
-  EXPECT_EQ(train.pixels[4 * kCifarPixels], 5);               // fifth file
+  EXPECT_EQ(train.pixels[0], 1);                 // first file, red of its first pixel
+  EXPECT_EQ(train.pixels[4 * kCifarPixels], 5);  // fifth file
   EXPECT_EQ(train.pixels[4 * kCifarPixels + 1], (5 + 1024) % 251);  // its green
   EXPECT_EQ(train.height, 32);
   EXPECT_EQ(train.width, 32);
@@ -156,8 +156,8 @@ TEST(Dataset, limit_keeps_the_first_examples) {
   const Dataset first = load_any("cifar10", directory, Split::train, 2);
 
   EXPECT_EQ(first.labels, (std::vector<std::int32_t>{1, 2}));
-  EXPECT_EQ(first.pixels, std::vector<std::uint8_t>(all.pixels.begin(),
-                                                    all.pixels.begin() + 2 * kCifarPixels));
+  EXPECT_EQ(first.pixels,
+            std::vector<std::uint8_t>(all.pixels.begin(), all.pixels.begin() + 2 * kCifarPixels));
   EXPECT_EQ(load_any("cifar10", directory, Split::train, 5).size(), 5);
 }
 
@@ -175,7 +175,8 @@ TEST(Dataset, limit_out_of_range_names_both_numbers) {
 TEST(Dataset, unknown_name_lists_the_names_that_are_read) {
   const auto load = [](const std::string& name) { load_dataset({name, "", Split::train}); };
 
-  expect_error("It reads fashion-mnist, mnist, cifar10, cifar100, tiny-imagenet, image-folder.", [&] { load("imagenet"); });
+  expect_error("It reads fashion-mnist, mnist, cifar10, cifar100, tiny-imagenet, image-folder.",
+               [&] { load("imagenet"); });
   EXPECT_THROW(load(""), UsageError);
 }
 
@@ -267,8 +268,9 @@ TEST(Dataset, full_set_with_wrong_counts_a_class_is_an_error_only_for_a_balanced
   directory.write("t10k-labels-idx1-ubyte", labels_file(labels));
   const std::string place = directory.path().string();
 
-  expect_error("has 999 examples of class 3, expected 1000",
-               [&] { load_dataset({"fashion-mnist", place, Split::test}); });
+  expect_error("has 999 examples of class 3, expected 1000", [&] {
+    load_dataset({"fashion-mnist", place, Split::test});
+  });
   EXPECT_EQ(load_dataset({"mnist", place, Split::test}).size(), 10000);
 }
 

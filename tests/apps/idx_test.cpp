@@ -26,7 +26,7 @@ void expect_small_images(const IdxImages& images) {
   EXPECT_EQ(images.height, 3);
   EXPECT_EQ(images.width, 5);
   ASSERT_EQ(images.pixels.size(), 30u);
-  EXPECT_EQ(images.pixels[0], 7);                      // image 0, row 0, column 0
+  EXPECT_EQ(images.pixels[0], 7);                        // image 0, row 0, column 0
   EXPECT_EQ(images.pixels[1 * 15 + 2 * 5 + 4], 7 + 29);  // image 1, row 2, column 4
 }
 

@@ -45,9 +45,8 @@ void expect_steady_training(Device& device, Classifier model, const std::string&
   TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options), 1);
   step.begin_epoch(epoch_order(data.size(), 1, 0), 0);
 
-  expect_no_new_memory(device.pool(), !device.captures(), [&](std::uint32_t number) {
-    step(number * 8, 5, 0.1, number).wait();
-  });
+  expect_no_new_memory(device.pool(), !device.captures(),
+                       [&](std::uint32_t number) { step(number * 8, 5, 0.1, number).wait(); });
 }
 
 TEST_P(SteadyState, is_reached_by_sgd) { expect_steady_training(device(), model(device()), "sgd"); }

@@ -61,8 +61,7 @@ TEST(training, keeps_what_the_data_warned_of) {
   train(resolved(options), training, test);
 
   const auto config = nlohmann::json::parse(contents(directory.path() / "config.json"));
-  EXPECT_EQ(config.at("warnings"),
-            (nlohmann::json{"3 files are left out", "1 file is left out"}));
+  EXPECT_EQ(config.at("warnings"), (nlohmann::json{"3 files are left out", "1 file is left out"}));
 }
 
 TEST(training, with_sam_of_radius_zero_is_its_base_optimiser) {

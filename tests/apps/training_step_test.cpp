@@ -292,8 +292,8 @@ TEST(trades_training, adds_beta_times_a_divergence_that_grows_with_the_radius) {
 enum class TradesPath { natural, adversarial, both };
 std::vector<float> trades_gradient(TradesPath path) {
   OneStep at;
-  const Tensor moved = Tensor::from_host(
-      at.device, at.batch.images.shape(), random_values(at.batch.images.count(), 3, 0.f, 1.f));
+  const Tensor moved = Tensor::from_host(at.device, at.batch.images.shape(),
+                                         random_values(at.batch.images.count(), 3, 0.f, 1.f));
   const Tensor g = at.model.network.layout.weights.zeros(at.device);
   Tape tape;
   const auto logits = [&](const Tensor& images, bool fixed) {

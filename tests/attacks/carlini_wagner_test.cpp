@@ -75,8 +75,8 @@ TEST_P(CarliniWagnerAttack, of_a_constant_model_is_the_clean_image) {
 }
 
 TEST_P(CarliniWagnerAttack, leaves_a_clean_error_as_it_is_at_distance_0) {
-  const MinimalNorm nearest = CarliniWagner(lin2(device()), searching(2, 20))
-                                  .nearest(single_image(device(), grey(), 1));
+  const MinimalNorm nearest =
+      CarliniWagner(lin2(device()), searching(2, 20)).nearest(single_image(device(), grey(), 1));
 
   EXPECT_EQ(nearest.images.to_host<float>(), grey());
   EXPECT_EQ(nearest.distances.item(), 0.f);
@@ -85,8 +85,8 @@ TEST_P(CarliniWagnerAttack, leaves_a_clean_error_as_it_is_at_distance_0) {
 TEST_P(CarliniWagnerAttack, moves_black_and_white_pixels) {
   // Margin .3 at the image; pixel 0 is white and pixel 1 black, and only they can lower it.
   const LogitsFunction model = linear_model(device(), {3, -3, 0, 0}, {-2.7f, 0});
-  const MinimalNorm nearest = CarliniWagner(model, searching(6, 400))
-                                  .nearest(single_image(device(), {1, 0, .5f, .5f}));
+  const MinimalNorm nearest =
+      CarliniWagner(model, searching(6, 400)).nearest(single_image(device(), {1, 0, .5f, .5f}));
 
   EXPECT_LT(nearest.distances.item(), 1.1 * .3 / std::sqrt(18.));
 }
@@ -95,8 +95,7 @@ constexpr std::int64_t kExamples = 11, kChannels = 4, kColumns = 3 * 5 * kChanne
 
 TEST_P(CarliniWagnerAttack, does_not_depend_on_who_else_is_in_the_batch) {
   const LogitsFunction model = bit_stable_model(device(), kChannels);
-  AttackBatch together =
-      random_examples(device(), {4, 0, 9, 2, 7, 1}, kExamples, 3, 5, kChannels);
+  AttackBatch together = random_examples(device(), {4, 0, 9, 2, 7, 1}, kExamples, 3, 5, kChannels);
   together.labels = predict(logits_of(model, together.images));
   CarliniWagnerOptions options = searching(3, 30);
   options.abort_early = true;  // rows leave at different times
@@ -142,7 +141,8 @@ TEST(carlini_wagner, stops_an_example_whose_objective_has_ceased_to_fall) {
 TEST(carlini_wagner, goes_on_to_the_last_iteration_unless_told_to_stop) {
   Device& device = cpu_device();
   PassCounts counts;
-  CarliniWagner(constant_model(device), searching(1, 100))(single_image(device, grey()), 1, &counts);
+  CarliniWagner(constant_model(device), searching(1, 100))(single_image(device, grey()), 1,
+                                                           &counts);
 
   EXPECT_EQ(counts.backward, 100);
 }

@@ -310,8 +310,7 @@ TEST_P(SafetensorsForeignDType, is_named_as_one_that_saddle_does_not_read) {
 }
 
 INSTANTIATE_TEST_SUITE_P(dtypes, SafetensorsForeignDType,
-                         testing::Values("C64", "F8_E4M3",
-                                         "F8_E5M2", "F8_E8M0", "F6_E2M3", "F4"),
+                         testing::Values("C64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F4"),
                          [](const auto& info) { return std::string(info.param); });
 
 // ---- Other formats, by name ----
