@@ -84,7 +84,7 @@ struct LongSum {
 };
 
 // x^2
-struct Square {
+struct Squared {
   Array<const float> x;  // [n]
 
   template <class Load>
@@ -112,7 +112,7 @@ struct Product {
   SADDLE_DEVICE bool aligned() const { return all_aligned(x, y); }
 };
 
-using SumSquares = LongSum<Square>;
+using SumSquares = LongSum<Squared>;
 using SumProducts = LongSum<Product>;
 
 // y[0] <- scale * sum of x; one block. `accumulate` adds to what y[0] holds.

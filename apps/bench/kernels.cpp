@@ -17,7 +17,7 @@
 #include "kernels/sam.h"
 #include "kernels/sgd.h"
 
-namespace saddle {
+namespace saddle::bench {
 namespace {
 
 constexpr std::int64_t kChannels = 64, kPixels = 32 * 32, kImageValues = 3 * kPixels;
@@ -250,4 +250,4 @@ std::vector<KernelSpeed> kernel_speeds(Device& device, Precision precision, std:
   return speeds;
 }
 
-}  // namespace saddle
+}  // namespace saddle::bench

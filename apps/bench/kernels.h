@@ -6,7 +6,7 @@
 
 #include "core/device.h"
 
-namespace saddle {
+namespace saddle::bench {
 
 struct KernelSpeed {
   std::string name;
@@ -25,4 +25,4 @@ double copy_bandwidth(Device& device, double seconds);
 std::vector<KernelSpeed> kernel_speeds(Device& device, Precision precision, std::int64_t batch,
                                        double seconds, double copy);
 
-}  // namespace saddle
+}  // namespace saddle::bench

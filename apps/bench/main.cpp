@@ -20,7 +20,7 @@
 #include "core/file.h"
 #include "core/json_text.h"
 
-namespace saddle {
+namespace saddle::bench {
 namespace {
 
 using Json = nlohmann::json;
@@ -193,7 +193,7 @@ Json bench_kernels(const Options& options, Device& device,
   return {{"copy_bytes_per_second", copy}, {"rows", rows}};
 }
 
-void bench(Options options) {
+void run(Options options) {
   if (options.precisions.empty()) options.precisions = {options.common.precision};
   Device& device = open_device(options.common);
   for (const std::string& precision : options.precisions) {
@@ -245,11 +245,12 @@ void add_flags(CLI::App& app, Options& options) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::bench
 
 int main(int argc, char** argv) {
-  saddle::Options options;
-  return saddle::run_program(
+  using namespace saddle;
+  bench::Options options;
+  return run_program(
       "saddle-bench", "Measures images per second of training steps and attacks.", argc, argv,
-      [&](CLI::App& app) { saddle::add_flags(app, options); }, [&] { saddle::bench(options); });
+      [&](CLI::App& app) { bench::add_flags(app, options); }, [&] { bench::run(options); });
 }

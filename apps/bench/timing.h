@@ -9,7 +9,7 @@
 
 #include "core/device.h"
 
-namespace saddle {
+namespace saddle::bench {
 
 // The median seconds of a call. Before measuring come three calls: one that makes plans and
 // buffers, one that may capture, one as they all go on. A group lasts at least 50 ms, so that
@@ -39,4 +39,4 @@ inline double median_seconds(Device& device, double seconds, const std::function
   return *middle / static_cast<double>(group);
 }
 
-}  // namespace saddle
+}  // namespace saddle::bench

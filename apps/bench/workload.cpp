@@ -2,7 +2,7 @@
 
 #include "kernels/philox.h"
 
-namespace saddle {
+namespace saddle::bench {
 namespace {
 
 constexpr double kSamRho = 0.1;
@@ -78,4 +78,4 @@ void Workload::step() {
   predict(logits_(tape, tape.input(adversarial, Gradient::none)).value());
 }
 
-}  // namespace saddle
+}  // namespace saddle::bench

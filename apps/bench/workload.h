@@ -7,7 +7,7 @@
 
 #include "apps/train/training_step.h"
 
-namespace saddle {
+namespace saddle::bench {
 
 struct BenchModel {
   std::string name;
@@ -36,4 +36,4 @@ class Workload {
   std::uint32_t number_ = 0;
 };
 
-}  // namespace saddle
+}  // namespace saddle::bench

@@ -7,7 +7,7 @@
 #include "kernels/philox.h"
 #include "kernels/weight_buffers.h"
 
-namespace saddle {
+namespace saddle::landscape {
 namespace {
 
 // Whether a tensor's rows are filters.
@@ -154,4 +154,4 @@ std::vector<LandscapePoint> along_inputs(const Classifier& model, InputStep step
   return points;
 }
 
-}  // namespace saddle
+}  // namespace saddle::landscape

@@ -11,7 +11,7 @@
 #include "apps/common/classifier.h"
 #include "apps/common/device_dataset.h"
 
-namespace saddle {
+namespace saddle::landscape {
 
 struct LandscapePoint {
   double at;        // radius or place along the line
@@ -47,4 +47,4 @@ std::vector<LandscapePoint> along_inputs(const Classifier& model, InputStep step
                                          const std::vector<double>& radii,
                                          const DeviceDataset& data, std::int64_t batch_size);
 
-}  // namespace saddle
+}  // namespace saddle::landscape

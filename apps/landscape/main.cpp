@@ -14,7 +14,7 @@
 #include "core/file.h"
 #include "core/printable.h"
 
-namespace saddle {
+namespace saddle::landscape {
 namespace {
 
 namespace fs = std::filesystem;
@@ -234,10 +234,11 @@ void run(const Options& options, const std::string& command) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::landscape
 
 int main(int argc, char** argv) {
   using namespace saddle;
+  using namespace saddle::landscape;
   Options options;
   std::string command;
   for (int i = 0; i < argc; ++i) command += (i > 0 ? " " : "") + std::string(argv[i]);

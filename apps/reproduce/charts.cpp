@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 constexpr double kWidth = 680, kHeight = 340, kLeft = 50, kTop = 30, kBottom = 45, kRight = 190;
@@ -196,4 +196,4 @@ std::string trade_off_chart(const Report& report, SvgPlace place) {
   return Chart(axes, series).svg(place);
 }
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -5,7 +5,7 @@
 
 #include "apps/reproduce/report.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 
 // Where an SVG stands: within HTML, or in a file of its own, which names its language.
 enum class SvgPlace { page, file };
@@ -22,4 +22,4 @@ std::string trade_off_chart(const Report& report, SvgPlace place);
 // Text within HTML or SVG.
 std::string escaped(const std::string& text);
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -6,7 +6,7 @@
 #include "apps/reproduce/results.h"
 #include "apps/reproduce/runner.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 namespace fs = std::filesystem;
@@ -143,4 +143,4 @@ std::int64_t images_of_attack(const Stage& stage, std::int64_t test_images) {
   return limited(stage.command, "--test-limit", test_images);
 }
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

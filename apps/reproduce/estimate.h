@@ -3,7 +3,7 @@
 
 #include "apps/reproduce/plan.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 
 // Expects of a training the time of a short one of its own (512 images, one epoch), and of an
 // attack the mean time of the runs that have finished it, or, where none has, of a trial on a few
@@ -42,4 +42,4 @@ class Estimate {
 std::int64_t images_of_training(const PlannedRun& run, std::int64_t training_images);
 std::int64_t images_of_attack(const Stage& stage, std::int64_t test_images);
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

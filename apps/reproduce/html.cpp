@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "core/file.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 namespace fs = std::filesystem;
@@ -131,4 +131,4 @@ std::string html_of(const Report& report) {
          pictures_of(report) + runs_of(report) + "</body></html>\n";
 }
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -13,7 +13,7 @@
 #include "core/error.h"
 #include "core/printable.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 namespace fs = std::filesystem;
@@ -118,10 +118,11 @@ void run(const Options& options) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::reproduce
 
 int main(int argc, char** argv) {
   using namespace saddle;
+  using namespace saddle::reproduce;
   Options options;
   std::signal(SIGCHLD,
               SIG_DFL);  // whoever started us may ignore it: then no program's end is known

@@ -12,7 +12,7 @@
 #include "core/file.h"
 #include "core/json_text.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 using Json = nlohmann::json;
@@ -318,4 +318,4 @@ void forget_attacks(const PlannedRun& run) {
   write_commands(run, kept);
 }
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace saddle {
+namespace saddle::reproduce {
 
 struct TableColumn {
   std::string key, title;
@@ -104,4 +104,4 @@ void begin_stage(const PlannedRun& run, const Stage& stage);
 // Removes the results, states and commands of every noted attack, those of other tables too.
 void forget_attacks(const PlannedRun& run);
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/file.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 using Json = nlohmann::json;
@@ -399,4 +399,4 @@ void save_report(const Report& report) {
   save("-trade-off.svg", trade_off_chart(report, SvgPlace::file));
 }
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -5,7 +5,7 @@
 #include "apps/reproduce/plan.h"
 #include "apps/reproduce/results.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 
 // Mean over the seeds and their deviation (of n - 1); NaN where there are too few.
 struct Cell {
@@ -93,4 +93,4 @@ void save_report(const Report& report);
 // Standard Base64 with padding (RFC 4648), for pictures within a page.
 std::string base64(const std::string& bytes);
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -4,7 +4,7 @@
 #include "core/file.h"
 #include "core/json_text.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 namespace fs = std::filesystem;
@@ -124,4 +124,4 @@ std::vector<double> read_outcomes(const fs::path& csv) {
   return outcomes;
 }
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

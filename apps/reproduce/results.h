@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace saddle {
+namespace saddle::reproduce {
 
 struct TrainingResult {
   std::vector<double> test_accuracy;  // after each epoch so far, percent of all test images
@@ -37,4 +37,4 @@ CurveResult read_curve(const std::filesystem::path& json);
 // For each example 1 where the attack did not break it, else 0 (also where it was wrong before).
 std::vector<double> read_outcomes(const std::filesystem::path& csv);
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

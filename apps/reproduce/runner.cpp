@@ -18,7 +18,7 @@
 
 extern char** environ;
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 namespace fs = std::filesystem;
@@ -131,4 +131,4 @@ void do_runs(const Plan& plan, std::int64_t jobs, const RunnerEvents& events) {
   if (failure) std::rethrow_exception(failure);
 }
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -6,7 +6,7 @@
 #include "apps/reproduce/plan.h"
 #include "core/directory_lock.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 
 // The right to write below a directory, which is created. The programs that are started under it
 // hold it too: one that a killed saddle-reproduce leaves behind still writes.
@@ -35,4 +35,4 @@ void do_runs(const Plan& plan, std::int64_t jobs, const RunnerEvents& events);
 // must not be ignored, or its end cannot be known, which is an Error.
 void call(const std::vector<std::string>& line, const std::filesystem::path& log);
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

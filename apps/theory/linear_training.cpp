@@ -10,7 +10,7 @@
 #include "optim/sam.h"
 #include "optim/schedule.h"
 
-namespace saddle {
+namespace saddle::theory {
 namespace {
 
 struct Examples {
@@ -124,4 +124,4 @@ double learnt_weight(Device& device, const ToyModel& model, const ToyTrainingOpt
   return learnt[0] * static_cast<double>(features - 1) / sum;
 }
 
-}  // namespace saddle
+}  // namespace saddle::theory

@@ -14,7 +14,7 @@
 #include "apps/theory/toy_model.h"
 #include "core/device.h"
 
-namespace saddle {
+namespace saddle::theory {
 
 enum class ToyTraining {
   standard,
@@ -34,4 +34,4 @@ struct ToyTrainingOptions {
 // The learnt w_1 over the mean of the learnt non-robust weights; n is rounded to a whole number.
 double learnt_weight(Device& device, const ToyModel& model, const ToyTrainingOptions& options);
 
-}  // namespace saddle
+}  // namespace saddle::theory

@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/file.h"
 
-namespace saddle {
+namespace saddle::theory {
 namespace {
 
 struct Options {
@@ -153,10 +153,11 @@ void run(const Options& options, const std::string& command) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::theory
 
 int main(int argc, char** argv) {
   using namespace saddle;
+  using namespace saddle::theory;
   Options options;
   std::string command;
   for (int i = 0; i < argc; ++i) command += (i > 0 ? " " : "") + std::string(argv[i]);

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace saddle {
+namespace saddle::theory {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -283,4 +283,4 @@ std::string to_markdown(const Statement& statement) {
   return text + "\n";
 }
 
-}  // namespace saddle
+}  // namespace saddle::theory

@@ -8,7 +8,7 @@
 #include "apps/theory/linear_training.h"
 #include "core/device.h"
 
-namespace saddle {
+namespace saddle::theory {
 
 struct TheoryOptions {
   std::vector<ToyModel> models;
@@ -45,4 +45,4 @@ double sam_radius_of_shift(const ToyModel& model, double shift, double largest);
 double printed_radius(const ToyModel& model, double at_eps);
 double corrected_radius(const ToyModel& model, double at_eps);
 
-}  // namespace saddle
+}  // namespace saddle::theory

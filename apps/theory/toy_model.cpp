@@ -11,7 +11,7 @@
 
 #include "core/error.h"
 
-namespace saddle {
+namespace saddle::theory {
 namespace {
 
 double log_odds(const ToyModel& model) { return std::log(model.p) - std::log1p(-model.p); }
@@ -173,4 +173,4 @@ double sam_optimum_of_all_weights(const ToyModel& model, double eps) {
   return static_cast<double>(optimum + found.first * eps);
 }
 
-}  // namespace saddle
+}  // namespace saddle::theory

@@ -8,7 +8,7 @@
 
 #include <optional>
 
-namespace saddle {
+namespace saddle::theory {
 
 struct ToyModel {
   double p, eta, n;
@@ -59,4 +59,4 @@ double worst_accuracy_of_all_weights(const ToyModel& model, double w, double eps
 // The w that maximises it. Differs from w_SAM, where w alone is perturbed.
 double sam_optimum_of_all_weights(const ToyModel& model, double eps);
 
-}  // namespace saddle
+}  // namespace saddle::theory

@@ -10,7 +10,7 @@
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
 
-namespace saddle {
+namespace saddle::landscape {
 namespace {
 
 using namespace testing_support;
@@ -151,4 +151,4 @@ TEST(along_inputs, does_not_depend_on_the_batch) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::landscape

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "tests/support/expect_near.h"
 
-namespace saddle {
+namespace saddle::theory {
 namespace {
 
 using namespace testing_support;
@@ -83,4 +83,4 @@ TEST(linear_training, refuses_to_train_on_nothing) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::theory

@@ -7,7 +7,7 @@
 #include "apps/reproduce/estimate.h"
 #include "tests/apps/reproduction.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 using namespace testing_support;
@@ -174,4 +174,4 @@ TEST(plan, refuses_two_rows_that_train_the_same) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -10,7 +10,7 @@
 #include "apps/reproduce/results.h"
 #include "tests/apps/reproduction.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 using namespace testing_support;
@@ -236,4 +236,4 @@ TEST(base64, is_the_standards) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::reproduce

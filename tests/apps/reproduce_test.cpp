@@ -13,7 +13,7 @@
 #include "apps/reproduce/results.h"
 #include "tests/apps/reproduction.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 namespace {
 
 using namespace testing_support;
@@ -251,4 +251,4 @@ TEST_F(Reproduction, expects_of_an_attack_what_it_took_others) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::reproduce

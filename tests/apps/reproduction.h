@@ -21,7 +21,7 @@
 #include "tests/support/expect_near.h"
 #include "tests/support/source_directory.h"
 
-namespace saddle {
+namespace saddle::reproduce {
 
 namespace fs = std::filesystem;
 
@@ -147,4 +147,4 @@ if [ "$images" ]; then echo picture > "$images"; fi
   PlanOptions options = options_in(directory.path());
 };
 
-}  // namespace saddle
+}  // namespace saddle::reproduce

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "tests/support/expect_near.h"
 
-namespace saddle {
+namespace saddle::theory {
 namespace {
 
 using namespace testing_support;
@@ -104,4 +104,4 @@ TEST(statements, refuse_a_radius_that_turns_features_round) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::theory

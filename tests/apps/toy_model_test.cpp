@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "tests/support/expect_near.h"
 
-namespace saddle {
+namespace saddle::theory {
 namespace {
 
 using namespace testing_support;
@@ -210,4 +210,4 @@ TEST(toy_model, refuses_what_makes_no_sense) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::theory

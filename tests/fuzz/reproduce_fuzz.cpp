@@ -44,20 +44,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!file || std::fwrite(data, 1, size, file) != size) std::abort();
     std::fclose(file);
   }
-  saddle::PlanOptions options;
+  saddle::reproduce::PlanOptions options;
   options.tables = options.programs = options.output = place;
-  saddle::PlannedRun run;
+  saddle::reproduce::PlannedRun run;
   run.directory = place;
   run.stages = {{"train", {"saddle-train"}, place / "metrics.jsonl"}};
 
-  refusing([&] { saddle::load_table(place, 9); });
-  refusing([&] { saddle::make_plan(options, 9); });
-  refusing([&] { saddle::is_finished(run); });
-  refusing([&] { saddle::read_training(place); });
-  refusing([&] { saddle::read_attack(place / "result.json"); });
-  refusing([&] { saddle::read_curve(place / "result.json"); });
+  refusing([&] { saddle::reproduce::load_table(place, 9); });
+  refusing([&] { saddle::reproduce::make_plan(options, 9); });
+  refusing([&] { saddle::reproduce::is_finished(run); });
+  refusing([&] { saddle::reproduce::read_training(place); });
+  refusing([&] { saddle::reproduce::read_attack(place / "result.json"); });
+  refusing([&] { saddle::reproduce::read_curve(place / "result.json"); });
   refusing([&] {
-    for (const double outcome : saddle::read_outcomes(place / "result.csv")) {
+    for (const double outcome : saddle::reproduce::read_outcomes(place / "result.csv")) {
       if (outcome != 0 && outcome != 1) std::abort();
     }
   });

@@ -1,20 +1,16 @@
 // Who includes whom: reads every #include "..." and names the edges that architecture forbids.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "tests/support/source_directory.h"
+#include "tests/tree/sources.h"
 
-namespace saddle {
+namespace saddle::tree {
 namespace {
-
-namespace fs = std::filesystem;
 
 // What each folder may include of the others. Layers, optimisers and attacks never see each other:
 // only the apps join them.
@@ -26,11 +22,6 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"attacks", {"attacks", "core", "kernels"}},
     {"apps", {"apps", "layers", "optim", "attacks", "core", "kernels"}},
 };
-
-bool is_source(const fs::path& path) {
-  static const std::set<std::string> kSuffixes = {".h", ".cpp", ".cu", ".cuh"};
-  return kSuffixes.contains(path.extension().string());
-}
 
 // Line and path of every #include "path".
 struct Include {
@@ -61,34 +52,26 @@ std::string objection(const std::string& folder, const std::string& path) {
 }
 
 TEST(tree, includes_only_go_where_the_architecture_allows) {
-  const fs::path root = source_directory();
   int files = 0;
-  for (const auto& [folder, allowed] : kMayInclude) {
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
-      if (!entry.is_regular_file() || !is_source(entry.path())) continue;
-      ++files;
-      std::ifstream source(entry.path());
-      for (const Include& include : includes_of(source)) {
-        EXPECT_EQ(objection(folder, include.path), "")
-            << fs::relative(entry.path(), root).string() << ":" << include.line;
-      }
+  for (const auto& file : files_of(kEngineFolders, kCppEndings)) {
+    ++files;
+    std::istringstream source(text_of(file));
+    for (const Include& include : includes_of(source)) {
+      EXPECT_EQ(objection(file.begin()->string(), include.path), "")
+          << file.string() << ":" << include.line;
     }
   }
   EXPECT_GT(files, 30);  // the tree was found
 }
 
 TEST(tree, headers_begin_with_what_they_are_and_are_guarded) {
-  const fs::path root = source_directory();
-  for (const auto& [folder, allowed] : kMayInclude) {
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder)) {
-      if (entry.path().extension() != ".h") continue;
-      std::ifstream source(entry.path());
-      std::string line;
-      std::getline(source, line);
-      EXPECT_TRUE(line.starts_with("// ")) << entry.path() << " does not say what it is";
-      while (line.starts_with("//")) std::getline(source, line);
-      EXPECT_EQ(line, "#pragma once") << entry.path();
-    }
+  for (const auto& file : files_of(kEngineFolders, {".h"})) {
+    std::istringstream source(text_of(file));
+    std::string line;
+    std::getline(source, line);
+    EXPECT_TRUE(line.starts_with("// ")) << file << " does not say what it is";
+    while (line.starts_with("//")) std::getline(source, line);
+    EXPECT_EQ(line, "#pragma once") << file;
   }
 }
 
@@ -117,4 +100,4 @@ TEST(tree, names_the_edge_that_is_forbidden) {
 }
 
 }  // namespace
-}  // namespace saddle
+}  // namespace saddle::tree
