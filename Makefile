@@ -31,10 +31,10 @@ define install_if_possible
 	  [ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] && continue; \
 	  sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
 	  timeout 60 $$sudo apt-get update -qq >/dev/null 2>&1 && DEBIAN_FRONTEND=noninteractive \
-	    $$sudo apt-get install -y -qq --no-install-recommends $$p >/dev/null 2>&1 || echo "make: built without $$p"; done
+	    $$sudo apt-get install -y -qq --no-install-recommends $$p >/dev/null 2>&1 || echo "make: going on without $$p"; done
 endef
 
-.PHONY: all deps build demo test test-asan test-fuzz test-gpu bench bench-gpu clean
+.PHONY: all deps build demo test test-asan test-fuzz format-check test-gpu bench bench-gpu clean
 
 all: build
 
@@ -67,6 +67,20 @@ test-asan: deps
 test-fuzz: deps
 	$(call install,$(TEST_PACKAGES))
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+# Whether the sources are as clang-format 14 writes them (Debian 12's). Another major version formats some
+# lines otherwise and would complain of what is right: then, or where there is none, nothing is checked.
+FORMAT_VERSION := 14
+format-check:
+	$(call install_if_possible,clang-format)
+	@for tool in clang-format-$(FORMAT_VERSION) clang-format ""; do \
+	  $$tool --version 2>/dev/null | grep -q 'version $(FORMAT_VERSION)\.' && break; done; \
+	if [ -z "$$tool" ]; then \
+	  echo "make format-check: skipped: it takes clang-format $(FORMAT_VERSION), here is $$(clang-format --version || echo none)"; \
+	else \
+	  find kernels core layers optim attacks apps tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' | \
+	    xargs -n 16 -P $(JOBS) $$tool --dry-run --Werror || \
+	    { echo "make format-check: format these with clang-format -i" >&2; exit 1; }; fi
 
 # Images a second of training steps and attacks, with PyTorch beside where PEER is a Python that has it.
 PEER ?= $(shell python3 -c 'import torch' 2>/dev/null && command -v python3)
