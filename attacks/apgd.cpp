@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "attacks/rows.h"
+#include "core/attack_ops.h"
+#include "core/ops.h"
 #include "core/replay.h"
 #include "kernels/apgd.h"
 #include "kernels/elementwise.h"
@@ -124,22 +126,26 @@ std::vector<std::int32_t> zero_rows(const Tensor& g, std::size_t rows) {
   return zero;
 }
 
-RowLosses loss_of(ApgdLoss loss, Tape& tape, const Var& logits, const Tensor& labels,
-                  const Tensor& targets) {
-  switch (loss) {
-    case ApgdLoss::dlr: return dlr_loss(tape, logits, labels);
-    case ApgdLoss::targeted_dlr: return targeted_dlr_loss(tape, logits, labels, targets);
-    case ApgdLoss::targeted_ce: return targeted_cross_entropy_loss(tape, logits, targets);
-    case ApgdLoss::ce: break;
-  }
-  const CrossEntropy found = cross_entropy(tape, logits, labels, LossReduction::sum);
-  return {found.loss, found.losses, predict(logits.value())};
+Loss loss_named(ApgdLoss name) {
+  return [name](Tape& tape, const LogitsFunction& f, const Var& x, const Batch& batch,
+                LossReduction reduction) {
+    const Var logits = f(tape, x);
+    switch (name) {
+      case ApgdLoss::dlr: return dlr_loss(tape, logits, batch.targets);
+      case ApgdLoss::targeted_dlr:
+        return targeted_dlr_loss(tape, logits, batch.targets, batch.aims);
+      case ApgdLoss::targeted_ce:
+        return targeted_cross_entropy_loss(tape, logits, batch.targets, batch.aims);
+      case ApgdLoss::ce: break;
+    }
+    return cross_entropy(tape, logits, batch.targets, reduction);
+  };
 }
 
 }  // namespace
 
 Apgd::Apgd(LogitsFunction logits, const ApgdOptions& options)
-    : logits_(std::move(logits)), options_(options) {
+    : logits_(std::move(logits)), loss_(loss_named(options.loss)), options_(options) {
   check(options);
 }
 
@@ -161,44 +167,44 @@ void Apgd::make_room(Device& device, const Shape& images, std::int64_t rows) {
   }
 }
 
-Tensor Apgd::draw_start(const AttackBatch& batch, std::uint64_t seed, float eps) const {
-  Device& device = batch.images.device();
-  const std::int64_t rows = batch.images.shape()[0], columns = batch.images.count() / rows;
+Tensor Apgd::draw_start(const Batch& batch, std::uint64_t seed, float eps) const {
+  Device& device = batch.inputs.device();
+  const std::int64_t rows = batch.inputs.shape()[0], columns = batch.inputs.count() / rows;
   const Stream stream{seed, Purpose::apgd_start};
   const Array<const std::int32_t> example = batch.indices.array<std::int32_t>(),
                                   attempt = batch.attempts.array<std::int32_t>();
-  Tensor start(device, batch.images.shape());
+  Tensor start(device, batch.inputs.shape());
   if (options_.norm == Norm::linf) {
     launch(
         device,
-        ApgdStartLinf{example, attempt, batch.images.array(), start.array(), stream, eps, columns},
+        ApgdStartLinf{example, attempt, batch.inputs.array(), start.array(), stream, eps, columns},
         rows);
     return start;
   }
   launch(device, GaussianNoise{example, attempt, start.array(), stream, columns}, rows, columns);
   if (options_.norm == Norm::l2) {
-    launch(device, ApgdStartL2{batch.images.array(), start.array(), eps, columns}, rows);
+    launch(device, ApgdStartL2{batch.inputs.array(), start.array(), eps, columns}, rows);
   } else {
     const Tensor noise = start;
-    start = Tensor(device, batch.images.shape());
-    project_l1(batch.images, noise, start, eps);
+    start = Tensor(device, batch.inputs.shape());
+    project_l1(batch.inputs, noise, start, eps);
   }
   return start;
 }
 
 // Fills the rows for one phase from `start`, one row of it for each of the batch.
-void Apgd::begin(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
+void Apgd::begin(const Batch& batch, const Tensor& targets, const Tensor& start,
                  const Phase& phase) {
-  Device& device = batch.images.device();
-  const std::int64_t rows = batch.images.shape()[0];
-  make_room(device, batch.images.shape(), rows);
+  Device& device = batch.inputs.device();
+  const std::int64_t rows = batch.inputs.shape()[0];
+  make_room(device, batch.inputs.shape(), rows);
   Rows& at = *at_;
   at.places.resize(static_cast<std::size_t>(rows));
   std::iota(at.places.begin(), at.places.end(), 0);
   const Tensor taken = row_numbers(device, padded_list(at.places, at.size()));
-  at.images.copy_from(select_rows(batch.images, taken));
-  at.labels.copy_from(select_rows(batch.labels, taken));
-  at.targets.copy_from(select_rows(targets ? targets : batch.labels, taken));
+  at.images.copy_from(select_rows(batch.inputs, taken));
+  at.labels.copy_from(select_rows(batch.targets, taken));
+  at.targets.copy_from(select_rows(targets ? targets : batch.targets, taken));
   at.now.copy_from(select_rows(start, taken));
   at.old.copy_from(at.now);
   at.adversarial.copy_from(at.images);
@@ -229,11 +235,12 @@ void Apgd::evaluate(Gradient gradient, const Phase& phase) {
   Device& device = at.device();
   const int draws = gradient == Gradient::wanted ? options_.eot : 1;
   Tensor dx;
-  RowLosses found;
+  const Batch batch{at.images, at.labels, {}, {}, at.targets};
+  LossValue found;
   for (int draw = 0; draw < draws; ++draw) {
     Tape tape;
     const Var x = tape.input(at.now, gradient);
-    found = loss_of(options_.loss, tape, logits_(tape, x), at.labels, at.targets);
+    found = loss_(tape, logits_, x, batch, LossReduction::sum);
     if (gradient == Gradient::none) continue;
     tape.backward(found.loss);
     require(static_cast<bool>(x.gradient()), "apgd: the model's logits do not depend on its input");
@@ -245,8 +252,7 @@ void Apgd::evaluate(Gradient gradient, const Phase& phase) {
   }
   const bool freeze = phase.last && options_.answer == ApgdAnswer::misclassified;
   launch(device,
-         ApgdScore{found.losses.array(), found.prediction.array<std::int32_t>(),
-                   at.labels.array<std::int32_t>(), at.state.array(), freeze ? 1 : 0,
+         ApgdScore{found.losses.array(), found.right.array(), at.state.array(), freeze ? 1 : 0,
                    options_.reference_wrap ? 1 : 0},
          at.size());
   launch(device,
@@ -359,11 +365,11 @@ bool Apgd::drop_broken_rows(const Tensor& answer, const Phase& phase, PassCounts
 
 // One phase on every row of the batch, whose clean predictions are right. Returns its answer, but
 // the best iterates for a phase that another follows.
-Tensor Apgd::run(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
-                 const Phase& phase, PassCounts& counts) {
-  Device& device = batch.images.device();
+Tensor Apgd::run(const Batch& batch, const Tensor& targets, const Tensor& start, const Phase& phase,
+                 PassCounts& counts) {
+  Device& device = batch.inputs.device();
   const bool freeze = phase.last && options_.answer == ApgdAnswer::misclassified;
-  const Tensor answer = batch.images.clone();
+  const Tensor answer = batch.inputs.clone();
   begin(batch, targets, start, phase);
   const Gradient first = phase.steps > 0 ? Gradient::wanted : Gradient::none;
   evaluate(first, phase);
@@ -398,25 +404,25 @@ Tensor Apgd::run(const AttackBatch& batch, const Tensor& targets, const Tensor& 
   return answer;
 }
 
-Tensor Apgd::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts) {
+Tensor Apgd::operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts) {
   check_batch(batch, "apgd");
-  const Tensor answer = batch.images.clone();
-  if (batch.images.count() == 0) return answer;
-  Device& device = batch.images.device();
-  const Tensor clean = logits_of(logits_, batch.images);
-  if (counts) counts->add_to_all(batch.images.shape()[0], {1, 0});
-  std::vector<std::int32_t> rows = rows_predicted_right(clean, batch.labels);
+  const Tensor answer = batch.inputs.clone();
+  if (batch.inputs.count() == 0) return answer;
+  Device& device = batch.inputs.device();
+  const Tensor clean = logits_of(logits_, batch.inputs);
+  if (counts) counts->add_to_all(batch.inputs.shape()[0], {1, 0});
+  std::vector<std::int32_t> rows = rows_predicted_right(clean, batch.targets);
   if (options_.answer == ApgdAnswer::best_loss) {
-    rows.resize(static_cast<std::size_t>(batch.images.shape()[0]));
+    rows.resize(static_cast<std::size_t>(batch.inputs.shape()[0]));
     std::iota(rows.begin(), rows.end(), 0);
   }
   if (rows.empty()) return answer;
 
   const Tensor taken = row_numbers(device, rows);
-  const AttackBatch part =
-      select({batch.images, batch.labels, batch.indices, attempts_of(batch)}, taken);
+  const Batch part =
+      select({batch.inputs, batch.targets, batch.indices, attempts_of(batch)}, taken);
   const Tensor targets = targeted(options_.loss)
-                             ? other_classes_at_rank(select_rows(clean, taken), part.labels,
+                             ? other_classes_at_rank(select_rows(clean, taken), part.targets,
                                                      part.attempts, options_.targets)
                              : Tensor();
   const std::vector<Phase> all = phases();
@@ -425,9 +431,9 @@ Tensor Apgd::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts
   for (const Phase& phase : all) {
     if (phase.eps < all.front().eps) {  // onto this phase's ball from a larger one
       const Tensor delta(device, iterate.shape());
-      launch(device, Difference{part.images.array(), iterate.array(), delta.array()},
+      launch(device, Difference{part.inputs.array(), iterate.array(), delta.array()},
              delta.count());
-      project_l1(part.images, delta, iterate, phase.eps);
+      project_l1(part.inputs, delta, iterate, phase.eps);
     }
     iterate = run(part, targets, iterate, phase, used);
   }

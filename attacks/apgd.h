@@ -64,18 +64,17 @@ class Apgd {
   // The adversarial images [N, H, W, C]; `counts` also gets the rows whose first gradient was
   // exactly zero, whose verdict says little. Throws Error where the loss needs more classes than
   // the model has, or its logits do not depend on the pixels.
-  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+  Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
 
  private:
   struct Rows;   // the rows that are worked on, in buffers that keep their addresses
   struct Phase;  // a radius and its number of steps
   std::vector<Phase> phases() const;
   void make_room(Device& device, const Shape& images, std::int64_t rows);
-  Tensor draw_start(const AttackBatch& batch, std::uint64_t seed, float eps) const;
-  void begin(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
-             const Phase& phase);
-  Tensor run(const AttackBatch& batch, const Tensor& targets, const Tensor& start,
-             const Phase& phase, PassCounts& counts);
+  Tensor draw_start(const Batch& batch, std::uint64_t seed, float eps) const;
+  void begin(const Batch& batch, const Tensor& targets, const Tensor& start, const Phase& phase);
+  Tensor run(const Batch& batch, const Tensor& targets, const Tensor& start, const Phase& phase,
+             PassCounts& counts);
   void evaluate(Gradient gradient, const Phase& phase);
   void step(const Phase& phase);
   void checkpoint(const Phase& phase, int iteration);
@@ -84,6 +83,7 @@ class Apgd {
                  PassCounts& counts) const;
 
   LogitsFunction logits_;
+  Loss loss_;
   ApgdOptions options_;
   std::shared_ptr<Rows> at_;
 };

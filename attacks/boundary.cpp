@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "attacks/rows.h"
+#include "core/attack_ops.h"
 #include "kernels/fab.h"
 #include "kernels/logit_difference.h"
 
@@ -74,10 +75,10 @@ Linearised linearise_nearest(Tape& tape, const Var& pixels, const Var& z, const 
   return nearest;
 }
 
-Findings::Findings(const AttackBatch& batch)
-    : clean_(batch.images),
-      images_(batch.images.clone()),
-      distances_(static_cast<std::size_t>(batch.images.shape()[0]),
+Findings::Findings(const Batch& batch)
+    : clean_(batch.inputs),
+      images_(batch.inputs.clone()),
+      distances_(static_cast<std::size_t>(batch.inputs.shape()[0]),
                  std::numeric_limits<float>::infinity()) {}
 
 void Findings::put(const std::vector<std::int32_t>& rows, const Tensor& adversarial,

@@ -58,7 +58,7 @@ void with_distance_norm(Norm norm, Function function) {
 // The verdict on a batch that is still to come: every row as if nothing had been found.
 class Findings {
  public:
-  explicit Findings(const AttackBatch& batch);
+  explicit Findings(const Batch& batch);
 
   // Row i of these is row rows[i] of the batch. `best` is kFarthest where nothing was found; what
   // is farther than `radius` counts as not found.

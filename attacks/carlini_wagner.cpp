@@ -5,6 +5,7 @@
 
 #include "attacks/row_lists.h"
 #include "attacks/rows.h"
+#include "core/attack_ops.h"
 #include "kernels/carlini_wagner.h"
 #include "kernels/fab.h"
 
@@ -48,7 +49,7 @@ CarliniWagner::CarliniWagner(LogitsFunction logits, const CarliniWagnerOptions& 
   check(options);
 }
 
-Tensor CarliniWagner::operator()(const AttackBatch& batch, std::uint64_t, PassCounts* counts) {
+Tensor CarliniWagner::operator()(const Batch& batch, std::uint64_t, PassCounts* counts) {
   return nearest(batch, counts).images;
 }
 
@@ -135,25 +136,25 @@ void CarliniWagner::search(const State& all, Replay& whole, PassCounts& counts) 
   put_away();
 }
 
-MinimalNorm CarliniWagner::nearest(const AttackBatch& batch, PassCounts* counts) {
+MinimalNorm CarliniWagner::nearest(const Batch& batch, PassCounts* counts) {
   check_batch(batch, "cw");
-  Device& device = batch.images.device();
-  if (batch.images.count() == 0) {
-    return {batch.images.clone(), Tensor(device, {batch.images.shape()[0]})};
+  Device& device = batch.inputs.device();
+  if (batch.inputs.count() == 0) {
+    return {batch.inputs.clone(), Tensor(device, {batch.inputs.shape()[0]})};
   }
-  const Tensor clean = logits_of(logits_, batch.images);
+  const Tensor clean = logits_of(logits_, batch.inputs);
   check_classes(clean, "cw");
-  if (counts) counts->add_to_all(batch.images.shape()[0], {1, 0});
+  if (counts) counts->add_to_all(batch.inputs.shape()[0], {1, 0});
 
   Findings findings(batch);
-  const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.labels);
+  const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.targets);
   if (!right.empty()) {
-    const AttackBatch attacked = select(batch, right);
-    const Shape& shape = attacked.images.shape();
+    const Batch attacked = select(batch, right);
+    const Shape& shape = attacked.inputs.shape();
     const std::int64_t n = shape[0];
-    const State state{attacked.images,
-                      attacked.labels,
-                      attacked.images.clone(),
+    const State state{attacked.inputs,
+                      attacked.targets,
+                      attacked.inputs.clone(),
                       full(device, n, kFarthest),
                       full(device, n, options_.c),
                       full(device, n, 0.f),

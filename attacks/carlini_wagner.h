@@ -39,9 +39,9 @@ class CarliniWagner {
 
   // The adversarial images, [N, H, W, C]; where none was found, and where the prediction is wrong
   // already, the clean image. The attack draws nothing: seed and attempts do not matter.
-  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+  Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
   // The same with their l2 distances.
-  MinimalNorm nearest(const AttackBatch& batch, PassCounts* counts = nullptr);
+  MinimalNorm nearest(const Batch& batch, PassCounts* counts = nullptr);
 
  private:
   struct State;  // the rows of one search

@@ -84,14 +84,14 @@ void drop_done(Walk& walk, Findings& findings, float eps) {
           select_rows(walk.best, stay)};
 }
 
-Walk begin(const AttackBatch& batch) {
-  const Tensor& x = batch.images;
+Walk begin(const Batch& batch) {
+  const Tensor& x = batch.inputs;
   std::vector<std::int32_t> rows(static_cast<std::size_t>(x.shape()[0]));
   std::iota(rows.begin(), rows.end(), 0);
   const Tensor r(x.device(), x.shape()), best(x.device(), {x.shape()[0]});
   launch(x.device(), Fill{r.array(), 0.f}, r.count());
   launch(x.device(), Fill{best.array(), kFarthest}, best.count());
-  return {rows, rows, x, x.clone(), r, x.clone(), batch.labels, best};
+  return {rows, rows, x, x.clone(), r, x.clone(), batch.targets, best};
 }
 
 }  // namespace
@@ -101,14 +101,14 @@ DeepFool::DeepFool(LogitsFunction logits, const DeepFoolOptions& options)
   check(options);
 }
 
-Tensor DeepFool::operator()(const AttackBatch& batch, std::uint64_t, PassCounts* counts) {
+Tensor DeepFool::operator()(const Batch& batch, std::uint64_t, PassCounts* counts) {
   return nearest(batch, counts).images;
 }
 
-MinimalNorm DeepFool::nearest(const AttackBatch& batch, PassCounts* counts) {
+MinimalNorm DeepFool::nearest(const Batch& batch, PassCounts* counts) {
   check_batch(batch, "deepfool");
-  if (batch.images.count() == 0) {
-    return {batch.images.clone(), Tensor(batch.images.device(), {batch.images.shape()[0]})};
+  if (batch.inputs.count() == 0) {
+    return {batch.inputs.clone(), Tensor(batch.inputs.device(), {batch.inputs.shape()[0]})};
   }
   Findings findings(batch);
   Walk walk = begin(batch);

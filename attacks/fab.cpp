@@ -50,14 +50,14 @@ Fab::Fab(LogitsFunction logits, const FabOptions& options)
   stop_ = bounded ? accepted_ : -1.f;
 }
 
-Tensor Fab::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts) {
+Tensor Fab::operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts) {
   return nearest(batch, seed, counts).images;
 }
 
-std::shared_ptr<Fab::State> Fab::state_for(const AttackBatch& batch, const Tensor& targets,
+std::shared_ptr<Fab::State> Fab::state_for(const Batch& batch, const Tensor& targets,
                                            std::uint64_t seed) {
-  Device& device = batch.images.device();
-  const Shape& shape = batch.images.shape();
+  Device& device = batch.inputs.device();
+  const Shape& shape = batch.inputs.shape();
   const std::int64_t rows = shape[0];
   if (!full_ || full_->x0.shape() != shape || &full_->x0.device() != &device) {
     full_ = std::make_shared<State>(State{{},
@@ -71,9 +71,9 @@ std::shared_ptr<Fab::State> Fab::state_for(const AttackBatch& batch, const Tenso
                                           {}});
   }
   State& state = *full_;
-  state.x0.copy_from(batch.images);
-  state.adversarial.copy_from(batch.images);
-  state.labels.copy_from(batch.labels);
+  state.x0.copy_from(batch.inputs);
+  state.adversarial.copy_from(batch.inputs);
+  state.labels.copy_from(batch.targets);
   state.targets.copy_from(targets);
   launch(device, Fill{state.best.array(), kFarthest}, rows);
   state.steps.copy_from(zero_counts(device, rows));
@@ -161,28 +161,28 @@ Passes Fab::passes_of_a_step() const {
   return {2, options_.boundary == Boundary::ranked ? 1 : classes_ - 1};
 }
 
-MinimalNorm Fab::nearest(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts) {
+MinimalNorm Fab::nearest(const Batch& batch, std::uint64_t seed, PassCounts* counts) {
   check_batch(batch, "fab");
-  if (batch.images.count() == 0) {
-    return {batch.images.clone(), Tensor(batch.images.device(), {batch.images.shape()[0]})};
+  if (batch.inputs.count() == 0) {
+    return {batch.inputs.clone(), Tensor(batch.inputs.device(), {batch.inputs.shape()[0]})};
   }
-  Device& device = batch.images.device();
-  const Tensor clean = logits_of(logits_, batch.images);
+  Device& device = batch.inputs.device();
+  const Tensor clean = logits_of(logits_, batch.inputs);
   check_classes(clean, "fab");
   classes_ = clean.shape()[1];
   PassCounts used;
-  used.add_to_all(batch.images.shape()[0], {1, 0});
+  used.add_to_all(batch.inputs.shape()[0], {1, 0});
 
   Findings findings(batch);
-  const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.labels);
+  const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.targets);
   if (!right.empty()) {
     const Tensor rows = row_numbers(device, right);
-    const AttackBatch attacked =
-        select({batch.images, batch.labels, batch.indices, attempts_of(batch)}, rows);
+    const Batch attacked =
+        select({batch.inputs, batch.targets, batch.indices, attempts_of(batch)}, rows);
     const Tensor targets = options_.boundary == Boundary::ranked
-                               ? other_classes_at_rank(select_rows(clean, rows), attacked.labels,
+                               ? other_classes_at_rank(select_rows(clean, rows), attacked.targets,
                                                        attacked.attempts, options_.targets)
-                               : attacked.labels;  // not looked at
+                               : attacked.targets;  // not looked at
     std::shared_ptr<State> state = state_for(attacked, targets, seed);
     state->rows = right;
     // Asking who is done waits for the device, which costs a GPU more than a few idle rows.
@@ -196,7 +196,7 @@ MinimalNorm Fab::nearest(const AttackBatch& batch, std::uint64_t seed, PassCount
       add_passes(used, state->rows, state->steps, passes_of_a_step());
     }
   }
-  if (counts) counts->add(all_rows(batch.images.shape()[0]), used);
+  if (counts) counts->add(all_rows(batch.inputs.shape()[0]), used);
   findings.put_clean_errors(right);
   return findings.result();
 }

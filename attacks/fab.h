@@ -61,15 +61,14 @@ class Fab {
   // The adversarial images, [N, H, W, C]; where none was found, and where the prediction is wrong
   // already, the clean image. Throws Error where the batch's tensors do not match, or the model has
   // too few classes for `targets`.
-  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+  Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
   // The same with their distances in the attack's norm.
-  MinimalNorm nearest(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+  MinimalNorm nearest(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
 
  private:
   struct State;  // the rows under attack, and the captured step that works on them
 
-  std::shared_ptr<State> state_for(const AttackBatch& batch, const Tensor& targets,
-                                   std::uint64_t seed);
+  std::shared_ptr<State> state_for(const Batch& batch, const Tensor& targets, std::uint64_t seed);
   std::shared_ptr<State> compacted(const std::shared_ptr<State>& state, Findings& findings,
                                    PassCounts& counts) const;
   void step(const State& state) const;

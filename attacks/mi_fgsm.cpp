@@ -29,19 +29,19 @@ MiFgsm::MiFgsm(LogitsFunction logits, const MiFgsmOptions& options)
   check(options);
 }
 
-Tensor MiFgsm::operator()(const AttackBatch& batch, std::uint64_t, PassCounts* counts) {
+Tensor MiFgsm::operator()(const Batch& batch, std::uint64_t, PassCounts* counts) {
   check_batch(batch, "mifgsm");
-  const Tensor adversarial = batch.images.clone();
-  if (batch.images.count() == 0) return adversarial;
-  Device& device = batch.images.device();
-  const std::int64_t examples = batch.images.shape()[0], columns = batch.images.count() / examples;
-  const Tensor m = Tensor::filled(device, batch.images.shape(), 0.f);
+  const Tensor adversarial = batch.inputs.clone();
+  if (batch.inputs.count() == 0) return adversarial;
+  Device& device = batch.inputs.device();
+  const std::int64_t examples = batch.inputs.shape()[0], columns = batch.inputs.count() / examples;
+  const Tensor m = Tensor::filled(device, batch.inputs.shape(), 0.f);
   Replay step;
   for (int i = 0; i < options_.steps; ++i) {
     step(device, [&] {
-      const Tensor g = input_gradient(logits_, climbed_loss(batch), adversarial);
+      const Tensor g = input_gradient(climbed_loss(), logits_, adversarial, batch);
       launch(device,
-             MiFgsmStep{batch.images.array(), g.array(), m.array(), adversarial.array(),
+             MiFgsmStep{batch.inputs.array(), g.array(), m.array(), adversarial.array(),
                         options_.alpha, options_.eps, options_.decay, columns},
              examples);
     });

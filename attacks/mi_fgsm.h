@@ -31,7 +31,7 @@ class MiFgsm {
 
   // The adversarial images [N, H, W, C], in [0, 1] and within eps. Nothing is drawn: `seed` is
   // there for the shape that all attacks have.
-  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+  Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
 
  private:
   LogitsFunction logits_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/attack_ops.h"
+#include "core/ops.h"
 #include "core/replay.h"
 #include "kernels/elementwise.h"
 #include "kernels/l1_projection.h"
@@ -17,43 +19,43 @@ struct Iterate {
   Tensor delta, adversarial;
 };
 
-Iterate new_iterate(const AttackBatch& batch) {
-  Device& device = batch.images.device();
-  return {Tensor(device, batch.images.shape()), Tensor(device, batch.images.shape())};
+Iterate new_iterate(const Batch& batch) {
+  Device& device = batch.inputs.device();
+  return {Tensor(device, batch.inputs.shape()), Tensor(device, batch.inputs.shape())};
 }
 
-void project_l1(const AttackBatch& batch, const PgdOptions& options, const Iterate& iterate) {
-  const std::int64_t examples = batch.images.shape()[0];
-  launch(batch.images.device(),
-         L1Project{batch.images.array(), iterate.delta.array(), iterate.adversarial.array(),
-                   batch.images.count() / examples, options.eps},
+void project_l1(const Batch& batch, const PgdOptions& options, const Iterate& iterate) {
+  const std::int64_t examples = batch.inputs.shape()[0];
+  launch(batch.inputs.device(),
+         L1Project{batch.inputs.array(), iterate.delta.array(), iterate.adversarial.array(),
+                   batch.inputs.count() / examples, options.eps},
          examples);
 }
 
 // The pixels of the largest gradients move by alpha together.
-void ascend_l1(const AttackBatch& batch, const PgdOptions& options, const Tensor& g,
+void ascend_l1(const Batch& batch, const PgdOptions& options, const Tensor& g,
                const Iterate& iterate) {
-  Device& device = batch.images.device();
-  const std::int64_t examples = batch.images.shape()[0], columns = g.count() / examples;
+  Device& device = batch.inputs.device();
+  const std::int64_t examples = batch.inputs.shape()[0], columns = g.count() / examples;
   const auto moving =
       static_cast<std::int64_t>(std::round(options.share * static_cast<float>(columns)));
   const float rank = static_cast<float>(columns - std::max<std::int64_t>(moving, 1));
   launch(device,
-         SparseStep{g.array(), batch.images.array(), iterate.adversarial.array(),
+         SparseStep{g.array(), batch.inputs.array(), iterate.adversarial.array(),
                     iterate.delta.array(), Tensor::filled(device, {1}, options.alpha).array(),
                     Tensor::filled(device, {1}, rank).array(), 0, columns, 1},
          examples);
   project_l1(batch, options, iterate);
 }
 
-void draw_start(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
+void draw_start(const Batch& batch, const PgdOptions& options, std::uint64_t seed,
                 const Tensor& attack, const Iterate& iterate) {
-  Device& device = batch.images.device();
-  const std::int64_t examples = batch.images.shape()[0], columns = batch.images.count() / examples;
+  Device& device = batch.inputs.device();
+  const std::int64_t examples = batch.inputs.shape()[0], columns = batch.inputs.count() / examples;
   const Stream stream{seed, Purpose::attack_start};
   if (options.norm == Norm::linf) {
     launch(device,
-           PgdStartLinf{batch.indices.array<std::int32_t>(), batch.images.array(),
+           PgdStartLinf{batch.indices.array<std::int32_t>(), batch.inputs.array(),
                         iterate.delta.array(), iterate.adversarial.array(), stream,
                         attack.array<std::int32_t>(), options.eps, columns},
            examples, columns);
@@ -66,7 +68,7 @@ void draw_start(const AttackBatch& batch, const PgdOptions& options, std::uint64
   } else {
     launch(device,
            PgdStartL2{batch.indices.array<std::int32_t>(),
-                      batch.images.array(),
+                      batch.inputs.array(),
                       iterate.delta.array(),
                       iterate.adversarial.array(),
                       stream,
@@ -78,50 +80,50 @@ void draw_start(const AttackBatch& batch, const PgdOptions& options, std::uint64
   }
 }
 
-void start_at_image(const AttackBatch& batch, const Iterate& iterate) {
-  launch(batch.images.device(), Fill{iterate.delta.array(), 0.f}, iterate.delta.count());
-  Tensor(iterate.adversarial).copy_from(batch.images);
+void start_at_image(const Batch& batch, const Iterate& iterate) {
+  launch(batch.inputs.device(), Fill{iterate.delta.array(), 0.f}, iterate.delta.count());
+  Tensor(iterate.adversarial).copy_from(batch.inputs);
 }
 
-void start_from(const AttackBatch& batch, const Tensor& delta, const Iterate& iterate) {
+void start_from(const Batch& batch, const Tensor& delta, const Iterate& iterate) {
   Tensor(iterate.delta).copy_from(delta);
-  launch(batch.images.device(),
-         Add<float>{batch.images.array(), iterate.delta.array(), iterate.adversarial.array()},
+  launch(batch.inputs.device(),
+         Add<float>{batch.inputs.array(), iterate.delta.array(), iterate.adversarial.array()},
          delta.count());
 }
 
-void ascend(const AttackBatch& batch, const PgdOptions& options, const Tensor& g,
+void ascend(const Batch& batch, const PgdOptions& options, const Tensor& g,
             const Iterate& iterate) {
-  Device& device = batch.images.device();
-  const std::int64_t examples = batch.images.shape()[0];
+  Device& device = batch.inputs.device();
+  const std::int64_t examples = batch.inputs.shape()[0];
   if (options.norm == Norm::linf) {
     launch(device,
-           PgdStepLinf{iterate.delta.array(), g.array(), batch.images.array(),
+           PgdStepLinf{iterate.delta.array(), g.array(), batch.inputs.array(),
                        iterate.adversarial.array(), options.alpha, options.eps},
            g.count());
   } else if (options.norm == Norm::l1) {
     ascend_l1(batch, options, g, iterate);
   } else {
     launch(device,
-           PgdStepL2{iterate.delta.array(), g.array(), batch.images.array(),
+           PgdStepL2{iterate.delta.array(), g.array(), batch.inputs.array(),
                      iterate.adversarial.array(), g.count() / examples, options.alpha, options.eps},
            examples);
   }
 }
 
 // A step of length 0 projects.
-void start_near_image(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
+void start_near_image(const Batch& batch, const PgdOptions& options, std::uint64_t seed,
                       const Tensor& attack, const Iterate& iterate) {
   constexpr float kDeviation = 0.001f;
-  Device& device = batch.images.device();
-  const std::int64_t columns = batch.images.count() / batch.images.shape()[0];
+  Device& device = batch.inputs.device();
+  const std::int64_t columns = batch.inputs.count() / batch.inputs.shape()[0];
   launch(device,
          GaussianNoise{batch.indices.array<std::int32_t>(),
                        attack.array<std::int32_t>(),
                        iterate.delta.array(),
                        {seed, Purpose::attack_start},
                        columns},
-         batch.images.shape()[0], columns);
+         batch.inputs.shape()[0], columns);
   launch(device,
          ScaleByScalar{iterate.delta.array(), Tensor::filled(device, {1}, kDeviation).array(),
                        iterate.delta.array()},
@@ -131,18 +133,13 @@ void start_near_image(const AttackBatch& batch, const PgdOptions& options, std::
   ascend(batch, projection, iterate.delta, iterate);
 }
 
-LossFunction summed_cross_entropy(const Tensor& labels) {
-  return [labels](Tape& tape, const Var& logits) {
-    return cross_entropy(tape, logits, labels, LossReduction::sum).loss;
-  };
-}
-
 }  // namespace
 
-LossFunction climbed_loss(const AttackBatch& batch) {
-  if (!batch.targets) return summed_cross_entropy(batch.labels);
-  return [targets = batch.targets](Tape& tape, const Var& logits) {
-    return targeted_cross_entropy_loss(tape, logits, targets).loss;
+Loss climbed_loss() {
+  return [](Tape& tape, const LogitsFunction& f, const Var& x, const Batch& batch,
+            LossReduction reduction) {
+    if (!batch.aims) return cross_entropy(tape, f(tape, x), batch.targets, reduction);
+    return targeted_cross_entropy_loss(tape, f(tape, x), batch.targets, batch.aims);
   };
 }
 
@@ -165,38 +162,25 @@ void check(const PgdOptions& options) {
           " is outside (0, 1]");
 }
 
-Tensor input_gradient(const LogitsFunction& logits, const LossFunction& loss,
-                      const Tensor& images) {
-  Tape tape;
-  const Var x = tape.input(images, Gradient::wanted);
-  tape.backward(loss(tape, logits(tape, x)));
-  require(static_cast<bool>(x.gradient()), "pgd: the model's logits do not depend on its input");
-  return x.gradient();
-}
-
-Tensor input_gradient(const LogitsFunction& logits, const Tensor& images, const Tensor& labels) {
-  return input_gradient(logits, summed_cross_entropy(labels), images);
-}
-
 namespace {
 
-void check_batch(const AttackBatch& batch) {
-  require(batch.images.shape().rank() >= 1 && batch.labels.count() == batch.images.shape()[0] &&
-              batch.indices.count() == batch.images.shape()[0],
-          "pgd: ", batch.images.shape(), " images, ", batch.labels.count(), " labels and ",
+void check_batch(const Batch& batch) {
+  require(batch.inputs.shape().rank() >= 1 && batch.targets.count() == batch.inputs.shape()[0] &&
+              batch.indices.count() == batch.inputs.shape()[0],
+          "pgd: ", batch.inputs.shape(), " images, ", batch.targets.count(), " labels and ",
           batch.indices.count(), " indices do not match");
-  require(!batch.attempts || batch.attempts.count() == batch.images.shape()[0],
-          "pgd: ", batch.attempts.count(), " attempt numbers for images ", batch.images.shape());
-  require(!batch.targets || batch.targets.count() == batch.images.shape()[0],
-          "pgd: ", batch.targets.count(), " targets for images ", batch.images.shape());
+  require(!batch.attempts || batch.attempts.count() == batch.inputs.shape()[0],
+          "pgd: ", batch.attempts.count(), " attempt numbers for images ", batch.inputs.shape());
+  require(!batch.aims || batch.aims.count() == batch.inputs.shape()[0], "pgd: ", batch.aims.count(),
+          " targets for images ", batch.inputs.shape());
 }
 
 Tensor on_device(Device& device, std::uint32_t attack) {
   return Tensor::from_host(device, {1}, std::vector{static_cast<std::int32_t>(attack)});
 }
 
-void begin(const AttackBatch& batch, const PgdOptions& options, std::uint64_t seed,
-           const Tensor& attack, const Iterate& iterate) {
+void begin(const Batch& batch, const PgdOptions& options, std::uint64_t seed, const Tensor& attack,
+           const Iterate& iterate) {
   const Tensor& number = batch.attempts ? batch.attempts : attack;
   switch (options.start) {
     case Start::zero: return start_at_image(batch, iterate);
@@ -205,41 +189,42 @@ void begin(const AttackBatch& batch, const PgdOptions& options, std::uint64_t se
   }
 }
 
-void take_step(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+void take_step(const LogitsFunction& logits, const Batch& batch, const PgdOptions& options,
                const Iterate& iterate) {
-  ascend(batch, options, input_gradient(logits, climbed_loss(batch), iterate.adversarial), iterate);
+  ascend(batch, options, input_gradient(climbed_loss(), logits, iterate.adversarial, batch),
+         iterate);
 }
 
-void count(const PgdOptions& options, const AttackBatch& batch, PassCounts* counts) {
-  if (counts) counts->add_to_all(batch.images.shape()[0], {options.steps, options.steps});
+void count(const PgdOptions& options, const Batch& batch, PassCounts* counts) {
+  if (counts) counts->add_to_all(batch.inputs.shape()[0], {options.steps, options.steps});
 }
 
 }  // namespace
 
-Tensor pgd(const LogitsFunction& logits, const LossFunction& loss, const AttackBatch& batch,
+Tensor pgd(const LogitsFunction& logits, const Loss& loss, const Batch& batch,
            const PgdOptions& options, std::uint64_t seed, const Tensor& attack) {
   const Iterate iterate = new_iterate(batch);
   begin(batch, options, seed, attack, iterate);
   for (int i = 0; i < options.steps; ++i) {
-    ascend(batch, options, input_gradient(logits, loss, iterate.adversarial), iterate);
+    ascend(batch, options, input_gradient(loss, logits, iterate.adversarial, batch), iterate);
   }
   return iterate.adversarial;
 }
 
-Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+Tensor pgd(const LogitsFunction& logits, const Batch& batch, const PgdOptions& options,
            std::uint64_t seed, const Tensor& attack) {
-  return pgd(logits, climbed_loss(batch), batch, options, seed, attack);
+  return pgd(logits, climbed_loss(), batch, options, seed, attack);
 }
 
-Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+Tensor pgd(const LogitsFunction& logits, const Batch& batch, const PgdOptions& options,
            std::uint64_t seed, std::uint32_t attack, PassCounts* counts, const Tensor* start) {
   check(options);
   check_batch(batch);
-  require(!start || start->shape() == batch.images.shape(), "pgd: the start has shape ",
-          start ? start->shape() : Shape(), ", the images ", batch.images.shape());
-  if (batch.images.count() == 0) return batch.images.clone();
+  require(!start || start->shape() == batch.inputs.shape(), "pgd: the start has shape ",
+          start ? start->shape() : Shape(), ", the images ", batch.inputs.shape());
+  if (batch.inputs.count() == 0) return batch.inputs.clone();
   count(options, batch, counts);
-  if (!start) return pgd(logits, batch, options, seed, on_device(batch.images.device(), attack));
+  if (!start) return pgd(logits, batch, options, seed, on_device(batch.inputs.device(), attack));
   const Iterate iterate = new_iterate(batch);
   start_from(batch, *start, iterate);
   for (int i = 0; i < options.steps; ++i) take_step(logits, batch, options, iterate);
@@ -247,7 +232,7 @@ Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOpti
 }
 
 struct Pgd::Captured {
-  AttackBatch batch;
+  Batch batch;
   Iterate iterate;
   Replay step;
 };
@@ -257,29 +242,29 @@ Pgd::Pgd(LogitsFunction logits, const PgdOptions& options)
   check(options);
 }
 
-Tensor Pgd::operator()(const AttackBatch& batch, std::uint64_t seed, std::uint32_t attack,
+Tensor Pgd::operator()(const Batch& batch, std::uint64_t seed, std::uint32_t attack,
                        PassCounts* counts) {
   check_batch(batch);
-  Device& device = batch.images.device();
-  if (!device.captures() || batch.images.count() == 0) {
+  Device& device = batch.inputs.device();
+  if (!device.captures() || batch.inputs.count() == 0) {
     return pgd(logits_, batch, options_, seed, attack, counts);
   }
-  std::shared_ptr<Captured>& at = captured_[batch.images.shape()[0]];
-  const bool aimed = static_cast<bool>(batch.targets);
-  if (!at || at->batch.images.shape() != batch.images.shape() ||
-      static_cast<bool>(at->batch.targets) != aimed) {
-    at = std::make_shared<Captured>(Captured{{batch.images.clone(),
-                                              batch.labels.clone(),
+  std::shared_ptr<Captured>& at = captured_[batch.inputs.shape()[0]];
+  const bool aimed = static_cast<bool>(batch.aims);
+  if (!at || at->batch.inputs.shape() != batch.inputs.shape() ||
+      static_cast<bool>(at->batch.aims) != aimed) {
+    at = std::make_shared<Captured>(Captured{{batch.inputs.clone(),
+                                              batch.targets.clone(),
                                               batch.indices.clone(),
                                               {},
-                                              aimed ? batch.targets.clone() : Tensor()},
+                                              aimed ? batch.aims.clone() : Tensor()},
                                              new_iterate(batch),
                                              {}});
   }
-  at->batch.images.copy_from(batch.images);
-  at->batch.labels.copy_from(batch.labels);
+  at->batch.inputs.copy_from(batch.inputs);
+  at->batch.targets.copy_from(batch.targets);
   at->batch.indices.copy_from(batch.indices);
-  if (aimed) at->batch.targets.copy_from(batch.targets);
+  if (aimed) at->batch.aims.copy_from(batch.aims);
   at->batch.attempts = batch.attempts;  // read before the captured step alone
   begin(at->batch, options_, seed, on_device(device, attack), at->iterate);
   for (int i = 0; i < options_.steps; ++i) {

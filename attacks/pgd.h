@@ -10,7 +10,6 @@
 // eps/8 (l2), 10 steps, random start.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 
@@ -45,22 +44,20 @@ PgdOptions pgd_l1(float eps);
 // and a radius, eps is over 1 (l-inf) or share outside (0, 1].
 void check(const PgdOptions& options);
 
-// The adversarial images, [N, H, W, C], in [0, 1] and within eps of batch.images. `attack` numbers
+// The adversarial images, [N, H, W, C], in [0, 1] and within eps of batch.inputs. `attack` numbers
 // the random starts apart (restarts, training steps), unless batch.attempts does; `counts` is added
 // to. `start`, where given, is the starting delta instead of a drawn one.
-Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+Tensor pgd(const LogitsFunction& logits, const Batch& batch, const PgdOptions& options,
            std::uint64_t seed, std::uint32_t attack, PassCounts* counts = nullptr,
            const Tensor* start = nullptr);
 
 // The same with the attack's number read on the device, i32 [1], so that the whole attack can be
 // captured. Options are as checked by `check`, the batch is not empty.
-Tensor pgd(const LogitsFunction& logits, const AttackBatch& batch, const PgdOptions& options,
+Tensor pgd(const LogitsFunction& logits, const Batch& batch, const PgdOptions& options,
            std::uint64_t seed, const Tensor& attack);
 
-// The same climbing another loss, [1], of the logits of the batch's rows. A loss must be a sum over
-// the rows, so that no example's gradient depends on the others.
-using LossFunction = std::function<Var(Tape& tape, const Var& logits)>;
-Tensor pgd(const LogitsFunction& logits, const LossFunction& loss, const AttackBatch& batch,
+// The same climbing another loss.
+Tensor pgd(const LogitsFunction& logits, const Loss& loss, const Batch& batch,
            const PgdOptions& options, std::uint64_t seed, const Tensor& attack);
 
 // PGD on many batches of one model: as pgd(), with the step captured once for each batch size where
@@ -69,7 +66,7 @@ class Pgd {
  public:
   // Throws Error as check() does.
   Pgd(LogitsFunction logits, const PgdOptions& options);
-  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, std::uint32_t attack,
+  Tensor operator()(const Batch& batch, std::uint64_t seed, std::uint32_t attack,
                     PassCounts* counts = nullptr);
 
  private:
@@ -79,13 +76,7 @@ class Pgd {
   std::map<std::int64_t, std::shared_ptr<Captured>> captured_;  // by batch size
 };
 
-// What is climbed on a batch: the sum of the cross-entropies, or where it has targets the sum of
-// log p(target), which leads to them.
-LossFunction climbed_loss(const AttackBatch& batch);
-
-// dL/dx for L the sum of the examples' cross-entropies.
-Tensor input_gradient(const LogitsFunction& logits, const Tensor& images, const Tensor& labels);
-// The same of another loss of the logits.
-Tensor input_gradient(const LogitsFunction& logits, const LossFunction& loss, const Tensor& images);
+// What is climbed: the cross-entropy, or where the batch has aims log p(aim), which leads to them.
+Loss climbed_loss();
 
 }  // namespace saddle

@@ -14,22 +14,22 @@ namespace {
 
 // Rows under attack, on the device.
 struct State {
-  AttackBatch batch;                 // with attempts
+  Batch batch;                       // with attempts
   Tensor base, best, proposal;       // f32 [N, H, W, C]
   Tensor odds;                       // f32 [N]
   Tensor improved, done, proposals;  // i32 [N]
 
-  std::int64_t rows() const { return batch.labels.count(); }
+  std::int64_t rows() const { return batch.targets.count(); }
   std::int64_t columns() const { return base.count() / rows(); }
 };
 
-State new_state(const AttackBatch& batch) {
-  Device& device = batch.images.device();
-  const std::int64_t n = batch.labels.count();
+State new_state(const Batch& batch) {
+  Device& device = batch.inputs.device();
+  const std::int64_t n = batch.targets.count();
   State state{batch,
-              batch.images.clone(),
-              batch.images.clone(),
-              batch.images.clone(),
+              batch.inputs.clone(),
+              batch.inputs.clone(),
+              batch.inputs.clone(),
               Tensor::filled(device, {n}, -std::numeric_limits<float>::infinity()),
               zero_counts(device, n),
               zero_counts(device, n),
@@ -89,7 +89,7 @@ class PixleRun {
     Device& device = state.base.device();
     const Tensor destination(device, {state.rows(), longest_}, DType::i32),
         source(device, {state.rows(), longest_}, DType::i32);
-    PixleDraw draw{state.batch.images.array(),
+    PixleDraw draw{state.batch.inputs.array(),
                    state.base.array(),
                    state.batch.indices.array<std::int32_t>(),
                    state.batch.attempts.array<std::int32_t>(),
@@ -107,7 +107,7 @@ class PixleRun {
                    options_.transposed_destinations ? 1 : 0};
     launch(device, draw, state.rows(), longest_);
     launch(device,
-           PixlePaste{state.batch.images.array(), destination.array<std::int32_t>(),
+           PixlePaste{state.batch.inputs.array(), destination.array<std::int32_t>(),
                       source.array<std::int32_t>(), state.proposal.array(), height_ * width_,
                       channels_, longest_},
            state.rows(), longest_);
@@ -126,9 +126,9 @@ class PixleRun {
 
  private:
   void judge(const State& state, std::int32_t clean) const {
-    const Tensor z = logits_of(logits_, clean != 0 ? state.batch.images : state.proposal);
+    const Tensor z = logits_of(logits_, clean != 0 ? state.batch.inputs : state.proposal);
     launch(z.device(),
-           PixleJudge{z.array(), state.batch.labels.array<std::int32_t>(), state.proposal.array(),
+           PixleJudge{z.array(), state.batch.targets.array<std::int32_t>(), state.proposal.array(),
                       state.best.array(), state.odds.array(), state.improved.array<std::int32_t>(),
                       state.done.array<std::int32_t>(), state.proposals.array<std::int32_t>(),
                       z.shape()[1], state.columns(), clean},
@@ -180,13 +180,13 @@ Pixle::Pixle(LogitsFunction logits, const PixleOptions& options)
   check(options);
 }
 
-Tensor Pixle::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts) {
+Tensor Pixle::operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts) {
   check_batch(batch, "pixle");
-  const Shape& shape = batch.images.shape();
+  const Shape& shape = batch.inputs.shape();
   require(shape.rank() == 4, "pixle: images ", shape, " must be [N, H, W, C]");
   require(!options_.transposed_destinations || shape[1] == shape[2], "pixle: images ", shape,
           " are not square, so rows and columns of destinations cannot be exchanged");
-  const Tensor answers = batch.images.clone();
+  const Tensor answers = batch.inputs.clone();
   if (answers.count() == 0) return answers;
   Device& device = answers.device();
   const PixleRun run(logits_, options_, seed, shape);

@@ -55,7 +55,7 @@ class Pixle {
   Pixle(LogitsFunction logits, const PixleOptions& options);
   // Images [N, H, W, C] whose pixels all occur in the image they come from. Forward passes counted
   // for a row: one clean, and one a proposal until the row is done.
-  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+  Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
 
  private:
   LogitsFunction logits_;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/ops.h"
 #include "kernels/apgd.h"
 #include "kernels/rows.h"
 
@@ -67,19 +68,19 @@ void put_rows(const Tensor& to, const Tensor& rows, const Tensor& from) {
   }
 }
 
-AttackBatch select(const AttackBatch& batch, const Tensor& rows) {
-  return {select_rows(batch.images, rows), select_rows(batch.labels, rows),
+Batch select(const Batch& batch, const Tensor& rows) {
+  return {select_rows(batch.inputs, rows), select_rows(batch.targets, rows),
           select_rows(batch.indices, rows),
           batch.attempts ? select_rows(batch.attempts, rows) : Tensor(),
-          batch.targets ? select_rows(batch.targets, rows) : Tensor()};
+          batch.aims ? select_rows(batch.aims, rows) : Tensor()};
 }
 
-AttackBatch select(const AttackBatch& batch, const std::vector<std::int32_t>& rows) {
-  return select(batch, row_numbers(batch.images.device(), rows));
+Batch select(const Batch& batch, const std::vector<std::int32_t>& rows) {
+  return select(batch, row_numbers(batch.inputs.device(), rows));
 }
 
-AttackBatch with_attempts(const AttackBatch& batch, std::int32_t first, std::int32_t count) {
-  const auto examples = static_cast<std::size_t>(row_count(batch.images));
+Batch with_attempts(const Batch& batch, std::int32_t first, std::int32_t count) {
+  const auto examples = static_cast<std::size_t>(row_count(batch.inputs));
   std::vector<std::int32_t> rows, attempts;
   for (std::int32_t attempt = first; attempt < first + count; ++attempt) {
     for (std::size_t i = 0; i < examples; ++i) {
@@ -87,22 +88,21 @@ AttackBatch with_attempts(const AttackBatch& batch, std::int32_t first, std::int
       attempts.push_back(attempt);
     }
   }
-  AttackBatch repeated =
-      select({batch.images, batch.labels, batch.indices, {}, batch.targets}, rows);
-  repeated.attempts = row_numbers(batch.images.device(), attempts);
+  Batch repeated = select({batch.inputs, batch.targets, batch.indices, {}, batch.aims}, rows);
+  repeated.attempts = row_numbers(batch.inputs.device(), attempts);
   return repeated;
 }
 
-void check_batch(const AttackBatch& batch, const char* attack) {
-  require(batch.images && batch.labels && batch.indices && batch.images.shape().rank() >= 1 &&
-              batch.labels.count() == batch.images.shape()[0] &&
-              batch.indices.count() == batch.images.shape()[0] &&
-              (!batch.attempts || batch.attempts.count() == batch.images.shape()[0]),
-          attack, ": ", batch.images.shape(), " images, ", batch.labels.count(), " labels, ",
+void check_batch(const Batch& batch, const char* attack) {
+  require(batch.inputs && batch.targets && batch.indices && batch.inputs.shape().rank() >= 1 &&
+              batch.targets.count() == batch.inputs.shape()[0] &&
+              batch.indices.count() == batch.inputs.shape()[0] &&
+              (!batch.attempts || batch.attempts.count() == batch.inputs.shape()[0]),
+          attack, ": ", batch.inputs.shape(), " images, ", batch.targets.count(), " labels, ",
           batch.indices.count(), " indices and ", batch.attempts.count(),
           " attempt numbers do not match");
-  require(!batch.targets || batch.targets.count() == batch.images.shape()[0], attack, ": ",
-          batch.images.shape(), " images and ", batch.targets.count(), " targets do not match");
+  require(!batch.aims || batch.aims.count() == batch.inputs.shape()[0], attack, ": ",
+          batch.inputs.shape(), " images and ", batch.aims.count(), " targets do not match");
 }
 
 Tensor logits_of(const LogitsFunction& logits, const Tensor& images) {
@@ -143,10 +143,10 @@ Tensor largest_entries(const Tensor& tensor) {
   return largest;
 }
 
-Tensor attempts_of(const AttackBatch& batch) {
+Tensor attempts_of(const Batch& batch) {
   if (batch.attempts) return batch.attempts;
-  const std::vector<std::int32_t> zeros(static_cast<std::size_t>(batch.images.shape()[0]), 0);
-  return row_numbers(batch.images.device(), zeros);
+  const std::vector<std::int32_t> zeros(static_cast<std::size_t>(batch.inputs.shape()[0]), 0);
+  return row_numbers(batch.inputs.device(), zeros);
 }
 
 std::vector<std::int32_t> rows_predicted_right(const Tensor& logits, const Tensor& labels) {

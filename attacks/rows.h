@@ -22,16 +22,16 @@ Tensor select_rows(const Tensor& tensor, const Tensor& rows);
 void put_rows(const Tensor& to, const Tensor& rows, const Tensor& from);
 
 // The batch of these rows; an empty `attempts` stays empty.
-AttackBatch select(const AttackBatch& batch, const Tensor& rows);
-AttackBatch select(const AttackBatch& batch, const std::vector<std::int32_t>& rows);
+Batch select(const Batch& batch, const Tensor& rows);
+Batch select(const Batch& batch, const std::vector<std::int32_t>& rows);
 
 // Every example `count` times, as attempts first, first + 1, ...: row k N + i is attempt first + k
 // of example i. The attempts of `batch` itself are not looked at.
-AttackBatch with_attempts(const AttackBatch& batch, std::int32_t first, std::int32_t count);
+Batch with_attempts(const Batch& batch, std::int32_t first, std::int32_t count);
 
 // Throws Error, beginning with the attack's name, where labels, indices or attempts do not match
 // the images.
-void check_batch(const AttackBatch& batch, const char* attack);
+void check_batch(const Batch& batch, const char* attack);
 
 // Logits [N, K] of images, without a gradient.
 Tensor logits_of(const LogitsFunction& logits, const Tensor& images);
@@ -50,7 +50,7 @@ Tensor other_classes_at_rank(const Tensor& logits, const Tensor& labels, const T
 Tensor largest_entries(const Tensor& tensor);
 
 // batch.attempts, or zeros [N] where it is empty.
-Tensor attempts_of(const AttackBatch& batch);
+Tensor attempts_of(const Batch& batch);
 
 // The rows, in order, whose prediction is their label: a host list, so this waits for the device. A
 // row with a NaN logit counts as predicted right: a failure of the model is no success of an

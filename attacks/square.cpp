@@ -109,22 +109,22 @@ Tables make_tables(Device& device, const SquareOptions& options, const Shape& im
 
 // Rows under attack, on the device.
 struct State {
-  AttackBatch batch;      // with attempts
+  Batch batch;            // with attempts
   Tensor best, proposal;  // f32 [N, H, W, C]
   Tensor margin, loss;    // f32 [N]
   Tensor queries;         // i32 [N]: made, and
   Tensor passes;          // i32 [N]: how many of them the model saw
 
-  std::int64_t rows() const { return batch.labels.count(); }
+  std::int64_t rows() const { return batch.targets.count(); }
 };
 
-State new_state(const AttackBatch& batch) {
-  Device& device = batch.images.device();
-  const std::int64_t n = batch.labels.count();
+State new_state(const Batch& batch) {
+  Device& device = batch.inputs.device();
+  const std::int64_t n = batch.targets.count();
   const float infinity = std::numeric_limits<float>::infinity();
   State state{batch,
-              batch.images.clone(),
-              batch.images.clone(),
+              batch.inputs.clone(),
+              batch.inputs.clone(),
               Tensor::filled(device, {n}, infinity),
               Tensor::filled(device, {n}, infinity),
               zero_counts(device, n),
@@ -154,12 +154,12 @@ class SquareRun {
     const std::int64_t stripes = tables_.image.width * tables_.image.channels;
     if (options_.norm == Norm::linf) {
       launch(device,
-             SquareStartLinf{state.batch.images.array(), state.proposal.array(), draws(state),
+             SquareStartLinf{state.batch.inputs.array(), state.proposal.array(), draws(state),
                              tables_.image, options_.eps},
              state.rows(), stripes);
     } else {
       launch(device,
-             SquareStartTiles{state.batch.images.array(), state.proposal.array(),
+             SquareStartTiles{state.batch.inputs.array(), state.proposal.array(),
                               tables_.upright.array(), tables_.sideways.array(), draws(state),
                               tables_.image, tables_.ball},
              state.rows());
@@ -171,13 +171,13 @@ class SquareRun {
     Device& device = state.best.device();
     if (options_.norm == Norm::linf) {
       launch(device,
-             SquareProposeLinf{state.batch.images.array(), state.best.array(), state.margin.array(),
+             SquareProposeLinf{state.batch.inputs.array(), state.best.array(), state.margin.array(),
                                state.queries.array<std::int32_t>(), state.proposal.array(),
                                draws(state), windows(), tables_.image, options_.eps},
              state.rows());
     } else {
       launch(device,
-             SquareMoveMass{state.batch.images.array(), state.best.array(), state.margin.array(),
+             SquareMoveMass{state.batch.inputs.array(), state.best.array(), state.margin.array(),
                             state.queries.array<std::int32_t>(), state.proposal.array(),
                             tables_.eta.array(), tables_.eta_begins.array<std::int32_t>(),
                             draws(state), windows(), tables_.image, tables_.ball},
@@ -198,7 +198,7 @@ class SquareRun {
   void judge(const State& state) const {
     const Tensor z = logits_of(logits_, state.proposal);
     launch(z.device(),
-           SquareJudge{z.array(), state.batch.labels.array<std::int32_t>(), state.proposal.array(),
+           SquareJudge{z.array(), state.batch.targets.array<std::int32_t>(), state.proposal.array(),
                        state.best.array(), state.margin.array(), state.loss.array(),
                        state.queries.array<std::int32_t>(), state.passes.array<std::int32_t>(),
                        z.shape()[1], tables_.image.columns(), options_.queries,
@@ -306,18 +306,18 @@ Square::Square(LogitsFunction logits, const SquareOptions& options)
   check(options);
 }
 
-Tensor Square::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts) {
+Tensor Square::operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts) {
   check_batch(batch, "square");
-  const Shape& shape = batch.images.shape();
+  const Shape& shape = batch.inputs.shape();
   require(shape.rank() == 4, "square: images ", shape, " must be [N, H, W, C]");
   require(options_.norm == Norm::linf || (shape[1] >= 5 && shape[2] >= 5), "square: images ", shape,
           " are too small for the l2 and l1 attacks, which tile them 5 x 5");
-  const Tensor images = batch.images.clone();
+  const Tensor images = batch.inputs.clone();
   if (images.count() == 0) return images;
   Device& device = images.device();
   PassCounts used;
   used.add_to_all(shape[0], {1, 0});
-  const Rows right = rows_predicted_right(logits_of(logits_, batch.images), batch.labels);
+  const Rows right = rows_predicted_right(logits_of(logits_, batch.inputs), batch.targets);
   if (!right.empty()) {
     const Tables tables = make_tables(device, options_, shape);
     const SquareRun run(logits_, options_, tables, seed);
@@ -325,12 +325,12 @@ Tensor Square::operator()(const AttackBatch& batch, std::uint64_t seed, PassCoun
         search(run, new_state(select(batch, right)), right, options_.queries, images, used);
     // A tie breaks the margin but may still be predicted right.
     if (!broken.empty()) {
-      const AttackBatch found = select({images, batch.labels, batch.indices, {}}, broken);
+      const Batch found = select({images, batch.targets, batch.indices, {}}, broken);
       used.add(broken, Passes{1, 0});
       const Rows withstood =
-          chosen(broken, rows_predicted_right(logits_of(logits_, found.images), found.labels));
+          chosen(broken, rows_predicted_right(logits_of(logits_, found.inputs), found.targets));
       const Tensor clean = row_numbers(device, withstood);
-      put_rows(images, clean, select_rows(batch.images, clean));
+      put_rows(images, clean, select_rows(batch.inputs, clean));
     }
   }
   if (counts) counts->add(all_rows(shape[0]), used);

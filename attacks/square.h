@@ -7,7 +7,7 @@
 // windows and signs are drawn for each example, not shared by the batch; windows reach the last row
 // and column (`reference_windows` restores the references' corners); the tiles of the start are
 // five a side for any image of at least 5 x 5; restarts are rows of their own, told apart by
-// AttackBatch::attempts; an l-inf proposal that is the best image itself counts as a query, but the
+// Batch::attempts; an l-inf proposal that is the best image itself counts as a query, but the
 // model is not asked again (on grey images that is every other one once the windows are small).
 #pragma once
 
@@ -52,7 +52,7 @@ class Square {
   // Adversarial images, [N, H, W, C], in [0, 1] and within eps. Forward passes counted for a row:
   // one clean, one for the start, one a proposal that differs from the best image until it is
   // broken, and one to check what was found.
-  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+  Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
 
  private:
   LogitsFunction logits_;

@@ -5,6 +5,8 @@
 
 #include "attacks/row_lists.h"
 #include "attacks/rows.h"
+#include "core/attack_ops.h"
+#include "core/ops.h"
 #include "core/replay.h"
 #include "kernels/gradient_scale.h"
 #include "kernels/warp.h"
@@ -14,25 +16,25 @@ namespace {
 
 // Rows under attack, on the device.
 struct State {
-  AttackBatch batch;        // with attempts
+  Batch batch;              // with attempts
   Tensor flow, m, v;        // f32 [N, H, W, 2]
   Tensor kept;              // f32 [N, H, W, C]
   Tensor kept_loss;         // f32 [N]: +infinity where nothing is kept
   Tensor to_one;            // f32 [N]: the unit of the row's gradients; 0 until it is known
   Tensor done, iterations;  // i32 [N]
 
-  std::int64_t rows() const { return batch.labels.count(); }
+  std::int64_t rows() const { return batch.targets.count(); }
 };
 
-State new_state(const AttackBatch& batch) {
-  Device& device = batch.images.device();
-  const Shape& shape = batch.images.shape();
+State new_state(const Batch& batch) {
+  Device& device = batch.inputs.device();
+  const Shape& shape = batch.inputs.shape();
   const Shape flow{shape[0], shape[1], shape[2], 2};
   State state{batch,
               Tensor::filled(device, flow, 0.f),
               Tensor::filled(device, flow, 0.f),
               Tensor::filled(device, flow, 0.f),
-              batch.images.clone(),
+              batch.inputs.clone(),
               Tensor::filled(device, {shape[0]}, std::numeric_limits<float>::infinity()),
               Tensor::filled(device, {shape[0]}, 0.f),
               zero_counts(device, shape[0]),
@@ -79,10 +81,10 @@ class StadvRun {
   void descend(const State& state) const {
     Tape tape;
     const Var flow = tape.input(state.flow, Gradient::wanted);
-    const Var warped = warp(tape, state.batch.images, flow, options_.border);
+    const Var warped = warp(tape, state.batch.inputs, flow, options_.border);
     const Var z = logits_(tape, warped);
-    const SummedLosses margin = hinged_margin(tape, z, state.batch.labels, options_.kappa);
-    const SummedLosses roughness =
+    const LossValue margin = hinged_margin(tape, z, state.batch.targets, options_.kappa);
+    const LossValue roughness =
         flow_roughness(tape, flow, lambda_of(options_), options_.smoothness);
     tape.backward(add(tape, margin.loss, roughness.loss));
     record(state, z.value(), margin.losses, roughness.losses, warped.value());
@@ -100,7 +102,7 @@ class StadvRun {
   Tensor warped(const State& state) const {
     Tape tape;
     const Var flow = tape.input(state.flow, Gradient::none);
-    return warp(tape, state.batch.images, flow, options_.border).value();
+    return warp(tape, state.batch.inputs, flow, options_.border).value();
   }
 
   // Scores `images`, the last iterate, like those of the iterations.
@@ -108,7 +110,7 @@ class StadvRun {
     Tape tape;
     const Var flow = tape.input(state.flow, Gradient::none);
     const Var z = logits_(tape, tape.input(images, Gradient::none));
-    record(state, z.value(), hinged_margin(tape, z, state.batch.labels, options_.kappa).losses,
+    record(state, z.value(), hinged_margin(tape, z, state.batch.targets, options_.kappa).losses,
            flow_roughness(tape, flow, lambda_of(options_), options_.smoothness).losses, images);
   }
 
@@ -117,7 +119,7 @@ class StadvRun {
               const Tensor& images) const {
     launch(
         z.device(),
-        StadvRecord{z.array(), state.batch.labels.array<std::int32_t>(), margin.array(),
+        StadvRecord{z.array(), state.batch.targets.array<std::int32_t>(), margin.array(),
                     roughness.array(), images.array(), state.kept.array(), state.kept_loss.array(),
                     state.done.array<std::int32_t>(), state.iterations.array<std::int32_t>(),
                     z.shape()[1], images.count() / state.rows(), options_.keep},
@@ -155,11 +157,11 @@ Stadv::Stadv(LogitsFunction logits, const StadvOptions& options)
   check(options);
 }
 
-Tensor Stadv::operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts) {
+Tensor Stadv::operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts) {
   check_batch(batch, "stadv");
-  require(batch.images.shape().rank() == 4, "stadv: images ", batch.images.shape(),
+  require(batch.inputs.shape().rank() == 4, "stadv: images ", batch.inputs.shape(),
           " must be [N, H, W, C]");
-  const Tensor answers = batch.images.clone();
+  const Tensor answers = batch.inputs.clone();
   if (answers.count() == 0) return answers;
   Device& device = answers.device();
   const StadvRun run(logits_, options_, device);

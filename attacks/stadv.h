@@ -50,7 +50,7 @@ class Stadv {
   // Adversarial images [N, H, W, C] in [0, 1]. Passes counted for a row: one forward and one
   // backward an iteration until it is done, and one forward for the last iterate (but for keep =
   // last).
-  Tensor operator()(const AttackBatch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
+  Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
 
  private:
   LogitsFunction logits_;

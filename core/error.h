@@ -7,6 +7,7 @@
 // UsageError, 2 (the command line is wrong).
 #pragma once
 
+#include <new>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -23,6 +24,12 @@ class UsageError : public Error {
  public:
   using Error::Error;
 };
+
+// Whether an exception says that the device or the host has no memory left.
+inline bool is_out_of_memory(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+         std::string(error.what()).find("out of memory") != std::string::npos;
+}
 
 // The parts, streamed one after the other: text("epoch ", 3) is "epoch 3".
 template <class... Parts>

@@ -5,8 +5,8 @@
 // on arguments that do not fit, naming itself, the shapes and the mend.
 #pragma once
 
+#include "core/loss.h"
 #include "core/pass.h"
-#include "kernels/warp.h"
 
 namespace saddle {
 
@@ -100,35 +100,19 @@ Var normalise(Tape& tape, const Var& x, const Tensor& mean, const Tensor& invers
 // a + b of equal shapes and types, f32 or bf16.
 Var add(Tape& tape, const Var& a, const Var& b);
 
-enum class LossReduction { mean, sum };
-
-struct CrossEntropy {
-  Var loss;        // [1]: mean or sum over the batch
-  Tensor losses;   // [N]: each example's
-  Tensor correct;  // [N]: 1 where the prediction is the label, else 0
-};
-
-// A second label of each example, i32 [N], and the share of the first in the target, f32 [N]; both
-// empty where there is none.
-struct MixedLabels {
-  Tensor other, share;
-};
-
 // Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked here, see
-// check_labels). The loss is mean (training) or sum (attacks: so that no example's gradient depends
-// on who else is in the batch). `smoothing` s in [0, 1) makes the target (1 - s) onehot + s / K
-// (Szegedy et al. 2016; PyTorch's label_smoothing). Where labels are `mixed`, onehot is the two
-// labels' by their shares, and the one of the larger share is what `correct` asks for.
-CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
-                           LossReduction reduction, float smoothing = 0.f,
-                           const MixedLabels& mixed = {});
+// check_labels). `smoothing` s in [0, 1) makes the target (1 - s) onehot + s / K (Szegedy et al.
+// 2016; PyTorch's label_smoothing). Where labels are `mixed`, onehot is the two labels' by their
+// shares, and the one of the larger share is what `right` asks for.
+LossValue cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
+                        LossReduction reduction, float smoothing = 0.f,
+                        const MixedTargets& mixed = {});
 
 // The loss of TRADES of natural and adversarial logits [N, K]: cross-entropy of the natural ones,
 // as above, plus beta KL(softmax(natural) || softmax(adversarial)); the gradient goes to both where
-// both want it. `correct` is of the natural ones. Zhang et al. 2019.
-CrossEntropy trades_loss(Tape& tape, const Var& natural, const Var& adversarial,
-                         const Tensor& labels, float beta, LossReduction reduction,
-                         float smoothing = 0.f);
+// both want it. `right` is of the natural ones. Zhang et al. 2019.
+LossValue trades(Tape& tape, const Var& natural, const Var& adversarial, const Tensor& labels,
+                 float beta, LossReduction reduction, float smoothing = 0.f);
 
 // Throws Error naming the first label outside [0, classes). Reads the labels back to the host.
 void check_labels(const Tensor& labels, std::int64_t classes);
@@ -138,55 +122,5 @@ Tensor predict(const Tensor& logits);
 
 // ||x||^2 of a whole f32 tensor, [1], on the device; bits independent of device and threads.
 Tensor square_norm(const Tensor& x);
-
-struct LogitDifferences {
-  Var sum;             // [1]: sum over the rows of weight (z_plus - z_minus)
-  Tensor differences;  // [N]: each row's z_plus - z_minus, unweighted
-};
-
-// The difference of two logits of each row of [N, K]: of the classes plus[i] and minus[i], i32 [N],
-// in [0, K) (not checked here). `weights`, f32 [N], empty for ones, are constants.
-LogitDifferences logit_difference(Tape& tape, const Var& logits, const Tensor& plus,
-                                  const Tensor& minus, const Tensor& weights = {});
-
-// Images f32 [N, H, W, C] in [0, 1], sampled bilinearly along the flow f32 [N, H, W, 2]: how far
-// right and down of its own place each pixel is taken from, 2 being the whole width or height.
-// Gradient to the flow alone. Xiao et al. 2018.
-Var warp(Tape& tape, const Tensor& images, const Var& flow, WarpBorder border = WarpBorder::clamp);
-
-// A loss of [1], the sum over rows, and each row's share, [N].
-struct SummedLosses {
-  Var loss;
-  Tensor losses;
-};
-
-// weight times the roughness of each flow f32 [N, H, W, 2], summed; 0 (but for a guard) where a
-// flow is constant.
-SummedLosses flow_roughness(Tape& tape, const Var& flow, float weight,
-                            Smoothness smoothness = Smoothness::axis);
-
-// Sum over rows of max(z_y - max over j != y of z_j, -kappa), of logits [N, K], K >= 2, with labels
-// i32 [N]. Carlini and Wagner 2017; kappa may be infinite.
-SummedLosses hinged_margin(Tape& tape, const Var& logits, const Tensor& labels, float kappa);
-
-// What an attack asks of a loss, per row of logits.
-struct RowLosses {
-  Var loss;           // [1]: the sum over rows
-  Tensor losses;      // [N]; NaN where a logit is not finite
-  Tensor prediction;  // i32 [N]: argmax of the logits, ties to the lowest class
-};
-
-// Losses of attacks, of logits [N, K] f32 with labels and targets i32 [N] in [0, K) (not checked
-// here). m is the largest class other than the label y; pi_1, pi_2, ... the classes by falling
-// logit. Gradients go through numerators and denominators.
-// -(z_y - z_m) / (z_pi1 - z_pi3 + 1e-12), K >= 3. Croce and Hein 2020.
-RowLosses dlr_loss(Tape& tape, const Var& logits, const Tensor& labels);
-// -(z_y - z_t) / (z_pi1 - (z_pi3 + z_pi4) / 2 + 1e-12), K >= 4. Croce and Hein 2020.
-RowLosses targeted_dlr_loss(Tape& tape, const Var& logits, const Tensor& labels,
-                            const Tensor& targets);
-// log softmax(z)_t: the cross-entropy of the target, negated, so that climbing leads to it.
-RowLosses targeted_cross_entropy_loss(Tape& tape, const Var& logits, const Tensor& targets);
-// z_y - z_m, K >= 2: to be made small; not positive where the prediction is not y (or tied).
-RowLosses margin_loss(Tape& tape, const Var& logits, const Tensor& labels);
 
 }  // namespace saddle

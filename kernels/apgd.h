@@ -177,8 +177,7 @@ struct ApgdStartL2 {
 
 // What the loss and the prediction at the newest iterate mean for a row.
 struct ApgdScore {
-  Array<const float> losses;               // [rows]
-  Array<const int32_t> prediction, label;  // [rows]
+  Array<const float> losses, right;  // [rows]; right: 0 where the label is not predicted
   Array<float> state;
   int32_t freeze;          // not 0: a row that is broken is left as it is
   int32_t reference_wrap;  // not 0: the loss before the first is taken to be 0
@@ -191,7 +190,7 @@ struct ApgdScore {
     const bool improved = first || (!frozen && loss > field(kApgdBestLoss));
     const bool increased = !first && loss > field(kApgdLastLoss);
     // A loss that is NaN comes of logits that are not finite: a failure of the model, no success.
-    const bool misclassified = prediction[row] != label[row] && loss == loss;
+    const bool misclassified = right[row] == 0.f && loss == loss;
     const bool found = misclassified && field(kApgdBroken) == 0.f;
     field(kApgdEvaluations) += 1.f;
     if (!frozen) field(kApgdCounted) += 1.f;

@@ -83,8 +83,8 @@ using AllKernels = KernelList<
     FirstToken, FirstTokenBackward, AddScaledBranch, ScaleBranch, LayerNormForward,
     LayerNormBackward, LayerNormParameters, Softmax, SoftmaxBackward,
     // attacks: flat
-    Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, MarginLoss,
-    Difference, ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,
+    Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, Difference,
+    ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,
     // attacks: grid
     GatherRows<float>, GatherRows<std::int32_t>, ScatterRows<float>, ScatterRows<std::int32_t>,
     GaussianNoise, ApgdStepLinf, ApgdKeep, ApgdRestart,

@@ -1,9 +1,9 @@
-// Losses that attacks climb, with their gradients: difference of logits ratio, its targeted form,
-// the targeted cross-entropy and the margin. One call a row of logits z with label y.
+// Losses that attacks climb, with their gradients: difference of logits ratio, its targeted form
+// and the targeted cross-entropy. One call a row of logits z with label y.
 //
 // pi_1, pi_2, ... are the classes by falling logit, equal logits by rising class. A row with a NaN
 // or an infinity among its logits has the loss NaN, so that no comparison takes it for a success.
-// Source: Croce and Hein 2020 (DLR), Carlini and Wagner 2017 (margin).
+// Source: Croce and Hein 2020.
 #pragma once
 
 #include "kernels/array.h"
@@ -48,7 +48,7 @@ struct DlrLoss {
   Array<const float> logits;   // [rows, classes], classes >= 3
   Array<const int32_t> label;  // [rows]
   Array<float> loss;           // [rows]
-  Array<int32_t> prediction;   // [rows]
+  Array<float> right;          // [rows]: 1 where the label is predicted, else 0
   Array<float> dlogits;        // [rows, classes]
   int64_t classes;
 
@@ -66,7 +66,7 @@ struct DlrLoss {
     dz[pi.place[0]] += ratio / denominator;
     dz[pi.place[2]] -= ratio / denominator;
     loss[row] = -ratio + doubt(z, classes);
-    prediction[row] = argmax(z, classes);
+    right[row] = argmax(z, classes) == y ? 1.f : 0.f;
   }
 };
 
@@ -75,7 +75,7 @@ struct TargetedDlrLoss {
   Array<const float> logits;           // [rows, classes], classes >= 4
   Array<const int32_t> label, target;  // [rows]
   Array<float> loss;                   // [rows]
-  Array<int32_t> prediction;           // [rows]
+  Array<float> right;                  // [rows]
   Array<float> dlogits;                // [rows, classes]
   int64_t classes;
 
@@ -93,25 +93,25 @@ struct TargetedDlrLoss {
     dz[pi.place[2]] -= .5f * ratio / denominator;
     dz[pi.place[3]] -= .5f * ratio / denominator;
     loss[row] = -ratio + doubt(z, classes);
-    prediction[row] = argmax(z, classes);
+    right[row] = argmax(z, classes) == y ? 1.f : 0.f;
   }
 };
 
 // -CE(z, t) = z_t - logsumexp(z);   gradient onehot(t) - softmax(z)
 struct TargetedCrossEntropyLoss {
-  Array<const float> logits;    // [rows, classes]
-  Array<const int32_t> target;  // [rows]
-  Array<float> loss;            // [rows]
-  Array<int32_t> prediction;    // [rows]
-  Array<float> dlogits;         // [rows, classes]
+  Array<const float> logits;           // [rows, classes]
+  Array<const int32_t> label, target;  // [rows]
+  Array<float> loss;                   // [rows]
+  Array<float> right;                  // [rows]
+  Array<float> dlogits;                // [rows, classes]
   int64_t classes;
 
   SADDLE_DEVICE void operator()(int64_t row) const {
     const float* z = &logits[row * classes];
     float* dz = &dlogits[row * classes];
-    const int32_t t = target[row];
-    prediction[row] = argmax(z, classes);
-    const float largest = z[prediction[row]];
+    const int32_t t = target[row], predicted = argmax(z, classes);
+    right[row] = predicted == label[row] ? 1.f : 0.f;
+    const float largest = z[predicted];
     float sum = 0.f;
     for (int64_t k = 0; k < classes; ++k) {
       dz[k] = exponential(z[k] - largest);
@@ -120,28 +120,6 @@ struct TargetedCrossEntropyLoss {
     for (int64_t k = 0; k < classes; ++k) dz[k] = -dz[k] / sum;
     dz[t] += 1.f;
     loss[row] = (z[t] - largest) - logarithm(sum) + doubt(z, classes);
-  }
-};
-
-// margin = z_y - z_m with m = argmax over j != y of z_j; not positive where the example is broken.
-struct MarginLoss {
-  Array<const float> logits;   // [rows, classes], classes >= 2
-  Array<const int32_t> label;  // [rows]
-  Array<float> loss;           // [rows]
-  Array<int32_t> prediction;   // [rows]
-  Array<float> dlogits;        // [rows, classes]
-  int64_t classes;
-
-  SADDLE_DEVICE void operator()(int64_t row) const {
-    const float* z = &logits[row * classes];
-    float* dz = &dlogits[row * classes];
-    const LeadingClasses pi = leading_classes(z, classes);
-    const int32_t y = label[row], m = pi.place[0] == y ? pi.place[1] : pi.place[0];
-    for (int64_t k = 0; k < classes; ++k) dz[k] = 0.f;
-    dz[y] = 1.f;
-    dz[m] = -1.f;
-    loss[row] = z[y] - z[m] + doubt(z, classes);
-    prediction[row] = argmax(z, classes);
   }
 };
 

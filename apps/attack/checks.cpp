@@ -54,14 +54,14 @@ double largest_distance(const std::vector<float>& a, const std::vector<float>& b
   return largest;
 }
 
-std::optional<std::string> check_random(const LogitsFunction& logits, const AttackBatch& batch,
+std::optional<std::string> check_random(const LogitsFunction& logits, const Batch& batch,
                                         const std::vector<float>& first) {
   constexpr int kPasses = 5;
   constexpr double kLargest = 1e-4;  // as AutoAttack
-  const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>();
+  const std::vector<std::int32_t> labels = batch.targets.to_host<std::int32_t>();
   const std::int64_t correct = count_correct(first, labels);
   for (int pass = 1; pass < kPasses; ++pass) {
-    const std::vector<float> again = logits_of(logits, batch.images).to_host<float>();
+    const std::vector<float> again = logits_of(logits, batch.inputs).to_host<float>();
     if (count_correct(again, labels) == correct &&
         largest_distance(first, again, labels.size()) <= kLargest) {
       continue;
@@ -101,14 +101,15 @@ struct GradientCounts {
   std::int64_t zero = 0, small = 0, flat = 0;
 };
 
-void count_gradients(const LogitsFunction& logits, const AttackBatch& batch,
-                     const Evaluation& clean, GradientCounts& counts) {
+void count_gradients(const LogitsFunction& logits, const Batch& batch, const Evaluation& clean,
+                     GradientCounts& counts) {
   constexpr double kLost = 0x1p-24;  // 1 + this is 1 in float32
-  const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>(),
+  const std::vector<std::int32_t> labels = batch.targets.to_host<std::int32_t>(),
                                   examples = batch.indices.to_host<std::int32_t>();
   const auto classes = static_cast<std::size_t>(clean.classes);
   const std::vector<float> largest =
-      largest_entries(input_gradient(logits, batch.images, batch.labels)).to_host<float>();
+      largest_entries(input_gradient(cross_entropy_loss(), logits, batch.inputs, batch))
+          .to_host<float>();
   std::vector<std::int32_t> suspects;
   for (std::size_t row = 0; row < labels.size(); ++row) {
     const std::span<const float> z(
@@ -119,9 +120,9 @@ void count_gradients(const LogitsFunction& logits, const AttackBatch& batch,
     suspects.push_back(static_cast<std::int32_t>(row));
   }
   if (suspects.empty() || classes < 2) return;
-  const AttackBatch part = select(batch, suspects);
-  const Rival strongest = rival(logits_of(logits, part.images), part.labels);
-  const Tensor slope = linearise(logits, part.images, part.labels, strongest.other).w;
+  const Batch part = select(batch, suspects);
+  const Rival strongest = rival(logits_of(logits, part.inputs), part.targets);
+  const Tensor slope = linearise(logits, part.inputs, part.targets, strongest.other).w;
   const std::vector<float> steepest = largest_entries(slope).to_host<float>();
   counts.flat += std::count(steepest.begin(), steepest.end(), 0.f);
 }
@@ -135,16 +136,16 @@ std::string masked(const std::string& black, double of_black, const std::string&
 
 }  // namespace
 
-std::vector<std::string> check_model(const LogitsFunction& logits, const AttackBatch& batch,
+std::vector<std::string> check_model(const LogitsFunction& logits, const Batch& batch,
                                      RandomModels random) {
   std::vector<std::string> warnings;
-  if (batch.images.count() == 0) return warnings;
+  if (batch.inputs.count() == 0) return warnings;
   const auto add = [&](const std::optional<std::string>& warning) {
     if (warning) warnings.push_back(*warning);
   };
-  const std::vector<float> z = logits_of(logits, batch.images).to_host<float>();
+  const std::vector<float> z = logits_of(logits, batch.inputs).to_host<float>();
   if (random == RandomModels::unexpected) add(check_random(logits, batch, z));
-  add(check_softmax(z, static_cast<std::size_t>(batch.labels.count())));
+  add(check_softmax(z, static_cast<std::size_t>(batch.targets.count())));
   return warnings;
 }
 
@@ -181,7 +182,8 @@ std::vector<std::string> check_gradients(const LogitsFunction& logits, const Dev
   };
   for (std::int64_t first = 0; first < data.size(); first += batch_size) {
     const std::int64_t size = std::min(batch_size, data.size() - first);
-    const std::vector<std::int32_t> labels = data.batch(first, size).labels.to_host<std::int32_t>();
+    const std::vector<std::int32_t> labels =
+        data.batch(first, size).targets.to_host<std::int32_t>();
     for (std::int64_t i = 0; i < size; ++i) {
       const std::int64_t example = first + i;
       const bool right = clean.predictions[static_cast<std::size_t>(example)] ==

@@ -16,7 +16,7 @@ enum class RandomModels { unexpected, expected };
 
 // What is suspicious about a model on a batch of clean images: answers that differ between five
 // passes, probabilities instead of logits.
-std::vector<std::string> check_model(const LogitsFunction& logits, const AttackBatch& batch,
+std::vector<std::string> check_model(const LogitsFunction& logits, const Batch& batch,
                                      RandomModels random);
 
 // What is suspicious about a model's answers to all images: that they are one and the same.

@@ -352,7 +352,7 @@ class Loader {
     if (checkpoint == loaded_) return victim_;
     victim_ = {};  // before the next: there need not be memory for two
     loaded_.clear();
-    const auto model = std::make_shared<Classifier>(
+    const auto model = std::make_shared<Model>(
         load_model(checkpoint, options_.overrides, device_, data_, precision_of(options_.common)));
     victim_ = {model->network.options.model,
                [model, logits = model->evaluation()](Tape& tape, const Var& pixels) {

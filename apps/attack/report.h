@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/classifier.h"
+#include "layers/model.h"
 #include "apps/common/evaluate.h"
 #include "apps/data/dataset.h"
 

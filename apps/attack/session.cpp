@@ -213,7 +213,7 @@ class Session {
     std::vector<float> images;
     for (std::int64_t first = 0; first < data_.size(); first += batch_size_) {
       const std::int64_t count = std::min(batch_size_, data_.size() - first);
-      const std::vector<float> values = data_.batch(first, count).images.to_host<float>();
+      const std::vector<float> values = data_.batch(first, count).inputs.to_host<float>();
       images.insert(images.end(), values.begin(), values.end());
     }
     return images;

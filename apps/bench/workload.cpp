@@ -62,9 +62,10 @@ Workload::Workload(Device& device, const BenchModel& model, const std::string& m
     attack_.emplace(logits_, kAttack);
     return;
   }
-  StepOptions options;
+  ClassificationOptions options;
   if (mode == "at") options.adversarial = kAttack;
-  training_.emplace(model_, minimiser_, data_, Augmentation{}, options, 0);
+  task_ = classification_task(data_, options, batch);
+  training_.emplace(model_, minimiser_, task_, StepOptions{});
   training_->begin_epoch(epoch_order(batch, 0, 0), 0);
 }
 

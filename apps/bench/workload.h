@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/train/training_step.h"
+#include "apps/train/classification.h"
 
 namespace saddle::bench {
 
@@ -26,9 +26,10 @@ class Workload {
   void step();
 
  private:
-  Classifier model_;
+  Model model_;
   Minimiser minimiser_;
   DeviceDataset data_;
+  Task task_;
   std::int64_t batch_;
   std::optional<TrainingStep> training_;
   std::optional<Pgd> attack_;

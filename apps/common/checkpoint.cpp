@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 constexpr const char* kRunningVar = ".running_var";
 constexpr const char* kBatchesTracked = ".num_batches_tracked";
 
-std::string describe(const Classifier& model) {
+std::string describe(const Model& model) {
   const NetworkOptions& options = model.network.options;
   Json own = {{"width", options.width}};
   if (options.patch > 0) own["patch"] = options.patch;
@@ -177,7 +177,7 @@ struct Values {
   std::optional<Normaliser> normaliser;
 
   // The slots that are not held keep what they are.
-  void copy_to(Classifier& model) const {
+  void copy_to(Model& model) const {
     put(model.network.layout.weights, weights, model.weights);
     put(model.network.layout.statistics, statistics, model.statistics);
     model.batches_tracked = batches_tracked;
@@ -312,7 +312,7 @@ void choose_normalisation(const SafetensorsFile& file, const CheckpointOverrides
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const Classifier& model) {
+void save_checkpoint(const std::filesystem::path& path, const Model& model) {
   std::deque<std::vector<float>> values;  // keeps what the entries point at
   std::vector<NamedTensor> entries;
   const auto add = [&](const WeightLayout& layout, const Tensor& buffer) {
@@ -337,14 +337,14 @@ std::vector<std::string> class_names_of(const SafetensorsFile& file) {
   return own ? own->class_names : std::vector<std::string>();
 }
 
-void load_values(Classifier& model, const SafetensorsFile& file, const std::string& prefix) {
+void load_values(Model& model, const SafetensorsFile& file, const std::string& prefix) {
   const auto given = prefix.empty() ? std::nullopt : std::optional(prefix);
   read_values(file, model.network.layout, model.network.options.in_channels, Head::of_file, given)
       .copy_to(model);
 }
 
-std::vector<std::string> load_initial_values(Classifier& model, const SafetensorsFile& file,
-                                             Head head, const std::string& dataset) {
+std::vector<std::string> load_initial_values(Model& model, const SafetensorsFile& file, Head head,
+                                             const std::string& dataset) {
   std::vector<std::string> remarks;
   const auto others = classes_of_head(file, model.network.layout);
   if (head == Head::of_file && others && *others != model.classes()) {
@@ -379,8 +379,8 @@ std::vector<std::string> load_initial_values(Classifier& model, const Safetensor
   return remarks;
 }
 
-Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
-                           const CheckpointOverrides& overrides, const ModelDescription& fallback) {
+Model load_checkpoint(const std::filesystem::path& path, Device& device,
+                      const CheckpointOverrides& overrides, const ModelDescription& fallback) {
   const SafetensorsFile file = SafetensorsFile::load(path);
   ModelDescription description = read_description(file, overrides, fallback);
   // The file is held against the layout before the model is made: what a hostile description asks
@@ -392,8 +392,7 @@ Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
   std::vector<std::string> assumptions;
   choose_normalisation(file, overrides, values, file.metadata().contains("saddle"), description,
                        assumptions);
-  Classifier model =
-      told_with_name(file, overrides, [&] { return Classifier(device, description, 0); });
+  Model model = told_with_name(file, overrides, [&] { return Model(device, description, 0); });
   values.copy_to(model);
   model.assumptions = std::move(assumptions);
   return model;

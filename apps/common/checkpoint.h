@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "apps/common/classifier.h"
+#include "layers/model.h"
 #include "core/safetensors.h"
 
 namespace saddle {
@@ -22,7 +22,7 @@ struct CheckpointOverrides {
 };
 
 // Writes the model; all or nothing.
-void save_checkpoint(const std::filesystem::path& path, const Classifier& model);
+void save_checkpoint(const std::filesystem::path& path, const Model& model);
 
 // The model a checkpoint describes, with its values. A file without the metadata entry needs model
 // and classes in `overrides`, and input shape, mean and std from there or from `fallback` (the data
@@ -31,8 +31,8 @@ void save_checkpoint(const std::filesystem::path& path, const Classifier& model)
 // unless overridden. The model's `assumptions` say which came from elsewhere than the metadata.
 // Throws Error naming every missing, surplus, misshapen or non-finite tensor, or where the
 // normaliser and the metadata differ.
-Classifier load_checkpoint(const std::filesystem::path& path, Device& device,
-                           const CheckpointOverrides& overrides, const ModelDescription& fallback);
+Model load_checkpoint(const std::filesystem::path& path, Device& device,
+                      const CheckpointOverrides& overrides, const ModelDescription& fallback);
 
 // The names of a file's classes; empty where it has none. Throws Error for metadata that is not
 // Saddle's.
@@ -41,7 +41,7 @@ std::vector<std::string> class_names_of(const SafetensorsFile& file);
 // Replaces the model's values by the file's tensors, matched by name, with `prefix` in front of
 // each name (tensors without it are not looked at); "" finds the prefix. Throws as above and leaves
 // the model as it was.
-void load_values(Classifier& model, const SafetensorsFile& file, const std::string& prefix = "");
+void load_values(Model& model, const SafetensorsFile& file, const std::string& prefix = "");
 
 // Whether the last linear layer, which knows the classes, begins as in the file or as it is.
 enum class Head { of_file, fresh };
@@ -50,7 +50,7 @@ enum class Head { of_file, fresh };
 // `dataset`. A file whose head knows another number of classes gives all but that. Returns what
 // should be known, a sentence each: that its head is left out, that its normalisation or classes
 // are others than the model's.
-std::vector<std::string> load_initial_values(Classifier& model, const SafetensorsFile& file,
-                                             Head head, const std::string& dataset);
+std::vector<std::string> load_initial_values(Model& model, const SafetensorsFile& file, Head head,
+                                             const std::string& dataset);
 
 }  // namespace saddle

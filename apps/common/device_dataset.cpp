@@ -24,16 +24,16 @@ DeviceDataset::DeviceDataset(Device& device, const Dataset& dataset)
       width_(dataset.width),
       channels_(dataset.channels) {}
 
-AttackBatch DeviceDataset::batch(const Tensor& indices, const Augmentation& augmentation,
-                                 std::uint64_t seed, const Tensor& epoch) const {
+Batch DeviceDataset::batch(const Tensor& indices, const Augmentation& augmentation,
+                           std::uint64_t seed, const Tensor& epoch) const {
   Device& device = pixels_.device();
   const std::int64_t count = indices.count();
-  const AttackBatch batch{Tensor(device, {count, height_, width_, channels_}),
-                          Tensor(device, {count}, DType::i32), indices};
+  const Batch batch{Tensor(device, {count, height_, width_, channels_}),
+                    Tensor(device, {count}, DType::i32), indices};
   launch(device,
          BytesToImages{pixels_.array<std::uint8_t>(),
                        indices.array<std::int32_t>(),
-                       batch.images.array(),
+                       batch.inputs.array(),
                        height_,
                        width_,
                        channels_,
@@ -44,37 +44,26 @@ AttackBatch DeviceDataset::batch(const Tensor& indices, const Augmentation& augm
          count, height_ * width_);
   launch(device,
          GatherLabels{labels_.array<std::int32_t>(), indices.array<std::int32_t>(),
-                      batch.labels.array<std::int32_t>()},
+                      batch.targets.array<std::int32_t>()},
          count);
   return batch;
 }
 
-AttackBatch DeviceDataset::batch(const std::vector<std::int32_t>& indices,
-                                 const Augmentation& augmentation, std::uint64_t seed,
-                                 std::uint32_t epoch) const {
+Batch DeviceDataset::batch(const std::vector<std::int32_t>& indices,
+                           const Augmentation& augmentation, std::uint64_t seed,
+                           std::uint32_t epoch) const {
   Device& device = pixels_.device();
   return batch(Tensor::from_host(device, {static_cast<std::int64_t>(indices.size())}, indices),
                augmentation, seed,
                Tensor::from_host(device, {1}, std::vector{static_cast<std::int32_t>(epoch)}));
 }
 
-AttackBatch DeviceDataset::batch(std::int64_t first, std::int64_t count) const {
+Batch DeviceDataset::batch(std::int64_t first, std::int64_t count) const {
   require(first >= 0 && count >= 0 && first + count <= size_, "data: examples ", first, " to ",
           first + count, " leave the ", size_, " there are");
   std::vector<std::int32_t> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(first));
   return batch(indices, {}, 0, 0);
-}
-
-std::vector<std::int32_t> epoch_order(std::int64_t size, std::uint64_t seed, std::uint32_t epoch) {
-  std::vector<std::int32_t> order(static_cast<std::size_t>(size));
-  std::iota(order.begin(), order.end(), 0);
-  const Stream stream{seed, Purpose::data_order, epoch};
-  for (std::size_t i = order.size(); i > 1; --i) {  // Fisher and Yates
-    const Random4 bits = stream.bits(static_cast<std::uint32_t>(i), 0);
-    std::swap(order[i - 1], order[uniform_below(bits.v[0], static_cast<std::uint32_t>(i))]);
-  }
-  return order;
 }
 
 }  // namespace saddle

@@ -29,20 +29,17 @@ class DeviceDataset {
 
   // The examples at `indices`: pixels / 255 and labels. The augmentation of an image depends on
   // (seed, epoch, its index) alone.
-  AttackBatch batch(const std::vector<std::int32_t>& indices, const Augmentation& augmentation,
-                    std::uint64_t seed, std::uint32_t epoch) const;
+  Batch batch(const std::vector<std::int32_t>& indices, const Augmentation& augmentation,
+              std::uint64_t seed, std::uint32_t epoch) const;
   // The same with indices i32 [N] and epoch i32 [1] on the device, where captured work reads them.
-  AttackBatch batch(const Tensor& indices, const Augmentation& augmentation, std::uint64_t seed,
-                    const Tensor& epoch) const;
+  Batch batch(const Tensor& indices, const Augmentation& augmentation, std::uint64_t seed,
+              const Tensor& epoch) const;
   // Examples [first, first + count) as they are.
-  AttackBatch batch(std::int64_t first, std::int64_t count) const;
+  Batch batch(std::int64_t first, std::int64_t count) const;
 
  private:
   Tensor pixels_, labels_;
   std::int64_t size_, height_, width_, channels_;
 };
-
-// The order of `size` examples in an epoch, a permutation that depends on (seed, epoch) alone.
-std::vector<std::int32_t> epoch_order(std::int64_t size, std::uint64_t seed, std::uint32_t epoch);
 
 }  // namespace saddle

@@ -116,11 +116,11 @@ Evaluation evaluate(const LogitsFunction& logits, const DeviceDataset& data,
   double loss = 0;
   for (std::int64_t first = 0; first < data.size(); first += batch_size) {
     const std::int64_t count = std::min(batch_size, data.size() - first);
-    const AttackBatch batch = data.batch(first, count);
-    const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>();
+    const Batch batch = data.batch(first, count);
+    const std::vector<std::int32_t> labels = batch.targets.to_host<std::int32_t>();
     std::vector<std::int32_t> indices(labels.size());
     std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(first));
-    const std::vector<float> z = finite_logits(logits, batch.images, indices, "clean");
+    const std::vector<float> z = finite_logits(logits, batch.inputs, indices, "clean");
     result.classes = static_cast<std::int64_t>(z.size()) / count;
     const auto classes = static_cast<std::size_t>(result.classes);
     for (std::size_t row = 0; row < labels.size(); ++row) {
@@ -176,11 +176,6 @@ std::string norm_name(Norm norm) {
   return norm == Norm::linf ? "linf" : "l2";
 }
 
-bool is_out_of_memory(const std::exception& error) {
-  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
-         std::string(error.what()).find("out of memory") != std::string::npos;
-}
-
 namespace {
 
 std::int32_t target_of(const Aim& aim, std::span<const float> z, std::int32_t label,
@@ -215,10 +210,9 @@ Attack pgd_attack(const PgdOptions& options, std::uint64_t seed) {
   AttackMember member;
   member.name = "pgd";
   member.against = [options, seed](const LogitsFunction& logits, std::int64_t) -> Attempt {
-    return [run = std::make_shared<Pgd>(logits, options), seed](const AttackBatch& batch,
-                                                                AttemptCounts& counts) {
-      return (*run)(batch, seed, 0, &counts);
-    };
+    return
+        [run = std::make_shared<Pgd>(logits, options), seed](
+            const Batch& batch, AttemptCounts& counts) { return (*run)(batch, seed, 0, &counts); };
   };
   member.on_failure = OnFailure::last_iterate;
   Attack attack;
@@ -256,10 +250,10 @@ AttackRun::AttackRun(const LogitsFunction& logits, const DeviceDataset& data,
   }
   AttackResult& result = state_.result;
   for (std::int64_t first = 0; first < data.size(); first += batch_size) {
-    const AttackBatch batch = data.batch(first, std::min(batch_size, data.size() - first));
-    const std::vector<float> x = batch.images.to_host<float>();
+    const Batch batch = data.batch(first, std::min(batch_size, data.size() - first));
+    const std::vector<float> x = batch.inputs.to_host<float>();
     result.adversarial.insert(result.adversarial.end(), x.begin(), x.end());
-    for (std::int32_t label : batch.labels.to_host<std::int32_t>()) {
+    for (std::int32_t label : batch.targets.to_host<std::int32_t>()) {
       const std::size_t example = result.examples.size();
       ExampleRecord record;
       record.label = label;
@@ -516,7 +510,7 @@ void AttackRun::run(const std::vector<Pair>& pairs) {
     examples.push_back(pair.example);
     numbers.push_back(pair.attempt);
   }
-  AttackBatch batch = data_.batch(examples, {}, 0, 0);
+  Batch batch = data_.batch(examples, {}, 0, 0);
   const Shape rows{static_cast<std::int64_t>(pairs.size())};
   batch.attempts = Tensor::from_host(data_.device(), rows, numbers);
   if (!targets_.empty()) {
@@ -524,23 +518,23 @@ void AttackRun::run(const std::vector<Pair>& pairs) {
     for (std::int32_t example : examples) {
       targets.push_back(targets_[static_cast<std::size_t>(example)]);
     }
-    batch.targets = Tensor::from_host(data_.device(), rows, targets);
+    batch.aims = Tensor::from_host(data_.device(), rows, targets);
   }
   AttemptCounts counts;
   const Tensor adversarial = attempt_(batch, counts);
-  require(adversarial.shape() == batch.images.shape(), "attack: returned ", adversarial.shape(),
-          " for images ", batch.images.shape());
+  require(adversarial.shape() == batch.inputs.shape(), "attack: returned ", adversarial.shape(),
+          " for images ", batch.inputs.shape());
   judge(pairs, batch, adversarial, counts);
 }
 
 // The verdict on what an attempt returned, and what is kept of it: for each example the first
 // success, else the last attempt.
-void AttackRun::judge(const std::vector<Pair>& pairs, const AttackBatch& batch,
-                      const Tensor& adversarial, const AttemptCounts& counts) {
+void AttackRun::judge(const std::vector<Pair>& pairs, const Batch& batch, const Tensor& adversarial,
+                      const AttemptCounts& counts) {
   std::vector<std::int32_t> indices;
   for (const Pair& pair : pairs) indices.push_back(pair.example);
   const std::vector<float> z = finite_logits(logits_, adversarial, indices, "adversarial");
-  const std::vector<float> x = batch.images.to_host<float>(), x_hat = adversarial.to_host<float>();
+  const std::vector<float> x = batch.inputs.to_host<float>(), x_hat = adversarial.to_host<float>();
   const std::size_t size = x.size() / pairs.size(), classes = z.size() / pairs.size();
   AttackResult& result = state_.result;
   MemberResult& member = result.members.back();
@@ -562,7 +556,7 @@ void AttackRun::judge(const std::vector<Pair>& pairs, const AttackBatch& batch,
     member.zero_gradients += zero_gradient[row];
     ExampleRecord record = kept;
     const std::span<const float> image(x_hat.data() + row * size, size);
-    measure({x.data() + row * size, size}, image, batch.images.shape()[3], attack_.ball,
+    measure({x.data() + row * size, size}, image, batch.inputs.shape()[3], attack_.ball,
             pairs[row].example, record);
     const std::span<const float> answer(z.data() + row * classes, classes);
     record.prediction = argmax(answer.data(), static_cast<std::int64_t>(classes));

@@ -57,7 +57,7 @@ using AttemptCounts = PassCounts;
 
 // Tries every row of a batch once, as batch.attempts says, and returns images of its shape; what
 // each row used is added to `counts`.
-using Attempt = std::function<Tensor(const AttackBatch& batch, AttemptCounts& counts)>;
+using Attempt = std::function<Tensor(const Batch& batch, AttemptCounts& counts)>;
 
 // What an attack knows of the model: gradients, or answers alone.
 enum class Knowledge { white_box, black_box };
@@ -196,7 +196,7 @@ class AttackRun {
   std::int64_t attempts(const AttackMember& member) const;
   std::vector<Pair> next_pairs(AttackState& after) const;
   void run(const std::vector<Pair>& pairs);
-  void judge(const std::vector<Pair>& pairs, const AttackBatch& batch, const Tensor& adversarial,
+  void judge(const std::vector<Pair>& pairs, const Batch& batch, const Tensor& adversarial,
              const AttemptCounts& counts);
   bool fits(const ExampleRecord& record, std::size_t example) const;
   bool is_success(std::int32_t prediction, std::int32_t label, std::size_t example) const;
@@ -220,9 +220,6 @@ class AttackRun {
 AttackResult evaluate_attack(const LogitsFunction& logits, const DeviceDataset& data,
                              const Evaluation& clean, const Attack& attack, AttackedExamples which,
                              std::int64_t batch_size, Progress* progress = nullptr);
-
-// Whether an exception says that the device or the host has no memory left.
-bool is_out_of_memory(const std::exception& error);
 
 // "linf", "l2", "l1"
 std::string norm_name(Norm norm);

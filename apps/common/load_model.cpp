@@ -11,7 +11,7 @@ std::string shape_text(std::int64_t channels, std::int64_t height, std::int64_t 
   return text(channels, " x ", height, " x ", width);
 }
 
-void check_classes(Classifier& model, const std::string& checkpoint, const Dataset& data) {
+void check_classes(Model& model, const std::string& checkpoint, const Dataset& data) {
   const std::string differences =
       model.class_names.empty() || data.class_names.empty()
           ? ""
@@ -39,15 +39,15 @@ void check_classes(Classifier& model, const std::string& checkpoint, const Datas
 
 }  // namespace
 
-Classifier load_model(const std::string& checkpoint, const CheckpointOverrides& overrides,
-                      Device& device, const Dataset& data, Precision precision) {
+Model load_model(const std::string& checkpoint, const CheckpointOverrides& overrides,
+                 Device& device, const Dataset& data, Precision precision) {
   ModelDescription fallback;
   fallback.network.in_channels = data.channels;
   fallback.network.height = data.height;
   fallback.network.width_pixels = data.width;
   fallback.mean = data.mean;
   fallback.std = data.std;
-  Classifier model = load_checkpoint(checkpoint, device, overrides, fallback);
+  Model model = load_checkpoint(checkpoint, device, overrides, fallback);
   model.precision = precision;
 
   const NetworkOptions& network = model.network.options;

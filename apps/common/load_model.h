@@ -11,8 +11,8 @@ namespace saddle {
 // As load_checkpoint, what the file does not say being the data set's; that folders' names were not
 // compared is among the model's assumptions. Throws Error where the images' shape, the classes'
 // names or the labels are not the model's.
-Classifier load_model(const std::string& checkpoint, const CheckpointOverrides& overrides,
-                      Device& device, const Dataset& data, Precision precision = Precision::fp32);
+Model load_model(const std::string& checkpoint, const CheckpointOverrides& overrides,
+                 Device& device, const Dataset& data, Precision precision = Precision::fp32);
 
 // Renumbers the data set's labels where the checkpoint has the same class names in another order.
 // Returns the sentence that says so, or nothing. What does not match is left for load_model.

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "apps/common/classifier.h"
+#include "layers/model.h"
 
 namespace saddle {
 

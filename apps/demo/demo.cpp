@@ -15,7 +15,7 @@
 #include "apps/common/evaluate.h"
 #include "apps/common/load_model.h"
 #include "apps/common/png.h"
-#include "apps/train/trainer.h"
+#include "apps/train/classification.h"
 #include "core/file.h"
 #include "core/json_text.h"
 #include "core/printable.h"
@@ -90,8 +90,7 @@ double robust_accuracy(const LogitsFunction& logits, const DeviceDataset& data,
 // small.
 Measured measure(const Contestant& contestant, Device& device, const Dataset& test,
                  const Dataset& all) {
-  const Classifier model =
-      load_model(contestant.options.output + "/last.safetensors", {}, device, test);
+  const Model model = load_model(contestant.options.output + "/last.safetensors", {}, device, test);
   const DeviceDataset data(device, test);
   const LogitsFunction logits = model.evaluation();
   const Evaluation clean = evaluate(logits, data, kAttackBatch);

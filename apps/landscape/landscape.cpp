@@ -32,8 +32,8 @@ void normalise_filters(const Slot& slot, const std::vector<float>& w, std::vecto
 }
 
 // A copy of the model at other weights; statistics are shared.
-Classifier at_weights(const Classifier& model, const Tensor& weights) {
-  Classifier moved = model;
+Model at_weights(const Model& model, const Tensor& weights) {
+  Model moved = model;
   moved.weights = weights;
   return moved;
 }
@@ -45,7 +45,7 @@ Tensor moved(const Tensor& w, const Tensor& direction, double by) {
   return there;
 }
 
-LandscapePoint point(const Classifier& model, double at, const DeviceDataset& data,
+LandscapePoint point(const Model& model, double at, const DeviceDataset& data,
                      std::int64_t batch_size) {
   const Evaluation found = evaluate(model.evaluation(), data, batch_size);
   return {at, found.loss, found.accuracy};
@@ -55,19 +55,18 @@ LandscapePoint point(const Classifier& model, double at, const DeviceDataset& da
 struct Sums {
   double loss = 0, correct = 0;
 };
-Sums sums_of(const LogitsFunction& logits, const Tensor& images, const Tensor& labels) {
+Sums sums_of(const Loss& loss, const LogitsFunction& f, const Tensor& x, const Batch& batch) {
   Tape tape;
-  const Var z = logits(tape, Var(images, Gradient::none));
-  const CrossEntropy found = cross_entropy(tape, z, labels, LossReduction::sum);
+  const LossValue found = loss(tape, f, tape.input(x, Gradient::none), batch, LossReduction::sum);
   Sums sums;
   for (const float loss : found.losses.to_host<float>()) sums.loss += loss;
-  for (const float right : found.correct.to_host<float>()) sums.correct += right;
+  for (const float right : found.right.to_host<float>()) sums.correct += right;
   return sums;
 }
 
 }  // namespace
 
-Tensor random_direction(const Classifier& model, std::uint64_t seed, std::uint32_t number) {
+Tensor random_direction(const Model& model, std::uint64_t seed, std::uint32_t number) {
   const std::vector<float> w = model.weights.to_host<float>();
   std::vector<float> d(w.size(), 0.f);
   const Stream stream{seed, Purpose::landscape, number};
@@ -84,18 +83,20 @@ Tensor random_direction(const Classifier& model, std::uint64_t seed, std::uint32
   return Tensor::from_host(model.device(), model.weights.shape(), d);
 }
 
-Tensor sam_direction(const Classifier& model, const DeviceDataset& data, std::int64_t batch_size) {
+Tensor sam_direction(const Model& model, const DeviceDataset& data, std::int64_t batch_size) {
   Device& device = model.device();
   const Tensor sum = Tensor::filled(device, model.weights.shape(), 0.f),
                g = Tensor::filled(device, model.weights.shape(), 0.f);
   const Parameters w = with_precision(model.weights, model.precision);
   for (std::int64_t first = 0; first < data.size(); first += batch_size) {
-    const AttackBatch batch = data.batch(first, std::min(batch_size, data.size() - first));
+    const Batch batch = data.batch(first, std::min(batch_size, data.size() - first));
+    const LogitsFunction f = [&](Tape& tape, const Var& x) {
+      return model.logits({tape, w, g, model.statistics, BatchNormMode::frozen, model.precision},
+                          x);
+    };
     Tape tape;
-    const Var z =
-        model.logits({tape, w, g, model.statistics, BatchNormMode::frozen, model.precision},
-                     Var(batch.images, Gradient::none));
-    tape.backward(cross_entropy(tape, z, batch.labels, LossReduction::sum).loss);
+    const Var x = tape.input(batch.inputs, Gradient::none);
+    tape.backward(cross_entropy_loss()(tape, f, x, batch, LossReduction::sum).loss);
     launch(device, AddScaled{g.array(), sum.array(), 1.f, 1.f}, sum.count());
   }
   const double norm = std::sqrt(double{square_norm(sum).item()});
@@ -107,7 +108,7 @@ Tensor sam_direction(const Classifier& model, const DeviceDataset& data, std::in
   return direction;
 }
 
-std::vector<LandscapePoint> along_weights(const Classifier& model, const Tensor& direction,
+std::vector<LandscapePoint> along_weights(const Model& model, const Tensor& direction,
                                           const std::vector<double>& places,
                                           const DeviceDataset& data, std::int64_t batch_size) {
   std::vector<LandscapePoint> points;
@@ -118,12 +119,12 @@ std::vector<LandscapePoint> along_weights(const Classifier& model, const Tensor&
   return points;
 }
 
-std::vector<LandscapePoint> over_plane(const Classifier& model, const Tensor& first,
+std::vector<LandscapePoint> over_plane(const Model& model, const Tensor& first,
                                        const Tensor& second, const std::vector<double>& places,
                                        const DeviceDataset& data, std::int64_t batch_size) {
   std::vector<LandscapePoint> points;
   for (const double place : places) {
-    const Classifier there = at_weights(model, moved(model.weights, first, place));
+    const Model there = at_weights(model, moved(model.weights, first, place));
     for (const LandscapePoint& found : along_weights(there, second, places, data, batch_size)) {
       points.push_back(found);
     }
@@ -131,7 +132,7 @@ std::vector<LandscapePoint> over_plane(const Classifier& model, const Tensor& fi
   return points;
 }
 
-std::vector<LandscapePoint> along_inputs(const Classifier& model, InputStep step,
+std::vector<LandscapePoint> along_inputs(const Model& model, InputStep step,
                                          const std::vector<double>& radii,
                                          const DeviceDataset& data, std::int64_t batch_size) {
   const LogitsFunction logits = model.evaluation();
@@ -142,9 +143,9 @@ std::vector<LandscapePoint> along_inputs(const Classifier& model, InputStep step
     if (step == InputStep::pgd) options = {Norm::linf, eps, eps / 4, 10, Start::zero};
     Sums total;
     for (std::int64_t first = 0; first < data.size(); first += batch_size) {
-      const AttackBatch batch = data.batch(first, std::min(batch_size, data.size() - first));
-      const Tensor images = radius > 0 ? pgd(logits, batch, options, 0, 0) : batch.images;
-      const Sums sums = sums_of(logits, images, batch.labels);
+      const Batch batch = data.batch(first, std::min(batch_size, data.size() - first));
+      const Tensor images = radius > 0 ? pgd(logits, batch, options, 0, 0) : batch.inputs;
+      const Sums sums = sums_of(cross_entropy_loss(), logits, images, batch);
       total.loss += sums.loss;
       total.correct += sums.correct;
     }

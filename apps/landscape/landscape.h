@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "apps/common/classifier.h"
+#include "layers/model.h"
 #include "apps/common/device_dataset.h"
 
 namespace saddle::landscape {
@@ -23,19 +23,19 @@ struct LandscapePoint {
 // neural nets"): standard normal, each filter (a row of a weight tensor) scaled to the norm of the
 // model's; zero in biases, normalisation parameters and tokens. Flat, as the weights; a function of
 // (seed, number) and the weights.
-Tensor random_direction(const Classifier& model, std::uint64_t seed, std::uint32_t number);
+Tensor random_direction(const Model& model, std::uint64_t seed, std::uint32_t number);
 
 // g / ||g|| with g = dL/dw of the mean loss over the data set: where SAM climbs. Throws Error where
 // the gradient is zero.
-Tensor sam_direction(const Classifier& model, const DeviceDataset& data, std::int64_t batch_size);
+Tensor sam_direction(const Model& model, const DeviceDataset& data, std::int64_t batch_size);
 
 // The loss at w + t direction for each t of `places`. The model is left as it is.
-std::vector<LandscapePoint> along_weights(const Classifier& model, const Tensor& direction,
+std::vector<LandscapePoint> along_weights(const Model& model, const Tensor& direction,
                                           const std::vector<double>& places,
                                           const DeviceDataset& data, std::int64_t batch_size);
 
 // The mean loss at w + a_i first + b_j second, row by row of a: [places, places].
-std::vector<LandscapePoint> over_plane(const Classifier& model, const Tensor& first,
+std::vector<LandscapePoint> over_plane(const Model& model, const Tensor& first,
                                        const Tensor& second, const std::vector<double>& places,
                                        const DeviceDataset& data, std::int64_t batch_size);
 
@@ -43,7 +43,7 @@ enum class InputStep { fgsm, pgd };
 
 // The loss at x + delta, ||delta||_inf <= eps, for each eps: delta is one step of the gradient's
 // sign, or ten of eps / 4 from the image itself.
-std::vector<LandscapePoint> along_inputs(const Classifier& model, InputStep step,
+std::vector<LandscapePoint> along_inputs(const Model& model, InputStep step,
                                          const std::vector<double>& radii,
                                          const DeviceDataset& data, std::int64_t batch_size);
 

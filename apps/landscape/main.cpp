@@ -35,7 +35,7 @@ struct Options {
 struct Sweep {
   std::string name, title, x_label;
   double unit;  // what x is divided by in the picture
-  std::function<std::vector<LandscapePoint>(const Classifier& model)> look;
+  std::function<std::vector<LandscapePoint>(const Model& model)> look;
 };
 
 std::vector<double> ascending(const std::string& flag, const std::string& given, double most) {
@@ -95,19 +95,19 @@ std::vector<Sweep> sweeps_of(const Options& o, const DeviceDataset& data) {
   const auto seed = static_cast<std::uint64_t>(o.common.seed);
   const std::int64_t batch = o.batch_size;
   return {{"weights-sam", "loss at w + rho g / norm(g)", "rho", 1,
-           [=, &data](const Classifier& model) {
+           [=, &data](const Model& model) {
              return along_weights(model, sam_direction(model, data, batch), rho, data, batch);
            }},
           {"weights-random", "loss along a filter-normalised random direction", "distance", 1,
-           [=, &data](const Classifier& model) {
+           [=, &data](const Model& model) {
              return along_weights(model, random_direction(model, seed, 0), line, data, batch);
            }},
           {"inputs-pgd", "loss at x + delta, PGD-10, l-infinity", "eps in 255ths", 1. / 255,
-           [=, &data](const Classifier& model) {
+           [=, &data](const Model& model) {
              return along_inputs(model, InputStep::pgd, eps, data, batch);
            }},
           {"inputs-fgsm", "loss at x + eps sign(g)", "eps in 255ths", 1. / 255,
-           [=, &data](const Classifier& model) {
+           [=, &data](const Model& model) {
              return along_inputs(model, InputStep::fgsm, eps, data, batch);
            }}};
 }
@@ -191,7 +191,7 @@ void run(const Options& options, const std::string& command) {
   if (!matched.empty()) print_warning("saddle-landscape", matched);
   const DeviceDataset data(device, images);
   const std::vector<Sweep> sweeps = sweeps_of(options, data);
-  std::vector<Classifier> models;
+  std::vector<Model> models;
   std::vector<std::string> labels;
   Json json = {{"command", command},          {"version", SADDLE_VERSION},
                {"device", device.name()},     {"seed", options.common.seed},
@@ -212,7 +212,7 @@ void run(const Options& options, const std::string& command) {
   std::string markdown;
   for (const Sweep& sweep : sweeps) {
     std::vector<std::vector<LandscapePoint>> found;
-    for (const Classifier& model : models) {
+    for (const Model& model : models) {
       found.push_back(sweep.look(model));
       progress.advance(1);
     }

@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "apps/train/trainer.h"
+#include "apps/train/classification.h"
 #include "layers/network.h"
 
 namespace {
@@ -101,8 +101,8 @@ int main(int argc, char** argv) {
         const saddle::TrainOptions resolved = saddle::resolved(options);
         const saddle::TrainResult result = saddle::train(resolved);
         const bool by_test = resolved.select == "clean" && !resolved.validation;
-        std::cout << "test accuracy " << result.test_accuracy << " % (best "
-                  << (by_test ? "" : selected_by(resolved) + " ") << result.best_accuracy
+        std::cout << "test accuracy " << result.score("test_accuracy") << " % (best "
+                  << (by_test ? "" : selected_by(resolved) + " ") << result.best
                   << " %), checkpoint " << options.output << "/last.safetensors" << std::endl;
       });
 }

@@ -52,21 +52,20 @@ void DeviceMix::set(const Mix& mix) {
   box_.copy_from_host(mix.box.data());
 }
 
-MixedLabels DeviceMix::mix(AttackBatch& batch) const {
+void DeviceMix::mix(Batch& batch) const {
   Device& device = weights_.device();
-  const Shape& shape = batch.images.shape();
+  const Shape& shape = batch.inputs.shape();
   const Tensor images(device, shape);
   launch(device,
-         MixImages{batch.images.array(), images.array(), weights_.slice(0, {1}).array(),
+         MixImages{batch.inputs.array(), images.array(), weights_.slice(0, {1}).array(),
                    box_.array<std::int32_t>(), shape[0], shape[1], shape[2], shape[3]},
          shape[0], shape[1] * shape[2]);
-  batch.images = images;
-  const MixedLabels mixed{Tensor(device, {shape[0]}, DType::i32), Tensor(device, {shape[0]})};
+  batch.inputs = images;
+  batch.mixed = {Tensor(device, {shape[0]}, DType::i32), Tensor(device, {shape[0]})};
   launch(device,
-         MixLabels{batch.labels.array<std::int32_t>(), mixed.other.array<std::int32_t>(),
-                   weights_.slice(1, {1}).array(), mixed.share.array()},
+         MixLabels{batch.targets.array<std::int32_t>(), batch.mixed.other.array<std::int32_t>(),
+                   weights_.slice(1, {1}).array(), batch.mixed.share.array()},
          shape[0]);
-  return mixed;
 }
 
 }  // namespace saddle

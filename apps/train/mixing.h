@@ -5,8 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#include "attacks/attack.h"
-#include "core/ops.h"
+#include "core/loss.h"
 
 namespace saddle {
 
@@ -26,12 +25,10 @@ Mix draw_mix(double mixup, double cutmix, std::int64_t height, std::int64_t widt
 // A Mix on the device, where captured work reads it.
 class DeviceMix {
  public:
-  DeviceMix() = default;
   explicit DeviceMix(Device& device);
-  explicit operator bool() const { return static_cast<bool>(box_); }
   void set(const Mix& mix);
-  // The images of `batch` become mixed ones.
-  MixedLabels mix(AttackBatch& batch) const;
+  // The images of `batch` become mixed ones, with two targets each.
+  void mix(Batch& batch) const;
 
  private:
   Tensor weights_;  // f32 [2]: blend, share

@@ -186,7 +186,7 @@ TrainOptions resolved(TrainOptions options) {
         !one_step || *options.at_steps == 1,
         text("--at-steps ", *options.at_steps, ": fgsm_rs takes one step. Use --adversarial pgd"));
     try {
-      check(*step_options_of(options).adversarial);
+      check(*classification_options_of(options).adversarial);
     } catch (const Error& error) {
       throw UsageError(text("--at-eps, --at-alpha: ", error.what()));
     }
@@ -282,28 +282,67 @@ Augmentation augmentation_of(const TrainOptions& options) {
   return augmentation;
 }
 
+ClassificationOptions classification_options_of(const TrainOptions& options) {
+  ClassificationOptions task;
+  task.augmentation = augmentation_of(options);
+  task.seed = static_cast<std::uint64_t>(options.common.seed);
+  task.label_smoothing = static_cast<float>(options.label_smoothing);
+  task.mixup = static_cast<float>(options.mixup);
+  task.cutmix = static_cast<float>(options.cutmix);
+  if (options.adversarial == "none") return task;
+  task.adversarial = PgdOptions{
+      options.at_norm == "linf" ? Norm::linf : Norm::l2, static_cast<float>(*options.at_eps),
+      static_cast<float>(*options.at_alpha), static_cast<int>(*options.at_steps),
+      options.trades_beta ? Start::near : Start::random};
+  if (options.trades_beta) task.trades_beta = static_cast<float>(*options.trades_beta);
+  task.free = options.adversarial == "free";
+  task.attack_batch_norm =
+      options.attack_batch_norm == "train" ? BatchNormMode::update : BatchNormMode::frozen;
+  return task;
+}
+
+LastBatch last_batch_of(const TrainOptions& options) {
+  return options.drop_last ? LastBatch::dropped : LastBatch::kept;
+}
+
 StepOptions step_options_of(const TrainOptions& options) {
   StepOptions step;
-  step.label_smoothing = static_cast<float>(options.label_smoothing);
-  step.mixup = static_cast<float>(options.mixup);
-  step.cutmix = static_cast<float>(options.cutmix);
+  step.seed = static_cast<std::uint64_t>(options.common.seed);
   step.pieces = options.accumulate;
   step.drop_path = static_cast<float>(options.drop_path);
-  step.ema_decay = static_cast<float>(options.ema.value_or(0));
   step.sam_statistics = options.sam_statistics == "none"    ? SamStatistics::none
                         : options.sam_statistics == "first" ? SamStatistics::first
                                                             : SamStatistics::both;
   if (options.sharpness.awp) step.sam_statistics = SamStatistics::second;
-  if (options.adversarial == "none") return step;
-  step.adversarial = PgdOptions{
-      options.at_norm == "linf" ? Norm::linf : Norm::l2, static_cast<float>(*options.at_eps),
-      static_cast<float>(*options.at_alpha), static_cast<int>(*options.at_steps),
-      options.trades_beta ? Start::near : Start::random};
-  if (options.trades_beta) step.trades_beta = static_cast<float>(*options.trades_beta);
-  step.free = options.adversarial == "free";
-  step.attack_batch_norm =
-      options.attack_batch_norm == "train" ? BatchNormMode::update : BatchNormMode::frozen;
   return step;
+}
+
+namespace {
+
+RunDirectory::Open mode_of(const TrainOptions& options) {
+  if (options.resume) return RunDirectory::Open::resume;
+  return options.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
+}
+
+}  // namespace
+
+TrainerOptions trainer_options_of(const TrainOptions& options) {
+  TrainerOptions trainer;
+  trainer.epochs = options.epochs;
+  trainer.batch_size = options.batch_size;
+  trainer.replays = replays(options);
+  trainer.last_batch = last_batch_of(options);
+  trainer.shuffle = !options.no_shuffle;
+  trainer.schedule = schedule_named(options.schedule);
+  trainer.lr = *options.lr;
+  trainer.warmup_epochs = options.warmup_epochs;
+  trainer.ema = options.ema;
+  trainer.step = step_options_of(options);
+  trainer.output = options.output;
+  trainer.mode = mode_of(options);
+  trainer.quiet = options.common.quiet;
+  trainer.against_divergence = text("Lower --lr", options.sharpness.rho ? " or --rho" : "");
+  return trainer;
 }
 
 std::optional<PgdOptions> selecting_attack(const TrainOptions& options) {

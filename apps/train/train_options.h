@@ -9,11 +9,28 @@
 #include "apps/common/command_line.h"
 #include "apps/common/device_dataset.h"
 #include "apps/train/sharpness_flags.h"
-#include "apps/train/training_step.h"
+#include "apps/training/trainer.h"
+#include "attacks/pgd.h"
 #include "layers/network.h"
 #include "optim/schedule.h"
 
 namespace saddle {
+
+// What classification adds to a step (classification.h).
+struct ClassificationOptions {
+  Augmentation augmentation;
+  std::uint64_t seed = 0;                 // of augmentation, mixing and random starts
+  std::optional<PgdOptions> adversarial;  // train on x + delta
+  // TRADES (Zhang et al. 2019): delta climbs KL(p(x) || p(x + delta)), and the loss is that of x
+  // plus beta times this.
+  std::optional<float> trades_beta;
+  // FreeAT (attacks/free_training.h). Of `adversarial` only eps is looked at.
+  bool free = false;
+  // During the attack; `update` as the paper's code attacks: train mode.
+  BatchNormMode attack_batch_norm = BatchNormMode::update;
+  float label_smoothing = 0.f;      // in the loss that w descends, not in the attack's
+  float mixup = 0.f, cutmix = 0.f;  // see mixing.h
+};
 
 struct TrainOptions {
   CommonOptions common;
@@ -74,7 +91,10 @@ std::string selected_by(const TrainOptions& options);
 
 // The parts the trainer works with, from resolved options.
 Augmentation augmentation_of(const TrainOptions& options);
+ClassificationOptions classification_options_of(const TrainOptions& options);
+LastBatch last_batch_of(const TrainOptions& options);
 StepOptions step_options_of(const TrainOptions& options);
+TrainerOptions trainer_options_of(const TrainOptions& options);
 // The attack that --select robust validates with; empty without.
 std::optional<PgdOptions> selecting_attack(const TrainOptions& options);
 Minimiser minimiser_of(const TrainOptions& options, Device& device, const WeightLayout& layout);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/common/evaluate.h"
+#include "apps/training/batches.h"
 
 namespace saddle {
 namespace {
@@ -38,7 +39,7 @@ HeldOut hold_out(const Dataset& data, std::int64_t count, std::uint64_t seed) {
   return {chosen(data, {order.begin(), middle}), chosen(data, {middle, order.end()})};
 }
 
-ValidationAccuracy validate(const Classifier& model, const DeviceDataset& data,
+ValidationAccuracy validate(const Model& model, const DeviceDataset& data,
                             const std::optional<PgdOptions>& attack, std::uint64_t seed) {
   const LogitsFunction logits = model.evaluation();
   const Evaluation clean = evaluate(logits, data, kBatch);

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "apps/common/classifier.h"
+#include "layers/model.h"
 #include "apps/common/device_dataset.h"
 #include "attacks/pgd.h"
 
@@ -27,7 +27,7 @@ struct ValidationAccuracy {
   std::optional<double> robust;  // after `attack`, where there is one
 };
 
-ValidationAccuracy validate(const Classifier& model, const DeviceDataset& data,
+ValidationAccuracy validate(const Model& model, const DeviceDataset& data,
                             const std::optional<PgdOptions>& attack, std::uint64_t seed);
 
 }  // namespace saddle

@@ -5,8 +5,8 @@
 
 namespace saddle {
 
-CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
-                           LossReduction reduction, float smoothing, const MixedLabels& mixed) {
+LossValue cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
+                        LossReduction reduction, float smoothing, const MixedTargets& mixed) {
   const Shape& shape = logits.shape();
   require(shape.rank() == 2 && shape[1] > 0, "cross_entropy: logits ", shape,
           " must be [N, classes]");
@@ -19,20 +19,20 @@ CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
   Device& device = logits.device();
   const std::int64_t batch = shape[0], classes = shape[1];
   const float scale = reduction == LossReduction::mean ? 1.f / static_cast<float>(batch) : 1.f;
-  const Tensor losses(device, {batch}), correct(device, {batch}), dlogits(device, shape),
+  const Tensor losses(device, {batch}), right(device, {batch}), dlogits(device, shape),
       loss(device, {1});
-  launch(device,
-         SoftmaxCrossEntropy{logits.value().array(), labels.array<std::int32_t>(), losses.array(),
-                             correct.array(), dlogits.array(), classes, scale, smoothing, other,
-                             share},
-         batch);
+  launch(
+      device,
+      SoftmaxCrossEntropy{logits.value().array(), labels.array<std::int32_t>(), losses.array(),
+                          right.array(), dlogits.array(), classes, scale, smoothing, other, share},
+      batch);
   launch(device, SumAll{losses.array(), loss.array(), scale, 0.f}, 1);
   const Var result = tape.record(loss, {logits}, [=, &device](const Tensor& dloss) {
     const Tensor dx = logits.gradient_memory();
     launch(device, ScaleByScalar{dlogits.array(), dloss.array(), dx.array()}, dx.count());
     logits.add_gradient(dx);
   });
-  return {result, losses, correct};
+  return {result, losses, right};
 }
 
 void check_labels(const Tensor& labels, std::int64_t classes) {

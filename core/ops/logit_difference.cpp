@@ -1,4 +1,4 @@
-#include "core/ops.h"
+#include "core/attack_ops.h"
 #include "kernels/logit_difference.h"
 #include "kernels/reductions.h"
 

@@ -1,4 +1,4 @@
-#include "core/ops.h"
+#include "core/attack_ops.h"
 #include "kernels/elementwise.h"
 #include "kernels/reductions.h"
 #include "kernels/warp.h"
@@ -41,7 +41,7 @@ Var warp(Tape& tape, const Tensor& images, const Var& flow, WarpBorder border) {
   });
 }
 
-SummedLosses flow_roughness(Tape& tape, const Var& flow, float weight, Smoothness smoothness) {
+LossValue flow_roughness(Tape& tape, const Var& flow, float weight, Smoothness smoothness) {
   check_flow("flow_roughness", flow.shape());
   Device& device = flow.device();
   const Shape& shape = flow.shape();
@@ -56,10 +56,10 @@ SummedLosses flow_roughness(Tape& tape, const Var& flow, float weight, Smoothnes
            columns);
     flow.add_gradient(dflow);
   });
-  return {loss, losses};
+  return {loss, losses, {}};
 }
 
-SummedLosses hinged_margin(Tape& tape, const Var& logits, const Tensor& labels, float kappa) {
+LossValue hinged_margin(Tape& tape, const Var& logits, const Tensor& labels, float kappa) {
   const Shape& shape = logits.shape();
   require(shape.rank() == 2 && shape[1] >= 2, "hinged_margin: logits ", shape,
           " must be [N, classes] of at least two classes");
@@ -76,7 +76,7 @@ SummedLosses hinged_margin(Tape& tape, const Var& logits, const Tensor& labels, 
     launch(device, ScaleByScalar{dlogits.array(), dloss.array(), dx.array()}, dx.count());
     logits.add_gradient(dx);
   });
-  return {loss, losses};
+  return {loss, losses, {}};
 }
 
 }  // namespace saddle

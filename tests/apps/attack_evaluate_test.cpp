@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/ops.h"
 #include "tests/apps/data_files.h"
 
 namespace saddle {
@@ -36,7 +37,7 @@ LogitsFunction linear_logits(const std::vector<float>& w) {
 
 LogitsFunction identity_logits() { return linear_logits({1, 0, 0, 1}); }
 
-using AttackFunction = std::function<Tensor(const AttackBatch& batch, AttemptCounts& counts)>;
+using AttackFunction = std::function<Tensor(const Batch& batch, AttemptCounts& counts)>;
 
 AttackMember member_of(const AttackFunction& function, std::int64_t restarts = 1) {
   AttackMember member;
@@ -52,7 +53,7 @@ Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
   AttackMember member;
   member.name = "pgd";
   member.against = [options](const LogitsFunction& logits, std::int64_t) -> Attempt {
-    return [=](const AttackBatch& batch, AttemptCounts& counts) {
+    return [=](const Batch& batch, AttemptCounts& counts) {
       return pgd(logits, batch, options, 5, 0, &counts);
     };
   };
@@ -63,20 +64,20 @@ Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
 
 // Every adversarial image is these two channels.
 Attack always(float first, float second) {
-  return attack_of({member_of([=](const AttackBatch& batch, AttemptCounts&) {
+  return attack_of({member_of([=](const Batch& batch, AttemptCounts&) {
     std::vector<float> values;
-    for (std::int64_t i = 0; i < batch.images.shape()[0]; ++i)
+    for (std::int64_t i = 0; i < batch.inputs.shape()[0]; ++i)
       values.insert(values.end(), {first, second});
-    return Tensor::from_host(cpu_device(), batch.images.shape(), values);
+    return Tensor::from_host(cpu_device(), batch.inputs.shape(), values);
   })});
 }
 
 // Turns over the prediction of the rows that `breaks` says, and leaves the others alone.
 AttackFunction breaking(
     const std::function<bool(std::int32_t example, std::int32_t attempt)>& breaks) {
-  return [=](const AttackBatch& batch, AttemptCounts& counts) {
-    std::vector<float> x = batch.images.to_host<float>();
-    const std::vector<std::int32_t> labels = batch.labels.to_host<std::int32_t>(),
+  return [=](const Batch& batch, AttemptCounts& counts) {
+    std::vector<float> x = batch.inputs.to_host<float>();
+    const std::vector<std::int32_t> labels = batch.targets.to_host<std::int32_t>(),
                                     examples = batch.indices.to_host<std::int32_t>(),
                                     attempts = batch.attempts.to_host<std::int32_t>();
     for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -85,7 +86,7 @@ AttackFunction breaking(
       x[2 * i] = labels[i] == 0 ? 0.25f : 0.75f;  // against the label's channel
       x[2 * i + 1] = 0.5f + static_cast<float>(attempts[i]) / 256;
     }
-    return Tensor::from_host(batch.images.device(), batch.images.shape(), x);
+    return Tensor::from_host(batch.inputs.device(), batch.inputs.shape(), x);
   };
 }
 
@@ -186,7 +187,7 @@ TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_succe
   const Victim victim;
   std::vector<std::vector<std::int32_t>> seen;
   // Attempt r breaks the examples of label r.
-  const AttackFunction fake = [&](const AttackBatch& batch, AttemptCounts& counts) {
+  const AttackFunction fake = [&](const Batch& batch, AttemptCounts& counts) {
     seen.push_back(batch.indices.to_host<std::int32_t>());
     const std::vector<std::int32_t> labels = four_examples().labels;
     return breaking([=](std::int32_t example, std::int32_t attempt) {
@@ -299,8 +300,8 @@ TEST(EvaluateAttack, tries_as_many_target_classes_as_the_model_has_and_says_so) 
 
 TEST(EvaluateAttack, warns_of_attempts_that_began_with_a_zero_gradient) {
   const Victim victim;
-  const Attack attack = attack_of({member_of([](const AttackBatch& batch, AttemptCounts& counts) {
-    for (std::int32_t row = 0; row < batch.images.shape()[0]; ++row) {
+  const Attack attack = attack_of({member_of([](const Batch& batch, AttemptCounts& counts) {
+    for (std::int32_t row = 0; row < batch.inputs.shape()[0]; ++row) {
       counts.zero_gradients.push_back(row);
     }
     return breaking([](std::int32_t example, std::int32_t) { return example == 0; })(batch, counts);
@@ -316,7 +317,7 @@ TEST(EvaluateAttack, warns_of_attempts_that_began_with_a_zero_gradient) {
 // passes forward and one backward.
 Attack uneven_attack() {
   return attack_of({member_of(
-      [](const AttackBatch& batch, AttemptCounts& counts) {
+      [](const Batch& batch, AttemptCounts& counts) {
         const std::vector<std::int32_t> examples = batch.indices.to_host<std::int32_t>(),
                                         attempts = batch.attempts.to_host<std::int32_t>();
         PassCounts ignored;
@@ -353,16 +354,16 @@ TEST(EvaluateAttack, counts_each_examples_own_passes_whatever_the_batch_size) {
 TEST(EvaluateAttack, warns_where_every_adversarial_image_is_the_clean_one) {
   const Victim victim;
   Attack attack =
-      attack_of({member_of([](const AttackBatch& batch, AttemptCounts&) { return batch.images; })});
+      attack_of({member_of([](const Batch& batch, AttemptCounts&) { return batch.inputs; })});
 
   const AttackResult result = victim.attack(attack);
   attack.ball = Ball{Norm::linf, 0.};
   const AttackResult no_radius = victim.attack(attack);
   const AttackResult tiny_steps =
-      victim.attack(attack_of({member_of([](const AttackBatch& batch, AttemptCounts&) {
-        std::vector<float> x = batch.images.to_host<float>();
+      victim.attack(attack_of({member_of([](const Batch& batch, AttemptCounts&) {
+        std::vector<float> x = batch.inputs.to_host<float>();
         for (float& value : x) value *= 1 - 1e-7f;
-        return Tensor::from_host(batch.images.device(), batch.images.shape(), x);
+        return Tensor::from_host(batch.inputs.device(), batch.inputs.shape(), x);
       })}));
 
   ASSERT_EQ(result.warnings.size(), 1u);
@@ -400,8 +401,8 @@ TEST(EvaluateAttack, halves_the_batch_where_memory_runs_out) {
   const AttackFunction honest =
       breaking([](std::int32_t, std::int32_t attempt) { return attempt == 1; });
   const Attack attack = attack_of({member_of(
-      [&](const AttackBatch& batch, AttemptCounts& counts) {
-        require(batch.images.shape()[0] <= 1, "cuda: cudaMalloc: out of memory");
+      [&](const Batch& batch, AttemptCounts& counts) {
+        require(batch.inputs.shape()[0] <= 1, "cuda: cudaMalloc: out of memory");
         return honest(batch, counts);
       },
       2)});
@@ -415,7 +416,7 @@ TEST(EvaluateAttack, halves_the_batch_where_memory_runs_out) {
 
 TEST(EvaluateAttack, gives_up_where_not_even_one_image_fits) {
   const Victim victim;
-  const Attack attack = attack_of({member_of([](const AttackBatch&, AttemptCounts&) -> Tensor {
+  const Attack attack = attack_of({member_of([](const Batch&, AttemptCounts&) -> Tensor {
     fail("out of memory: 7 bytes more are not to be had");
   })});
 

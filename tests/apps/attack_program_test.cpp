@@ -43,7 +43,7 @@ void save_network(const std::filesystem::path& path, std::int64_t size, std::int
   description.network = {"preact_resnet10", 2, 1, size, size, classes};
   description.mean = {0.5f};
   description.std = {0.25f};
-  save_checkpoint(path, Classifier(cpu_device(), description, 1));
+  save_checkpoint(path, Model(cpu_device(), description, 1));
 }
 
 void expect_answer(int exit_code, const std::string& part,
@@ -147,7 +147,7 @@ TEST_F(AttackProgram, refuses_classes_of_other_names) {
   digits.mean = {0.5f};
   digits.std = {0.25f};
   for (int i = 0; i < 10; ++i) digits.class_names.push_back(std::to_string(i));
-  save_checkpoint(checkpoint(), Classifier(cpu_device(), digits, 1));
+  save_checkpoint(checkpoint(), Model(cpu_device(), digits, 1));
 
   expect_answer(1, "its classes are not those of fashion-mnist: the data set has no '0', '1'",
                 {"--checkpoint", checkpoint(), "--test-limit", "8", "--attack", "fgsm", "--quiet"});
@@ -348,7 +348,7 @@ TEST(AttackProgramImages, says_in_the_json_what_the_data_set_left_out) {
   ModelDescription description;
   description.network = {"preact_resnet10", 2, 3, 8, 8, 2};
   description.mean = description.std = {0.5f, 0.5f, 0.5f};
-  save_checkpoint(at("m.safetensors"), Classifier(cpu_device(), description, 1));
+  save_checkpoint(at("m.safetensors"), Model(cpu_device(), description, 1));
 
   const Answer answer =
       attack({"--checkpoint", at("m.safetensors"), "--dataset", "image-folder", "--data-dir",

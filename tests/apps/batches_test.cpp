@@ -1,5 +1,5 @@
 // How an epoch is cut into batches, and that a single last image does no harm.
-#include "apps/train/batches.h"
+#include "apps/training/batches.h"
 
 #include <gtest/gtest.h>
 

@@ -33,8 +33,8 @@ class Checkpoint : public testing::Test {
     save_checkpoint(path_, model_);
   }
 
-  Classifier load(const CheckpointOverrides& overrides = {},
-                  const ModelDescription& fallback = {}) const {
+  Model load(const CheckpointOverrides& overrides = {},
+             const ModelDescription& fallback = {}) const {
     return load_checkpoint(path_, device(), overrides, fallback);
   }
   // The error of loading the file after `edit`, which must cost no memory of the device.
@@ -51,12 +51,12 @@ class Checkpoint : public testing::Test {
   }
 
   TemporaryDirectory directory_;
-  Classifier model_;
+  Model model_;
   fs::path path_;
 };
 
 TEST_F(Checkpoint, comes_back_to_the_bit) {
-  const Classifier loaded = load();
+  const Model loaded = load();
 
   EXPECT_TRUE(bytes_of(loaded.weights) == bytes_of(model_.weights));
   EXPECT_TRUE(bytes_of(loaded.statistics) == bytes_of(model_.statistics));
@@ -183,7 +183,7 @@ TEST_F(Checkpoint, that_does_not_fit_leaves_the_model_as_it_was) {
   file.tensors.erase("linear.bias");
   file.set_first("conv1.weight", 9.f);
   file.save(path_);
-  Classifier other(device(), description(), 4);
+  Model other(device(), description(), 4);
   other.batches_tracked = 2;
   const std::string weights = bytes_of(other.weights), statistics = bytes_of(other.statistics);
 
@@ -201,12 +201,12 @@ TEST_F(Checkpoint, with_another_number_of_classes_gives_all_but_the_head) {
     SCOPED_TRACE(name);
     ModelDescription ten = description();
     ten.network = {name, name[0] == 'w' ? 16 : name[0] == 'd' ? 64 : 2, 3, 8, 8, 5};
-    save_checkpoint(path_, Classifier(device(), ten, 3));
+    save_checkpoint(path_, Model(device(), ten, 3));
     const SafetensorsFile file = SafetensorsFile::load(path_);
     ModelDescription two = ten;
     two.network.classes = 2;
     two.class_names.clear();
-    Classifier model(device(), two, 4);
+    Model model(device(), two, 4);
     const std::string head_before =
         bytes_of(view(model.weights, model.network.layout.weights.slots().back()));
 
@@ -231,7 +231,7 @@ TEST_F(Checkpoint, of_another_number_of_classes_need_not_describe_itself) {
   ModelDescription two = description();
   two.network.classes = 2;
   two.class_names.clear();
-  Classifier model(device(), two, 4);
+  Model model(device(), two, 4);
 
   const auto remarks =
       load_initial_values(model, SafetensorsFile::load(path_), Head::of_file, "cifar10");
@@ -245,7 +245,7 @@ TEST_F(Checkpoint, that_misfits_in_more_than_its_head_is_refused) {
   other.network.classes = 2;
   other.network.width = 4;
   other.class_names.clear();
-  Classifier model(device(), other, 4);
+  Model model(device(), other, 4);
   const SafetensorsFile file = SafetensorsFile::load(path_);
 
   expect_error("Check --model, --width and --classes",
@@ -256,7 +256,7 @@ TEST_F(Checkpoint, to_begin_with_says_where_normalisation_and_classes_are_others
   ModelDescription other = description();
   other.mean = {0.5f, 0.5f, 0.5f};
   other.class_names[4] = "owl";
-  Classifier model(device(), other, 4);
+  Model model(device(), other, 4);
   const SafetensorsFile file = SafetensorsFile::load(path_);
 
   const auto remarks = load_initial_values(model, file, Head::of_file, "image-folder");
@@ -302,7 +302,7 @@ TEST_F(PlainCheckpoint, is_taken_with_model_classes_and_what_the_data_set_says) 
   fallback.mean = {0.5f, 0.5f, 0.5f};
   fallback.std = {0.25f, 0.25f, 0.25f};
 
-  const Classifier loaded = load(overrides, fallback);
+  const Model loaded = load(overrides, fallback);
 
   EXPECT_TRUE(bytes_of(loaded.weights) == bytes_of(model_.weights));
   EXPECT_EQ(loaded.mean, fallback.mean);
@@ -345,7 +345,7 @@ TEST_F(Checkpoint, is_overruled_by_the_user) {
   overrides.std = {1.f, 1.f, 1.f};
   overrides.input_shape = {3, 16, 24};
 
-  const Classifier loaded = load(overrides);
+  const Model loaded = load(overrides);
 
   EXPECT_EQ(loaded.mean, *overrides.mean);
   EXPECT_EQ(loaded.std, *overrides.std);

@@ -66,9 +66,9 @@ class NamedCheckpoint : public testing::Test {
   }
   void save(const Names& names) const {
     const NetworkOptions network{"preact_resnet10", 2, 1, 12, 12, 4};
-    save_checkpoint(path_, Classifier(cpu_device(), {network, {0.4f}, {0.25f}, names}, 1));
+    save_checkpoint(path_, Model(cpu_device(), {network, {0.4f}, {0.25f}, names}, 1));
   }
-  Classifier load() const { return load_model(path_, {}, cpu_device(), data_); }
+  Model load() const { return load_model(path_, {}, cpu_device(), data_); }
 
   TemporaryDirectory directory_;
   std::string path_;
@@ -104,7 +104,7 @@ TEST_F(NamedCheckpoint, without_names_assumes_the_folders_order_and_says_so) {
   save({});
 
   EXPECT_EQ(match_labels(data_, path_), "");
-  const Classifier model = load();
+  const Model model = load();
 
   ASSERT_EQ(model.assumptions.size(), 1u);
   expect_part("in the order of their names (0 'a', 1 'b', 2 'c', 3 'd')", model.assumptions[0]);

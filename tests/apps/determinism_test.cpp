@@ -137,7 +137,7 @@ std::vector<Tensor> batch_norm_results(BatchNormMode mode, Activation activation
   const Tensor mean = random({kColumns}, 4), var = random({kColumns}, 5, 0.5f, 2.f);
   const Var y = batch_norm(tape, x, {gamma, beta, mean, var, mode, activation});
   const Var pooled = global_average_pool(tape, add(tape, y, x));
-  const CrossEntropy loss = cross_entropy(tape, pooled, labels(7, kColumns), LossReduction::mean);
+  const LossValue loss = cross_entropy(tape, pooled, labels(7, kColumns), LossReduction::mean);
   tape.backward(loss.loss);
   return {y.value(), mean, var, x.gradient(), gamma.gradient(), beta.gradient()};
 }
@@ -165,8 +165,8 @@ TEST(threads, do_not_change_pooling_and_normalisation) {
     Tape tape;
     const Var x = tape.input(images, Gradient::wanted);
     const Var y = normalise(tape, x, mean, inverse);
-    const CrossEntropy loss = cross_entropy(tape, global_average_pool(tape, relu(tape, y)),
-                                            labels(17, 3), LossReduction::sum);
+    const LossValue loss = cross_entropy(tape, global_average_pool(tape, relu(tape, y)),
+                                         labels(17, 3), LossReduction::sum);
     tape.backward(loss.loss);
     return std::vector<Tensor>{y.value(), loss.loss.value(), x.gradient()};
   });
@@ -179,10 +179,9 @@ TEST(threads, do_not_change_the_loss) {
   expect_same_bits_for_any_thread_count([&] {
     Tape tape;
     const Var logits = tape.input(z, Gradient::wanted);
-    const CrossEntropy loss =
-        cross_entropy(tape, logits, labels(kExamples, 5), LossReduction::mean);
+    const LossValue loss = cross_entropy(tape, logits, labels(kExamples, 5), LossReduction::mean);
     tape.backward(loss.loss);
-    return std::vector<Tensor>{loss.loss.value(), loss.losses, loss.correct, logits.gradient(),
+    return std::vector<Tensor>{loss.loss.value(), loss.losses, loss.right, logits.gradient(),
                                predict(z)};
   });
 }
@@ -252,8 +251,8 @@ TEST(threads, do_not_change_the_batches) {
   const std::vector<std::int32_t> order = epoch_order(100, 5, 2);
 
   expect_same_bits_for_any_thread_count([&] {
-    const AttackBatch batch = data.batch(order, {4, true}, 5, 2);
-    return std::vector<Tensor>{batch.images, batch.labels};
+    const Batch batch = data.batch(order, {4, true}, 5, 2);
+    return std::vector<Tensor>{batch.inputs, batch.targets};
   });
 }
 
@@ -287,7 +286,7 @@ TEST(batches, augmentation_of_an_image_does_not_depend_on_its_batch) {
   const DeviceDataset data(device(), training_data());
   const std::vector<std::int32_t> order = epoch_order(60, 5, 1);
   const auto augmented = [&](const std::vector<std::int32_t>& indices) {
-    return data.batch(indices, {4, true}, 5, 1).images;
+    return data.batch(indices, {4, true}, 5, 1).inputs;
   };
 
   const std::vector<float> whole = in_batches(order, 60, augmented);
@@ -296,12 +295,12 @@ TEST(batches, augmentation_of_an_image_does_not_depend_on_its_batch) {
   EXPECT_EQ(in_batches(order, 32, augmented), whole);
 
   EXPECT_NE(whole, in_batches(order, 60, [&](const auto& indices) {
-              return data.batch(indices, {}, 5, 1).images;
+              return data.batch(indices, {}, 5, 1).inputs;
             }));
 }
 
 struct Attacked {
-  Classifier model;
+  Model model;
   DeviceDataset data;
 };
 
@@ -329,7 +328,7 @@ void expect_start_independent_of_batch(Norm norm) {
   EXPECT_EQ(in_batches(order, 1, start), whole);
   EXPECT_EQ(in_batches(order, 7, start), whole);
   EXPECT_NE(whole,
-            in_batches(order, 33, [&](const auto& i) { return a.data.batch(i, {}, 0, 0).images; }));
+            in_batches(order, 33, [&](const auto& i) { return a.data.batch(i, {}, 0, 0).inputs; }));
 }
 
 TEST(batches, random_start_in_linf_does_not_depend_on_the_batch) {
@@ -371,10 +370,10 @@ Outcome attack_in_batches(const Attacked& a, const PgdOptions& options, std::siz
     return pgd(a.model.evaluation(), a.data.batch(indices, {}, 0, 0), options, 9, 0);
   };
   const auto losses = [&](const std::vector<std::int32_t>& indices) {
-    const AttackBatch batch = a.data.batch(indices, {}, 0, 0);
+    const Batch batch = a.data.batch(indices, {}, 0, 0);
     Tape tape;
     const Var logits = a.model.evaluation()(tape, tape.input(attack(indices), Gradient::none));
-    return cross_entropy(tape, logits, batch.labels, LossReduction::sum).losses;
+    return cross_entropy(tape, logits, batch.targets, LossReduction::sum).losses;
   };
   return {in_batches(order, batch_size, attack), in_batches(order, batch_size, losses)};
 }

@@ -96,7 +96,7 @@ TEST(foreign_json, in_a_checkpoint_is_taken_or_refused) {
   const TemporaryDirectory directory;
   const fs::path path = directory.path() / "model.safetensors";
   const NetworkOptions network{"preact_resnet10", 2, 3, 8, 8, 5};
-  save_checkpoint(path, Classifier(cpu_device(), {network, {0.1f, 0.2f, 0.3f}, {1, 1, 1}}, 3));
+  save_checkpoint(path, Model(cpu_device(), {network, {0.1f, 0.2f, 0.3f}, {1, 1, 1}}, 3));
   const SafetensorsFile file = SafetensorsFile::load(path);
   const Json sound = Json::parse(file.metadata().at("saddle"));
 

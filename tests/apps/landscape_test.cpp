@@ -18,10 +18,9 @@ using namespace testing_support;
 struct Scene {
   Dataset images = test_data();
   DeviceDataset data{cpu_device(), images};
-  Classifier model{
-      cpu_device(),
-      {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
-      7};
+  Model model{cpu_device(),
+              {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
+              7};
   LandscapePoint here() const {
     const Evaluation found = evaluate(model.evaluation(), data, 16);
     return {0, found.loss, found.accuracy};

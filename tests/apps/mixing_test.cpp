@@ -76,18 +76,18 @@ TEST(mixing, blends_outside_the_box_and_takes_the_reversed_batch_inside) {
     Device& device = device_named(name);
     const std::int64_t n = 3, height = 5, width = 7, channels = 3;
     const std::vector<float> x = random_values(n * height * width * channels, 1, 0.f, 1.f);
-    AttackBatch batch{Tensor::from_host(device, {n, height, width, channels}, x),
-                      Tensor::from_host(device, {n}, std::vector<std::int32_t>{4, 5, 6}),
-                      {}};
+    Batch batch{Tensor::from_host(device, {n, height, width, channels}, x),
+                Tensor::from_host(device, {n}, std::vector<std::int32_t>{4, 5, 6}),
+                {}};
     DeviceMix mix(device);
     mix.set({0.75f, 0.6f, {1, 2, 3, 7}});
 
-    const MixedLabels mixed = mix.mix(batch);
+    mix.mix(batch);
 
-    EXPECT_EQ(batch.labels.to_host<std::int32_t>(), (std::vector<std::int32_t>{4, 5, 6}));
-    EXPECT_EQ(mixed.other.to_host<std::int32_t>(), (std::vector<std::int32_t>{6, 5, 4}));
-    EXPECT_EQ(mixed.share.to_host<float>(), std::vector<float>(3, 0.6f));
-    const std::vector<float> got = batch.images.to_host<float>();
+    EXPECT_EQ(batch.targets.to_host<std::int32_t>(), (std::vector<std::int32_t>{4, 5, 6}));
+    EXPECT_EQ(batch.mixed.other.to_host<std::int32_t>(), (std::vector<std::int32_t>{6, 5, 4}));
+    EXPECT_EQ(batch.mixed.share.to_host<float>(), std::vector<float>(3, 0.6f));
+    const std::vector<float> got = batch.inputs.to_host<float>();
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t y = 0; y < height; ++y)
         for (std::int64_t c = 0; c < width * channels; ++c) {

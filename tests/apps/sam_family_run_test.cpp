@@ -2,7 +2,7 @@
 // should, and the command line keeps the methods' numbers apart.
 #include <gtest/gtest.h>
 
-#include "apps/train/run_directory.h"
+#include "apps/training/run_directory.h"
 #include "tests/apps/training_runs.h"
 #include "tests/support/expect_near.h"
 
@@ -33,10 +33,9 @@ struct Training {
   TrainOptions options;
   Dataset images = training_data();
   DeviceDataset data{cpu_device(), images};
-  Classifier model{
-      cpu_device(),
-      {{"preact_resnet10", 2, 1, images.height, images.width, 4}, images.mean, images.std},
-      7};
+  Model model{cpu_device(),
+              {{"preact_resnet10", 2, 1, images.height, images.width, 4}, images.mean, images.std},
+              7};
   Minimiser minimiser;
   RunPosition position;
 
@@ -46,8 +45,8 @@ struct Training {
 
   // Epochs up to `end`, of four steps each, by a TrainingStep of their own.
   void run_until(std::int64_t end) {
-    TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options),
-                      5);
+    const Task task = task_of(options, data);
+    TrainingStep step(model, minimiser, task, step_options_of(options));
     for (; position.epochs_done < end; ++position.epochs_done) {
       const auto epoch = static_cast<std::uint32_t>(position.epochs_done);
       step.begin_epoch(epoch_order(data.size(), 5, epoch), epoch);
@@ -65,13 +64,13 @@ struct Training {
 TEST_P(SamFamilyRuns, resumed_give_the_bits_of_one_never_stopped) {
   const TemporaryDirectory directory;
   const RunDirectory files(directory.path(), RunDirectory::Open::fresh,
-                           {Json::object(), Json::object(), Json::object()});
+                           {"test", Json::object(), Json::object(), Json::object()});
   Training whole(GetParam()), stopped(GetParam()), resumed(GetParam());
   whole.run_until(4);
   stopped.run_until(3);
-  files.save(stopped.model, stopped.minimiser, {}, stopped.position, true);
+  files.save({stopped.model, stopped.minimiser, nullptr, {}}, stopped.position, true);
 
-  resumed.position = files.restore(resumed.model, resumed.minimiser, {});
+  resumed.position = files.restore({resumed.model, resumed.minimiser, nullptr, {}});
   resumed.run_until(4);
 
   EXPECT_EQ(bits_of(resumed.model.weights.to_host<float>()),
@@ -103,11 +102,13 @@ double running_mean_after_step(TrainOptions options) {
     images.pixels[i] = images.pixels[i % pixels];
   }
   const DeviceDataset data(cpu_device(), images);
-  Classifier model(
-      cpu_device(),
-      {{"preact_resnet10", 2, 1, images.height, images.width, 4}, images.mean, images.std}, 7);
+  Model model(cpu_device(),
+              {{"preact_resnet10", 2, 1, images.height, images.width, 4}, images.mean, images.std},
+              7);
   Minimiser minimiser = minimiser_of(options, cpu_device(), model.network.layout.weights);
-  TrainingStep step(model, minimiser, data, {}, step_options_of(options), 5);
+  options.no_augment = true;
+  const Task task = task_of(options, data);
+  TrainingStep step(model, minimiser, task, step_options_of(options));
   step.begin_epoch(epoch_order(data.size(), 5, 0), 0);
   step(0, 16, 0, 0).wait();
   return view(model.statistics, model.network.layout.norms.front().running_mean)

@@ -11,7 +11,7 @@ namespace {
 class SteadyState : public testing::TestWithParam<std::string> {
  protected:
   Device& device() const { return device_named(GetParam()); }
-  Classifier model(Device& device) const {
+  Model model(Device& device) const {
     const Dataset data = training_data();
     const NetworkOptions network{"preact_resnet10", 2, 1, 12, 12, 4};
     return {device, {network, data.mean, data.std}, 1};
@@ -37,12 +37,13 @@ void expect_no_new_memory(Pool& pool, bool asks, const std::function<void(std::u
   }
 }
 
-void expect_steady_training(Device& device, Classifier model, const std::string& name) {
+void expect_steady_training(Device& device, Model model, const std::string& name) {
   const TrainOptions options = resolved(small_run(name, "unused"));
   const DeviceDataset data(device, training_data());
   Minimiser minimiser = minimiser_of(options, device, model.network.layout.weights);
 
-  TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options), 1);
+  const Task task = task_of(options, data);
+  TrainingStep step(model, minimiser, task, step_options_of(options));
   step.begin_epoch(epoch_order(data.size(), 1, 0), 0);
 
   expect_no_new_memory(device.pool(), !device.captures(),
@@ -57,7 +58,7 @@ TEST_P(SteadyState, is_reached_by_adversarial_training) {
   expect_steady_training(device(), model(device()), "pgd");
 }
 
-void expect_steady_attack(Device& device, const Classifier& model, Norm norm) {
+void expect_steady_attack(Device& device, const Model& model, Norm norm) {
   const DeviceDataset data(device, training_data());
   expect_no_new_memory(device.pool(), true, [&](std::uint32_t number) {
     pgd(model.evaluation(), data.batch(number, 5), {norm, 0.1f, 0.03f, 3, Start::random}, 1,

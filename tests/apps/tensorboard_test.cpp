@@ -1,8 +1,8 @@
 // The event file for TensorBoard: its bytes, what is in them, and how it grows.
-#include "apps/train/tensorboard.h"
+#include "apps/training/tensorboard.h"
 
 #include <nlohmann/json.hpp>
-#include <train/tensorboard.pb.h>
+#include <training/tensorboard.pb.h>
 
 #include "core/file.h"
 #include "tests/apps/data_files.h"

@@ -80,7 +80,7 @@ TEST(train_options, choose_radius_and_step_of_the_attack_by_norm) {
 TEST(train_options, take_one_long_step_from_a_random_start_in_fgsm_rs) {
   TrainOptions options = adversarial();
   options.adversarial = "fgsm_rs";
-  const StepOptions step = step_options_of(resolved(options));
+  const ClassificationOptions step = classification_options_of(resolved(options));
 
   EXPECT_EQ(step.adversarial->steps, 1);
   EXPECT_EQ(step.adversarial->start, Start::random);
@@ -287,7 +287,7 @@ TEST(train_options, refuse_an_attack_that_cannot_be) {
 TEST(train_options, take_trades_settings_from_its_authors_code) {
   TrainOptions options = adversarial();
   options.adversarial = "trades";
-  const StepOptions step = step_options_of(resolved(options));
+  const ClassificationOptions step = classification_options_of(resolved(options));
   EXPECT_FLOAT_EQ(step.trades_beta.value(), 6);
   EXPECT_FLOAT_EQ(step.adversarial->eps, 0.031f);
   EXPECT_FLOAT_EQ(step.adversarial->alpha, 0.007f);
@@ -297,7 +297,7 @@ TEST(train_options, take_trades_settings_from_its_authors_code) {
 
   options.at_norm = "l2";
   options.at_steps = 5;
-  const StepOptions l2 = step_options_of(resolved(options));
+  const ClassificationOptions l2 = classification_options_of(resolved(options));
   EXPECT_FLOAT_EQ(l2.adversarial->eps, 128.f / 255);
   EXPECT_FLOAT_EQ(l2.adversarial->alpha, 2 * 128.f / 255 / 5);
   EXPECT_EQ(to_json(resolved(resolved(options))), to_json(resolved(options)));
@@ -313,8 +313,8 @@ TEST(train_options, let_free_training_step_by_eps_with_the_weights_alone) {
   const TrainOptions free = resolved(options);
   EXPECT_EQ(replays(free), 8);
   EXPECT_EQ(replays(resolved(adversarial())), 1);
-  EXPECT_TRUE(step_options_of(free).free);
-  EXPECT_FLOAT_EQ(step_options_of(free).adversarial->eps, 8.f / 255);
+  EXPECT_TRUE(classification_options_of(free).free);
+  EXPECT_FLOAT_EQ(classification_options_of(free).adversarial->eps, 8.f / 255);
   EXPECT_EQ(to_json(resolved(free)), to_json(free));
 
   expect_usage_error("--free-replays needs", [](TrainOptions& o) { o.free_replays = 2; });

@@ -19,11 +19,11 @@ TEST(training, learns_the_quadrants) {
   const TrainResult result = train_small(options);
 
   // Four classes: guessing gives 25 %.
-  EXPECT_GE(result.best_accuracy, 80);
+  EXPECT_GE(result.best, 80);
   const auto metrics = timeless_metrics(directory.path());
   ASSERT_EQ(metrics.size(), 6u);
   EXPECT_LT(metrics.back().at("train_loss"), metrics.front().at("train_loss"));
-  EXPECT_EQ(metrics.back().at("test_accuracy"), result.test_accuracy);
+  EXPECT_EQ(metrics.back().at("test_accuracy"), result.score("test_accuracy"));
 }
 
 TEST(training, keeps_the_epoch_with_the_best_test_accuracy) {
@@ -33,9 +33,8 @@ TEST(training, keeps_the_epoch_with_the_best_test_accuracy) {
   double best = 0;
   for (const auto& epoch : timeless_metrics(directory.path()))
     best = std::max(best, double{epoch.at("test_accuracy")});
-  EXPECT_EQ(result.best_accuracy, best);
-  const Classifier model =
-      load_checkpoint(directory.path() / "best.safetensors", cpu_device(), {}, {});
+  EXPECT_EQ(result.best, best);
+  const Model model = load_checkpoint(directory.path() / "best.safetensors", cpu_device(), {}, {});
   const DeviceDataset data(cpu_device(), test_data());
   EXPECT_EQ(evaluate(model.evaluation(), data, 33).accuracy, best);
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "apps/common/checkpoint.h"
-#include "apps/train/trainer.h"
+#include "apps/train/classification.h"
 #include "kernels/philox.h"
 #include "tests/apps/data_files.h"
 
@@ -108,6 +108,11 @@ inline TrainOptions small_run(const std::string& name, const std::filesystem::pa
     require(name == "sgd", "tests: no run is named ", name);
   }
   return options;
+}
+
+// The classification task of a run on `data`.
+inline Task task_of(const TrainOptions& options, const DeviceDataset& data) {
+  return classification_task(data, classification_options_of(options), options.batch_size);
 }
 
 inline TrainResult train_small(const TrainOptions& options) {

@@ -1,6 +1,6 @@
 // A training step that is captured and replayed against one that is called anew, and in bf16
 // against one in fp32.
-#include "apps/train/training_step.h"
+#include "apps/training/training_step.h"
 
 #include <gtest/gtest.h>
 
@@ -27,17 +27,13 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
   const TrainOptions options = resolved(small_run(run, "unused"));
   const Dataset images = training_data();
   const DeviceDataset data(device, images);
-  Classifier model(
-      device, {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
-      7, precision);
+  Model model(device,
+              {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
+              7, precision);
   Minimiser minimiser = minimiser_of(options, device, model.network.layout.weights);
-  KeptState kept;
-  kept.delta = Tensor::filled(device, {16, images.height, images.width, images.channels}, 0.f);
-  kept.averaged = std::make_unique<Classifier>(model);
-  kept.averaged->weights = model.weights.clone();
-  kept.averaged->statistics = model.statistics.clone();
-  TrainingStep step(model, minimiser, data, augmentation_of(options), step_options_of(options), 5,
-                    kept);
+  AveragedModel averaged(model, static_cast<float>(options.ema.value_or(0)));
+  const Task task = task_of(options, data);
+  TrainingStep step(model, minimiser, task, step_options_of(options), &averaged);
   Trained result;
   result.mean_weights = to_double(model.weights.to_host<float>());
   std::uint32_t number = 0;
@@ -49,7 +45,7 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
       const BatchSums sums =
           step(first, std::min<std::int64_t>(16, data.size() - first), lr, number++).wait();
       result.losses.push_back(sums.loss);
-      result.correct.push_back(sums.correct);
+      result.correct.push_back(sums.right);
       const std::vector<float> w = model.weights.to_host<float>();
       for (std::size_t i = 0; i < w.size(); ++i) {
         result.mean_weights[i] += (1 - options.ema.value_or(0)) * (w[i] - result.mean_weights[i]);
@@ -58,8 +54,8 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
   }
   result.weights = model.weights.to_host<float>();
   result.statistics = model.statistics.to_host<float>();
-  result.averaged = kept.averaged->weights.to_host<float>();
-  result.delta = kept.delta.to_host<float>();
+  result.averaged = averaged.model.weights.to_host<float>();
+  if (!task.kept.empty()) result.delta = task.kept.front().tensor.to_host<float>();
   return result;
 }
 
@@ -142,34 +138,36 @@ struct OneStep {
   Device& device = cpu_device();
   Dataset images = training_data();
   DeviceDataset data{device, images};
-  Classifier model{
-      device,
-      {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
-      7};
-  AttackBatch batch = data.batch(0, 16);
-  Tensor delta = Tensor::filled(device, batch.images.shape(), 0.f), sums{device, {2}};
+  Model model{device,
+              {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
+              7};
+  Batch batch = data.batch(0, 16);
+  Tensor sums{device, {3}};
 
-  StepOptions options;
+  ClassificationOptions options;
+  StepOptions step;
+  Task task;  // made when the step is taken, unless it is there
   int forwards = 0;
-  OneStep() { options.sam_statistics = SamStatistics::none; }
+  OneStep() { step.sam_statistics = SamStatistics::none; }
 
+  void make_task() { task = classification_task(data, options, 16); }
   double take() {
     const std::int64_t size = model.network.layout.weights.size();
     Minimiser minimiser(Sgd(device, size, {0, 0, false}), device, size, {});
     minimiser.prepare(0.1);
-    forwards = step_on_batch(
-        model, minimiser, {model.weights, {}},
-        {batch, {}, Tensor::from_host(device, {1}, std::vector<std::int32_t>{0}), delta}, options,
-        5, sums);
+    if (!task.loss) make_task();
+    forwards =
+        step_on_batch(model, task, minimiser, {model.weights, {}}, batch,
+                      Tensor::from_host(device, {1}, std::vector<std::int32_t>{0}), step, sums);
     return sums.to_host<float>()[0];
   }
   // dL/dx of the mean loss at the weights as they are, in train mode.
   std::vector<float> pixel_gradient() {
     Tape tape;
-    const Var x = tape.input(batch.images, Gradient::wanted);
+    const Var x = tape.input(batch.inputs, Gradient::wanted);
     const Var z = model.logits(
         {tape, {model.weights, {}}, {}, model.statistics, BatchNormMode::batch_only}, x);
-    tape.backward(cross_entropy(tape, z, batch.labels, LossReduction::mean).loss);
+    tape.backward(cross_entropy(tape, z, batch.targets, LossReduction::mean).loss);
     return x.gradient().to_host<float>();
   }
 };
@@ -183,18 +181,18 @@ Stepped step_in_pieces(std::int64_t pieces, std::optional<PgdOptions> adversaria
   const Dataset images = training_data();
   const DeviceDataset data(device, images);
   NetworkOptions network{"deit_tiny", 64, 1, images.height, images.width, 4, 6};
-  Classifier model(device, {network, images.mean, images.std}, 7);
+  Model model(device, {network, images.mean, images.std}, 7);
   Minimiser minimiser(Sgd(device, model.network.layout.weights.size(), {0, 0, false}), device,
                       model.network.layout.weights.size(), 0.05);
-  StepOptions options;
-  options.pieces = pieces;
+  StepOptions step;
+  step.pieces = pieces;
+  ClassificationOptions options;
   options.adversarial = adversarial;
-  const Tensor sums(device, {2});
+  const Tensor sums(device, {3});
   minimiser.prepare(0.5);
-  step_on_batch(
-      model, minimiser, {model.weights, {}},
-      {data.batch(0, 16), {}, Tensor::from_host(device, {1}, std::vector<std::int32_t>{0}), {}},
-      options, 5, sums);
+  step_on_batch(model, classification_task(data, options, 16), minimiser, {model.weights, {}},
+                data.batch(0, 16), Tensor::from_host(device, {1}, std::vector<std::int32_t>{0}),
+                step, sums);
   return {model.weights.to_host<float>(), sums.to_host<float>()};
 }
 
@@ -217,12 +215,12 @@ TEST(accumulation, of_pieces_steps_as_the_whole_batch_where_examples_do_not_mind
 
 TEST(accumulation, shows_batch_norm_every_piece) {
   OneStep one;
-  one.options.pieces = 3;
+  one.step.pieces = 3;
   one.take();
   EXPECT_EQ(one.forwards, 3);
 
   OneStep attacked;
-  attacked.options.pieces = 2;
+  attacked.step.pieces = 2;
   attacked.options.adversarial = PgdOptions{Norm::linf, 0.1f, 0.05f, 4};
   attacked.take();
   EXPECT_EQ(attacked.forwards, 2 * (4 + 1));
@@ -233,11 +231,11 @@ TEST(free_training, moves_delta_by_eps_along_the_gradient_of_the_loss_it_descend
   const float eps = 8.f / 255;
   one.options.free = true;
   one.options.adversarial = PgdOptions{Norm::linf, eps, eps, 1};
-  const std::vector<float> g = one.pixel_gradient(), x = one.batch.images.to_host<float>();
+  const std::vector<float> g = one.pixel_gradient(), x = one.batch.inputs.to_host<float>();
 
   one.take();
 
-  const std::vector<float> delta = one.delta.to_host<float>();
+  const std::vector<float> delta = one.task.kept.front().tensor.to_host<float>();
   for (std::size_t i = 0; i < g.size(); ++i) {
     const float step = g[i] > 0 ? eps : g[i] < 0 ? -eps : 0.f;
     ASSERT_EQ(delta[i], std::min(std::max(step, -x[i]), 1.f - x[i])) << "pixel " << i;
@@ -248,12 +246,13 @@ TEST(free_training, sees_the_images_at_the_delta_that_was_kept) {
   OneStep free, plain;
   free.options.free = true;
   free.options.adversarial = PgdOptions{Norm::linf, 0.1f, 0.1f, 1};
-  const std::vector<float> x = plain.batch.images.to_host<float>();
-  std::vector<float> delta = random_values(plain.batch.images.count(), 3, -0.1f, 0.1f), moved = x;
+  const std::vector<float> x = plain.batch.inputs.to_host<float>();
+  std::vector<float> delta = random_values(plain.batch.inputs.count(), 3, -0.1f, 0.1f), moved = x;
   for (std::size_t i = 0; i < x.size(); ++i)
     moved[i] = std::min(std::max(x[i] + delta[i], 0.f), 1.f);
-  free.delta.copy_from_host(delta.data());
-  plain.batch.images = Tensor::from_host(plain.device, plain.batch.images.shape(), moved);
+  free.make_task();
+  free.task.kept.front().tensor.copy_from_host(delta.data());
+  plain.batch.inputs = Tensor::from_host(plain.device, plain.batch.inputs.shape(), moved);
 
   EXPECT_NEAR(free.take(), plain.take(), 1e-5);
   EXPECT_NE(moved, x);
@@ -292,8 +291,8 @@ TEST(trades_training, adds_beta_times_a_divergence_that_grows_with_the_radius) {
 enum class TradesPath { natural, adversarial, both };
 std::vector<float> trades_gradient(TradesPath path) {
   OneStep at;
-  const Tensor moved = Tensor::from_host(at.device, at.batch.images.shape(),
-                                         random_values(at.batch.images.count(), 3, 0.f, 1.f));
+  const Tensor moved = Tensor::from_host(at.device, at.batch.inputs.shape(),
+                                         random_values(at.batch.inputs.count(), 3, 0.f, 1.f));
   const Tensor g = at.model.network.layout.weights.zeros(at.device);
   Tape tape;
   const auto logits = [&](const Tensor& images, bool fixed) {
@@ -304,10 +303,9 @@ std::vector<float> trades_gradient(TradesPath path) {
                     BatchNormMode::batch_only};
     return at.model.logits(pass, tape.input(images, Gradient::none));
   };
-  const Var natural = logits(at.batch.images, path == TradesPath::adversarial);
+  const Var natural = logits(at.batch.inputs, path == TradesPath::adversarial);
   const Var adversarial = logits(moved, path == TradesPath::natural);
-  tape.backward(
-      trades_loss(tape, natural, adversarial, at.batch.labels, 6, LossReduction::mean).loss);
+  tape.backward(trades(tape, natural, adversarial, at.batch.targets, 6, LossReduction::mean).loss);
   return g.to_host<float>();
 }
 
@@ -328,10 +326,10 @@ TEST(training_step, refuses_rows_that_are_not_there_and_an_order_of_another_leng
   const TrainOptions options = resolved(small_run("sgd", "unused"));
   const Dataset images = training_data();
   const DeviceDataset data(cpu_device(), images);
-  Classifier model(cpu_device(), {{"preact_resnet10", 2, 1, 12, 12, 4}, images.mean, images.std},
-                   1);
+  Model model(cpu_device(), {{"preact_resnet10", 2, 1, 12, 12, 4}, images.mean, images.std}, 1);
   Minimiser minimiser = minimiser_of(options, cpu_device(), model.network.layout.weights);
-  TrainingStep step(model, minimiser, data, {}, {}, 1);
+  const Task task = task_of(options, data);
+  TrainingStep step(model, minimiser, task, {});
 
   EXPECT_THROW(step.begin_epoch({0, 1, 2}, 0), Error);
   EXPECT_THROW(step(50, 11, 0.1, 0), Error);

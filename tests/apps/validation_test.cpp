@@ -54,9 +54,8 @@ void expect_best_by(const std::string& key, const TrainOptions& options) {
     if (value > best) at = i;
     best = std::max(best, value);
   }
-  EXPECT_EQ(result.best_accuracy, best);
-  const Classifier model =
-      load_checkpoint(options.output + "/best.safetensors", cpu_device(), {}, {});
+  EXPECT_EQ(result.best, best);
+  const Model model = load_checkpoint(options.output + "/best.safetensors", cpu_device(), {}, {});
   const HeldOut parts = hold_out(training_data(), *with_validation(options, 60).validation, 5);
   const auto accuracy = validate(model, DeviceDataset(cpu_device(), parts.validation),
                                  selecting_attack(resolved(options)), 5);

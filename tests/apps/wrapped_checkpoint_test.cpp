@@ -33,17 +33,17 @@ class WrappedCheckpoint : public testing::Test {
     file.metadata.erase("saddle");
     return file;
   }
-  Classifier load(const Editable& file) const {
+  Model load(const Editable& file) const {
     const fs::path path = directory_.path() / "wrapped.safetensors";
     file.save(path);
     return load_checkpoint(path, cpu_device(), said_, fallback_);
   }
-  void expect_network(const Classifier& loaded) const {
+  void expect_network(const Model& loaded) const {
     EXPECT_EQ(loaded.weights.to_host<float>(), model_.weights.to_host<float>());
     EXPECT_EQ(loaded.statistics.to_host<float>(), model_.statistics.to_host<float>());
   }
   void expect_normaliser(const Editable& file) const {
-    const Classifier loaded = load(file);
+    const Model loaded = load(file);
     expect_network(loaded);
     EXPECT_EQ(loaded.mean, kMean);
     EXPECT_EQ(loaded.std, kStd);
@@ -53,7 +53,7 @@ class WrappedCheckpoint : public testing::Test {
 
   const std::vector<float> kMean{0.1f, 0.2f, 0.3f}, kStd{0.4f, 0.5f, 0.6f};
   TemporaryDirectory directory_;
-  Classifier model_;
+  Model model_;
   fs::path path_;
   CheckpointOverrides said_;
   ModelDescription fallback_;
@@ -68,7 +68,7 @@ TEST_F(WrappedCheckpoint, is_read_under_any_prefix) {
     file.wrap(prefix);
 
     expect_network(load(file));
-    Classifier other(cpu_device(), {{"preact_resnet10", 2, kChannels, 8, 8, 5}, kMean, kStd}, 4);
+    Model other(cpu_device(), {{"preact_resnet10", 2, kChannels, 8, 8, 5}, kMean, kStd}, 4);
     load_values(other, SafetensorsFile::load(directory_.path() / "wrapped.safetensors"));
     expect_network(other);
   }
@@ -79,7 +79,7 @@ TEST_F(WrappedCheckpoint, keeps_its_own_description) {
   file.wrap("module.");
   said_ = {};
 
-  const Classifier loaded = load(file);
+  const Model loaded = load(file);
 
   expect_network(loaded);
   EXPECT_EQ(loaded.mean, kMean);
@@ -152,7 +152,7 @@ TEST_F(WrappedCheckpoint, with_a_normaliser_of_one_number_takes_it_for_all_chann
   file.set("mean", {}, {0.5f});
   file.set("std", {1, 1, 1, 1}, {0.25f});
 
-  const Classifier loaded = load(file);
+  const Model loaded = load(file);
 
   EXPECT_EQ(loaded.mean, std::vector<float>(3, 0.5f));
   EXPECT_EQ(loaded.std, std::vector<float>(3, 0.25f));
@@ -167,7 +167,7 @@ TEST_F(WrappedCheckpoint, with_a_normaliser_is_overruled_by_the_user) {
 
   said_.mean = said_.std = {0.5f, 0.5f, 0.5f};
 
-  const Classifier loaded = load(file);
+  const Model loaded = load(file);
   EXPECT_EQ(loaded.mean, *said_.mean);
   EXPECT_TRUE(loaded.assumptions.empty());
 }

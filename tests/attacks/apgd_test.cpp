@@ -31,7 +31,7 @@ class ApgdOn : public ::testing::TestWithParam<std::string> {
 
   Floats attacked(const LogitsFunction& model, const Floats& x, const ApgdOptions& options,
                   std::uint64_t seed = 1, std::int32_t attempt = 0) const {
-    AttackBatch batch = single_image(device(), x);
+    Batch batch = single_image(device(), x);
     batch.attempts = row_numbers(device(), {attempt});
     return Apgd(model, options)(batch, seed).to_host<float>();
   }
@@ -228,7 +228,7 @@ TEST_P(ApgdOn, starts_on_the_surface_of_the_ball) {
 
 constexpr std::int64_t kExamples = 33, kColumns = 3 * 5 * 5;
 
-AttackBatch examples(Device& device, const Integers& which) {
+Batch examples(Device& device, const Integers& which) {
   return random_examples(device, which, kExamples, 3, 5, 5);
 }
 
@@ -237,10 +237,10 @@ void expect_independent_of_the_batch(Device& device, const ApgdOptions& options)
   const LogitsFunction model = bit_stable_model(device, 5);
   Integers which;
   for (std::int32_t i = 0; i < kExamples; ++i) which.push_back((i * 10 + 4) % kExamples);
-  AttackBatch batch = examples(device, which);
+  Batch batch = examples(device, which);
   // Labels are the predictions, so that all but a few are right.
-  batch.labels = predict(logits_of(model, batch.images));
-  const AttackBatch tries = with_attempts(batch, 0, 2);
+  batch.targets = predict(logits_of(model, batch.inputs));
+  const Batch tries = with_attempts(batch, 0, 2);
   Apgd apgd(model, options);
   const Tensor together = apgd(tries, 3);
 
@@ -250,7 +250,7 @@ void expect_independent_of_the_batch(Device& device, const ApgdOptions& options)
               bits_of(alone.to_host<float>()))
         << "beginning with row " << rows.front();
   }
-  const std::vector<float> x = tries.images.to_host<float>(), x_hat = together.to_host<float>();
+  const std::vector<float> x = tries.inputs.to_host<float>(), x_hat = together.to_host<float>();
   std::int64_t moved = 0;
   for (std::size_t i = 0; i < x.size(); i += kColumns) moved += x[i] != x_hat[i] ? 1 : 0;
   EXPECT_GT(moved, 0) << "nothing was broken: the test says nothing";
@@ -273,8 +273,8 @@ TEST_P(ApgdOn, stays_in_the_ball_and_in_the_pixel_range) {
   const LogitsFunction model = bit_stable_model(device(), 5);
   Integers which(7);
   std::iota(which.begin(), which.end(), 0);
-  const AttackBatch batch = examples(device(), which);
-  const Floats x = batch.images.to_host<float>();
+  const Batch batch = examples(device(), which);
+  const Floats x = batch.inputs.to_host<float>();
   const auto largest_norm = [&](Norm norm, float eps) {
     ApgdOptions options = options_of(norm, eps, ApgdLoss::ce, 5);
     options.answer = ApgdAnswer::best_loss;
@@ -304,26 +304,26 @@ TEST_P(ApgdOn, targets_tried_after_cross_entropy_leave_a_subset_standing) {
   const LogitsFunction model = bit_stable_model(device(), 5);
   Integers which(kExamples);
   std::iota(which.begin(), which.end(), 0);
-  AttackBatch batch = examples(device(), which);
-  batch.labels = predict(logits_of(model, batch.images));
+  Batch batch = examples(device(), which);
+  batch.targets = predict(logits_of(model, batch.inputs));
   const Tensor first = Apgd(model, options_of(Norm::linf, .03f, ApgdLoss::ce, 10))(batch, 1);
-  const Integers standing = rows_predicted_right(logits_of(model, first), batch.labels);
+  const Integers standing = rows_predicted_right(logits_of(model, first), batch.targets);
 
-  const AttackBatch left = select(batch, standing);
+  const Batch left = select(batch, standing);
   const Tensor second =
       Apgd(model, options_of(Norm::linf, .03f, ApgdLoss::targeted_dlr, 10))(left, 1);
 
-  const Floats x = batch.images.to_host<float>(), x_hat = first.to_host<float>();
+  const Floats x = batch.inputs.to_host<float>(), x_hat = first.to_host<float>();
   for (std::int32_t row : standing) {  // a failed attack returns the clean image
     const auto from = static_cast<std::ptrdiff_t>(row * kColumns);
     EXPECT_TRUE(std::equal(x.begin() + from, x.begin() + from + kColumns, x_hat.begin() + from));
   }
-  EXPECT_LE(rows_predicted_right(logits_of(model, second), left.labels).size(), standing.size());
+  EXPECT_LE(rows_predicted_right(logits_of(model, second), left.targets).size(), standing.size());
   EXPECT_LT(standing.size(), which.size());
 }
 
 TEST_P(ApgdOn, of_no_examples_is_no_images) {
-  const AttackBatch none = select(examples(device(), {0}), Integers{});
+  const Batch none = select(examples(device(), {0}), Integers{});
 
   EXPECT_EQ(Apgd(bit_stable_model(device(), 5), {})(none, 1).shape(), (Shape{0, 3, 5, 5}));
 }
@@ -433,9 +433,9 @@ std::pair<Doubles, int> apgd_in_double(const Doubles& x, Doubles now, Norm norm,
 
 void expect_the_algorithm_in_double(Norm norm, float eps) {
   const Floats x = random_values(7, 5, .2f, .8f);
-  const AttackBatch batch{Tensor::from_host(cpu_device(), {1, 1, 1, 7}, x),
-                          Tensor::from_host(cpu_device(), {1}, Integers{0}),
-                          Tensor::from_host(cpu_device(), {1}, Integers{0})};
+  const Batch batch{Tensor::from_host(cpu_device(), {1, 1, 1, 7}, x),
+                    Tensor::from_host(cpu_device(), {1}, Integers{0}),
+                    Tensor::from_host(cpu_device(), {1}, Integers{0})};
   ApgdOptions options = options_of(norm, eps, ApgdLoss::ce, 40);
   options.answer = ApgdAnswer::best_loss;
   // A model of one answer keeps the start for the best.

@@ -95,8 +95,8 @@ constexpr std::int64_t kExamples = 11, kChannels = 4, kColumns = 3 * 5 * kChanne
 
 TEST_P(CarliniWagnerAttack, does_not_depend_on_who_else_is_in_the_batch) {
   const LogitsFunction model = bit_stable_model(device(), kChannels);
-  AttackBatch together = random_examples(device(), {4, 0, 9, 2, 7, 1}, kExamples, 3, 5, kChannels);
-  together.labels = predict(logits_of(model, together.images));
+  Batch together = random_examples(device(), {4, 0, 9, 2, 7, 1}, kExamples, 3, 5, kChannels);
+  together.targets = predict(logits_of(model, together.inputs));
   CarliniWagnerOptions options = searching(3, 30);
   options.abort_early = true;  // rows leave at different times
   CarliniWagner attack(model, options);
@@ -113,8 +113,8 @@ TEST_P(CarliniWagnerAttack, does_not_depend_on_who_else_is_in_the_batch) {
 TEST(carlini_wagner, breaks_just_those_whose_distance_it_tells) {
   Device& device = cpu_device();
   const LogitsFunction model = bit_stable_model(device, kChannels);
-  AttackBatch batch = random_examples(device, {4, 0, 9, 2, 7, 1}, kExamples, 3, 5, kChannels);
-  batch.labels = predict(logits_of(model, batch.images));
+  Batch batch = random_examples(device, {4, 0, 9, 2, 7, 1}, kExamples, 3, 5, kChannels);
+  batch.targets = predict(logits_of(model, batch.inputs));
   const MinimalNorm nearest = CarliniWagner(model, searching(6, 100)).nearest(batch);
 
   const Floats distances = nearest.distances.to_host<float>();
@@ -122,7 +122,7 @@ TEST(carlini_wagner, breaks_just_those_whose_distance_it_tells) {
   for (std::size_t i = 0; i < distances.size(); ++i) {
     if (distances[i] == kInfinity) unbroken.push_back(static_cast<std::int32_t>(i));
   }
-  EXPECT_EQ(rows_predicted_right(logits_of(model, nearest.images), batch.labels), unbroken);
+  EXPECT_EQ(rows_predicted_right(logits_of(model, nearest.images), batch.targets), unbroken);
   EXPECT_LT(unbroken.size(), distances.size());
 }
 

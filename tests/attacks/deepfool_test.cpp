@@ -40,7 +40,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, DeepFoolAttack, ::testing::ValuesIn(device_nam
 
 TEST_P(DeepFoolAttack, passes_lin2s_boundary_by_its_overshoot_in_one_step) {
   PassCounts counts;
-  const AttackBatch batch = single_image(device(), grey());
+  const Batch batch = single_image(device(), grey());
   const MinimalNorm l2 = DeepFool(lin2(device()), in(Norm::l2)).nearest(batch, &counts);
   const MinimalNorm linf = DeepFool(lin2(device()), in(Norm::linf)).nearest(batch);
 
@@ -57,7 +57,7 @@ TEST_P(DeepFoolAttack, passes_lin2s_boundary_by_its_overshoot_in_one_step) {
 }
 
 TEST_P(DeepFoolAttack, of_four_classes_goes_to_the_nearest) {
-  const AttackBatch batch = single_image(device(), grey());
+  const Batch batch = single_image(device(), grey());
 
   expect_near(DeepFool(lin4(device()), in(Norm::l2)).nearest(batch).distances.item(),
               1.02 * (.2 / std::sqrt(14.) + 1e-4), kRounding, "l2");
@@ -66,8 +66,8 @@ TEST_P(DeepFoolAttack, of_four_classes_goes_to_the_nearest) {
 // Where pixels cannot follow, each step covers only a share of the way that is left. The steps must
 // not shrink with it until rounding decides.
 TEST_P(DeepFoolAttack, crosses_the_boundary_also_where_the_pixel_range_holds_it_back) {
-  const AttackBatch batch = single_image(device(), {.01f, .01f, .95f, .5f});
-  ASSERT_GT(lin_margin(batch.images.to_host<float>()), 0);
+  const Batch batch = single_image(device(), {.01f, .01f, .95f, .5f});
+  ASSERT_GT(lin_margin(batch.inputs.to_host<float>()), 0);
 
   for (Norm norm : {Norm::l2, Norm::linf}) {
     const MinimalNorm found = DeepFool(lin2(device()), in(norm)).nearest(batch);
@@ -77,7 +77,7 @@ TEST_P(DeepFoolAttack, crosses_the_boundary_also_where_the_pixel_range_holds_it_
 
 TEST_P(DeepFoolAttack, discards_what_is_farther_than_eps) {
   DeepFoolOptions options = in(Norm::l2);
-  const AttackBatch batch = single_image(device(), grey());
+  const Batch batch = single_image(device(), grey());
   options.eps = .0546f;
   EXPECT_EQ(DeepFool(lin2(device()), options)(batch, 1).to_host<float>(), grey());
   options.eps = .0547f;
@@ -109,15 +109,15 @@ Rows all_rows() {
   return which;
 }
 
-AttackBatch examples(const LogitsFunction& model, Device& device, const Rows& which) {
-  AttackBatch batch = random_examples(device, which, kExamples, 3, 5, kChannels);
-  batch.labels = predict(logits_of(model, batch.images));
+Batch examples(const LogitsFunction& model, Device& device, const Rows& which) {
+  Batch batch = random_examples(device, which, kExamples, 3, 5, kChannels);
+  batch.targets = predict(logits_of(model, batch.inputs));
   return batch;
 }
 
 TEST_P(DeepFoolAttack, does_not_depend_on_who_else_is_in_the_batch) {
   const LogitsFunction model = bit_stable_model(device(), kChannels);
-  const AttackBatch together = examples(model, device(), all_rows());
+  const Batch together = examples(model, device(), all_rows());
   for (Norm norm : {Norm::l2, Norm::linf}) {
     DeepFool attack(model, in(norm, 20));
     const Floats images = attack(together, 1).to_host<float>();
@@ -132,7 +132,7 @@ TEST_P(DeepFoolAttack, does_not_depend_on_who_else_is_in_the_batch) {
 
 TEST_P(DeepFoolAttack, breaks_just_those_whose_distance_it_tells) {
   const LogitsFunction model = bit_stable_model(device(), kChannels);
-  const AttackBatch batch = examples(model, device(), all_rows());
+  const Batch batch = examples(model, device(), all_rows());
   const MinimalNorm found = DeepFool(model, in(Norm::l2)).nearest(batch);
 
   const Floats distances = found.distances.to_host<float>();
@@ -140,7 +140,7 @@ TEST_P(DeepFoolAttack, breaks_just_those_whose_distance_it_tells) {
   for (std::size_t i = 0; i < distances.size(); ++i) {
     if (distances[i] == kInfinity) unbroken.push_back(static_cast<std::int32_t>(i));
   }
-  EXPECT_EQ(rows_predicted_right(logits_of(model, found.images), batch.labels), unbroken);
+  EXPECT_EQ(rows_predicted_right(logits_of(model, found.images), batch.targets), unbroken);
   EXPECT_LT(unbroken.size(), distances.size());
 }
 

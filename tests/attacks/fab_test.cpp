@@ -138,7 +138,7 @@ TEST_P(FabAttack, of_a_constant_model_is_the_clean_image) {
 }
 
 TEST_P(FabAttack, leaves_a_clean_error_as_it_is_at_distance_0) {
-  const AttackBatch batch = single_image(device(), grey(), 1);
+  const Batch batch = single_image(device(), grey(), 1);
   const MinimalNorm found = Fab(lin2(device()), minimal(Norm::l2, 5)).nearest(batch, 1);
 
   EXPECT_EQ(found.images.to_host<float>(), grey());
@@ -181,20 +181,20 @@ Rows all_rows() {
 
 // The examples, each labelled with what the model says of it (but for example 3), so that there is
 // something to break.
-AttackBatch examples(const LogitsFunction& model, Device& device, const Rows& which) {
-  AttackBatch batch = random_examples(device, which, kExamples, kHeight, kWidth, kChannels);
-  Rows labels = predict(logits_of(model, batch.images)).to_host<std::int32_t>();
+Batch examples(const LogitsFunction& model, Device& device, const Rows& which) {
+  Batch batch = random_examples(device, which, kExamples, kHeight, kWidth, kChannels);
+  Rows labels = predict(logits_of(model, batch.inputs)).to_host<std::int32_t>();
   for (std::size_t i = 0; i < which.size(); ++i) {
     if (which[i] == 3) labels[i] = (labels[i] + 1) % static_cast<std::int32_t>(kChannels);
   }
-  batch.labels = row_numbers(device, labels);
+  batch.targets = row_numbers(device, labels);
   return batch;
 }
 
 void expect_independent_of_the_batch(Device& device, const FabOptions& options) {
   const LogitsFunction model = bit_stable_model(device, kChannels);
   Fab attack(model, options);
-  const AttackBatch together = with_attempts(examples(model, device, all_rows()), 0, 3);
+  const Batch together = with_attempts(examples(model, device, all_rows()), 0, 3);
   const MinimalNorm got = attack.nearest(together, 5);
   const Floats images = got.images.to_host<float>(), distances = got.distances.to_host<float>();
 
@@ -219,13 +219,13 @@ TEST_P(FabAttack, in_l1_does_not_depend_on_who_else_is_in_the_batch) {
 }
 
 // Verdicts of a fresh forward pass.
-Rows still_right(const LogitsFunction& model, const AttackBatch& batch, const Tensor& images) {
-  return rows_predicted_right(logits_of(model, images), batch.labels);
+Rows still_right(const LogitsFunction& model, const Batch& batch, const Tensor& images) {
+  return rows_predicted_right(logits_of(model, images), batch.targets);
 }
 
 TEST_P(FabAttack, breaks_within_eps_the_examples_that_lie_within_eps) {
   const LogitsFunction model = bit_stable_model(device(), kChannels);
-  const AttackBatch batch = examples(model, device(), all_rows());
+  const Batch batch = examples(model, device(), all_rows());
   const float eps = .25f;
   const Floats nearest =
       Fab(model, minimal(Norm::l2, 12)).nearest(batch, 5).distances.to_host<float>();
@@ -242,10 +242,10 @@ TEST_P(FabAttack, breaks_within_eps_the_examples_that_lie_within_eps) {
 
 TEST_P(FabAttack, tells_the_distance_of_the_misclassified_image_it_returns) {
   const LogitsFunction model = bit_stable_model(device(), kChannels);
-  const AttackBatch batch = examples(model, device(), all_rows());
+  const Batch batch = examples(model, device(), all_rows());
   const MinimalNorm found = Fab(model, minimal(Norm::l2, 8)).nearest(batch, 5);
 
-  const Floats x = batch.images.to_host<float>(), got = found.images.to_host<float>(),
+  const Floats x = batch.inputs.to_host<float>(), got = found.images.to_host<float>(),
                distances = found.distances.to_host<float>();
   for (std::size_t i = 0; i < distances.size(); ++i) {
     double square = 0;
@@ -271,7 +271,7 @@ TEST_P(FabAttack, tells_the_distance_of_the_misclassified_image_it_returns) {
 TEST(fab, never_comes_out_farther_for_more_steps) {
   Device& device = cpu_device();
   const LogitsFunction model = bit_stable_model(device, kChannels);
-  const AttackBatch batch = examples(model, device, all_rows());
+  const Batch batch = examples(model, device, all_rows());
   Floats before(kExamples, kInfinity);
   for (int steps = 0; steps <= 10; ++steps) {
     const Floats now =
@@ -315,7 +315,7 @@ TEST_P(FabAttack, aims_attempt_a_at_the_class_of_rank_a_among_the_others) {
     return linear(tape, global_average_pool(tape, convolution(tape, pixels, rows, 1, 0)), eye,
                   bias);
   };
-  const AttackBatch batch = with_attempts(single_image(device(), grey()), 0, 3);
+  const Batch batch = with_attempts(single_image(device(), grey()), 0, 3);
 
   const Floats got = Fab(model, minimal(Norm::l2, 1, Boundary::ranked))(batch, 1).to_host<float>();
 
@@ -329,7 +329,7 @@ TEST_P(FabAttack, aims_attempt_a_at_the_class_of_rank_a_among_the_others) {
 
 TEST_P(FabAttack, begins_the_first_try_at_the_image_and_others_at_random) {
   const LogitsFunction model = bit_stable_model(device(), kChannels);
-  const AttackBatch batch = with_attempts(examples(model, device(), {0}), 0, 4);
+  const Batch batch = with_attempts(examples(model, device(), {0}), 0, 4);
   FabOptions options = minimal(Norm::l2, 3, Boundary::ranked);
   options.targets = 2;
   const auto found = [&](std::uint64_t seed) {
@@ -417,7 +417,7 @@ TEST_P(FabAttack, finds_on_many_batches_what_it_finds_on_each) {
   Fab kept(model, options);
   for (const Rows& which :
        {Rows{0, 5, 7}, Rows{2, 3, 4}, Rows{6}, Rows{1, 0, 2, 9}, Rows{8, 9, 10}}) {
-    const AttackBatch batch = examples(model, device(), which);
+    const Batch batch = examples(model, device(), which);
     EXPECT_EQ(bits_of(kept(batch, 3).to_host<float>()),
               bits_of(Fab(model, options)(batch, 3).to_host<float>()));
   }
@@ -425,8 +425,8 @@ TEST_P(FabAttack, finds_on_many_batches_what_it_finds_on_each) {
 
 TEST(fab, of_no_examples_is_no_images) {
   Device& device = cpu_device();
-  const AttackBatch empty{Tensor(device, {0, 1, 1, 4}), Tensor(device, {0}, DType::i32),
-                          Tensor(device, {0}, DType::i32)};
+  const Batch empty{Tensor(device, {0, 1, 1, 4}), Tensor(device, {0}, DType::i32),
+                    Tensor(device, {0}, DType::i32)};
 
   EXPECT_EQ(Fab(lin4(device), minimal(Norm::l2, 5))(empty, 1).shape(), (Shape{0, 1, 1, 4}));
 }
@@ -462,11 +462,11 @@ TEST(fab, refuses_options_that_make_no_sense) {
 
 TEST(fab, refuses_a_model_of_one_class_and_labels_that_do_not_match) {
   Device& device = cpu_device();
-  AttackBatch batch = single_image(device, grey());
+  Batch batch = single_image(device, grey());
   Fab one(linear_model(device, lin_weights(), {0}), {}), two(lin2(device), {});
 
   EXPECT_CONTAINS(message_of<Error>([&] { one(batch, 1); }), "fab: logits [1, 1] must be");
-  batch.labels = row_numbers(device, {0, 1});
+  batch.targets = row_numbers(device, {0, 1});
   EXPECT_CONTAINS(message_of<Error>([&] { two(batch, 1); }), "fab: ");
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "attacks/mi_fgsm.h"
 #include "attacks/pgd.h"
 #include "attacks/stadv.h"
+#include "core/attack_ops.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/linear_models.h"
@@ -42,21 +44,19 @@ class GradientScale : public ::testing::TestWithParam<std::string> {
   LogitsFunction curved(float factor) const {
     return scaled(device(), bit_stable_model(device(), 3), 3, factor);
   }
-  AttackBatch examples() const {
-    return random_examples(device(), {0, 1, 2, 3, 4, 5, 6, 7}, 8, 3, 5, 3);
-  }
+  Batch examples() const { return random_examples(device(), {0, 1, 2, 3, 4, 5, 6, 7}, 8, 3, 5, 3); }
   // Four classes, whose nearest boundaries FAB and DeepFool reach from the grey image.
   LogitsFunction straight(float factor) const {
     return scaled(device(), lin4(device()), 4, factor);
   }
-  AttackBatch image() const { return single_image(device(), grey()); }
+  Batch image() const { return single_image(device(), grey()); }
   // `make(factor)` are the images made of `clean` where the logits are times the factor: the same
   // bits for powers of two, which change no digit of logits and gradients.
   template <class Make>
-  void expect_same_for_all_powers(const Make& make, const AttackBatch& clean,
+  void expect_same_for_all_powers(const Make& make, const Batch& clean,
                                   const std::string& name) const {
     const Floats plain = make(1.f).template to_host<float>();
-    EXPECT_NE(plain, clean.images.to_host<float>()) << name << " moves nothing";
+    EXPECT_NE(plain, clean.inputs.to_host<float>()) << name << " moves nothing";
     for (int exponent : {-100, -60, -20, 20, 60}) {
       EXPECT_EQ(make(std::ldexp(1.f, exponent)).template to_host<float>(), plain)
           << name << " of logits times 2^" << exponent;
@@ -115,24 +115,24 @@ TEST_P(GradientScale, stadv_does_the_same_to_logits_times_a_power_of_two) {
 
 // PGD on any loss, as adversarial training climbs it.
 TEST_P(GradientScale, pgd_does_the_same_to_a_loss_times_a_power_of_two) {
-  const AttackBatch batch = examples();
-  const LossFunction falling_margin = [&](Tape& tape, const Var& logits) {
-    return margin_loss(tape, logits, batch.labels).loss;
+  const Batch batch = examples();
+  const Loss margin = [](Tape& tape, const LogitsFunction& f, const Var& x, const Batch& rows,
+                         LossReduction) {
+    constexpr float kUnbounded = std::numeric_limits<float>::infinity();
+    return hinged_margin(tape, f(tape, x), rows.targets, kUnbounded);
   };
   const Tensor number = Tensor::from_host(device(), {1}, std::vector<std::int32_t>{0});
   for (Norm norm : {Norm::linf, Norm::l2, Norm::l1}) {
     const PgdOptions options{norm, .5f, .1f, 5, Start::random};
     expect_same_for_all_powers(
-        [&](float factor) {
-          return pgd(curved(factor), falling_margin, batch, options, 1, number);
-        },
-        batch, "pgd " + std::to_string(static_cast<int>(norm)));
+        [&](float factor) { return pgd(curved(factor), margin, batch, options, 1, number); }, batch,
+        "pgd " + std::to_string(static_cast<int>(norm)));
   }
 }
 
 // The softmax of tiny logits is nearly even, and the cross-entropy's gradient as tiny as they are.
 TEST_P(GradientScale, climbing_the_cross_entropy_of_tiny_logits_goes_as_far_as_ever) {
-  const AttackBatch batch = single_image(device(), grey());
+  const Batch batch = single_image(device(), grey());
 
   expect_least_margin(
       [&](const LogitsFunction& model) {

@@ -53,7 +53,7 @@ TEST_P(MiFgsmOn, moves_no_pixel_out_of_the_range) {
 
 TEST_P(MiFgsmOn, of_an_example_does_not_depend_on_who_else_is_in_the_batch) {
   MiFgsm attack(bit_stable_model(device(), 3), {.1f, .03f, 5, .9f});
-  const AttackBatch batch = random_examples(device(), {4, 0, 6, 2}, 7, 3, 5, 3);
+  const Batch batch = random_examples(device(), {4, 0, 6, 2}, 7, 3, 5, 3);
   const Tensor together = attack(batch, 1);
 
   const Tensor alone = attack(select(batch, std::vector<std::int32_t>{2}), 1);

@@ -2,6 +2,7 @@
 #include "attacks/pgd.h"
 
 #include "attacks/row_lists.h"
+#include "core/ops.h"
 #include "kernels/elementwise.h"
 
 #include <gtest/gtest.h>
@@ -43,7 +44,7 @@ const LogitsFunction kConst = linear_model({0, 0, 0, 0});
 const Floats kGrey = {.5f, .5f, .5f, .5f};
 
 // One image of class 0.
-AttackBatch single(const Floats& x, Device& device = cpu_device()) {
+Batch single(const Floats& x, Device& device = cpu_device()) {
   const std::vector<std::int32_t> zero = {0};
   return {Tensor::from_host(device, {1, 1, 1, 4}, x), Tensor::from_host(device, {1}, zero),
           Tensor::from_host(device, {1}, zero)};
@@ -165,10 +166,11 @@ TEST_P(Pgd, with_eps_zero_returns_the_image) {
 
 TEST_P(Pgd, climbs_the_loss_it_is_given) {
   const PgdOptions options{Norm::linf, .1f, .1f, 1, Start::zero};
-  const AttackBatch batch = single(kGrey, device());
+  const Batch batch = single(kGrey, device());
   const Tensor other = Tensor::from_host(device(), {1}, std::vector<std::int32_t>{1});
-  const auto towards_0 = [&](Tape& tape, const Var& logits) {
-    return cross_entropy(tape, logits, other, LossReduction::sum).loss;
+  const Loss towards_0 = [&](Tape& tape, const LogitsFunction& f, const Var& x, const Batch&,
+                             LossReduction reduction) {
+    return cross_entropy(tape, f(tape, x), other, reduction);
   };
 
   const Floats away = attacked(kLin2, kGrey, options, device());
@@ -184,9 +186,9 @@ TEST_P(Pgd, climbs_the_loss_it_is_given) {
 TEST_P(Pgd, near_starts_a_thousandth_from_the_image_and_in_the_ball) {
   const Floats x(400, .5f);
   const std::vector<std::int32_t> zero = {0};
-  const AttackBatch batch = {Tensor::from_host(device(), {1, 10, 10, 4}, x),
-                             Tensor::from_host(device(), {1}, zero),
-                             Tensor::from_host(device(), {1}, zero)};
+  const Batch batch = {Tensor::from_host(device(), {1, 10, 10, 4}, x),
+                       Tensor::from_host(device(), {1}, zero),
+                       Tensor::from_host(device(), {1}, zero)};
   const auto start = [&](Norm norm, float eps) {
     return pgd(kConst, batch, {norm, eps, 0, 0, Start::near}, 1, 0).to_host<float>();
   };
@@ -258,9 +260,9 @@ TEST(pgd, lowers_the_linear_models_margin_further_for_every_larger_eps) {
 }
 
 TEST(pgd, follows_the_label_of_each_example) {
-  AttackBatch batch = single(kGrey);
-  batch.labels = Tensor::from_host(cpu_device(), {1},
-                                   std::vector<std::int32_t>{1});  // wrong: the loss is z_0's
+  Batch batch = single(kGrey);
+  batch.targets = Tensor::from_host(cpu_device(), {1},
+                                    std::vector<std::int32_t>{1});  // wrong: the loss is z_0's
 
   const Floats got = pgd(kLin2, batch, fgsm(.02f), 1, 0).to_host<float>();
 
@@ -296,16 +298,17 @@ TEST(pgd, counts_a_pass_forward_and_backward_for_each_step_and_example) {
 }
 
 TEST(pgd, leaves_the_batch_as_it_was) {
-  const AttackBatch batch = single(kGrey);
+  const Batch batch = single(kGrey);
   pgd(kLin2, batch, pgd_linf(.1f), 1, 0);
 
-  EXPECT_EQ(batch.images.to_host<float>(), kGrey);
+  EXPECT_EQ(batch.inputs.to_host<float>(), kGrey);
 }
 
 TEST(input_gradient, is_of_the_sum_of_losses) {
-  const AttackBatch batch = single(kGrey);
+  const Batch batch = single(kGrey);
 
-  const Floats g = input_gradient(kLin2, batch.images, batch.labels).to_host<float>();
+  const Floats g =
+      input_gradient(cross_entropy_loss(), kLin2, batch.inputs, batch).to_host<float>();
 
   // dCE/dx = (softmax - onehot) W = -(1 - p) w, with p = 1 / (1 + exp(-margin)).
   const double q = 1 - 1 / (1 + std::exp(-margin(kGrey)));
@@ -334,7 +337,7 @@ Var bit_stable_model(Tape& tape, const Var& pixels) {
 constexpr std::int64_t kExamples = 33, kColumns = 3 * 5 * 2;
 
 // Examples of the data set, in the order of `which`.
-AttackBatch examples(Device& device, const std::vector<std::int32_t>& which) {
+Batch examples(Device& device, const std::vector<std::int32_t>& which) {
   const Floats images = random_values(kExamples * kColumns, 7, 0.f, 1.f);
   const std::vector<std::int32_t> labels = random_labels(kExamples, 8, 2);
   Floats chosen;
@@ -381,7 +384,7 @@ TEST_P(Pgd, l1_of_an_example_does_not_depend_on_who_else_is_in_the_batch) {
 
 TEST_P(Pgd, draws_for_rows_of_another_attempt_what_another_attack_number_draws) {
   const PgdOptions options{Norm::linf, .1f, .03f, 2, Start::random};
-  AttackBatch tries = examples(device(), {5, 5, 5});
+  Batch tries = examples(device(), {5, 5, 5});
   tries.attempts = Tensor::from_host(device(), {3}, std::vector<std::int32_t>{2, 0, 7});
 
   const Floats together = pgd(bit_stable_model, tries, options, 3, 1).to_host<float>();
@@ -419,7 +422,7 @@ void expect_object_and_function_agree(Device& device, const PgdOptions& options)
   for (std::uint32_t attack = 0; attack < 3; ++attack) {
     for (const std::vector<std::int32_t>& which :
          {std::vector<std::int32_t>{0, 5, 7}, {2, 3, 4}, {6}, {1, 0, 2, 9}}) {
-      const AttackBatch batch = examples(device, which);
+      const Batch batch = examples(device, which);
       EXPECT_EQ(bits_of(object(batch, 3, attack, &counts).to_host<float>()),
                 bits_of(pgd(bit_stable_model, batch, options, 3, attack, &wanted).to_host<float>()))
           << "attack " << attack << ", " << which.size() << " examples";
@@ -439,8 +442,8 @@ TEST_P(Pgd, l2_on_many_batches_finds_what_it_finds_on_each) {
 }
 
 TEST(pgd, stays_within_eps_of_every_image) {
-  const AttackBatch batch = examples(cpu_device(), shuffled_examples());
-  const Floats x = batch.images.to_host<float>();
+  const Batch batch = examples(cpu_device(), shuffled_examples());
+  const Floats x = batch.inputs.to_host<float>();
   const Floats linf = pgd(bit_stable_model, batch, {Norm::linf, .1f, .03f, 10, Start::random}, 3, 1)
                           .to_host<float>();
   const Floats l2 =
@@ -461,8 +464,8 @@ TEST(pgd, stays_within_eps_of_every_image) {
 
 TEST(pgd, of_no_examples_is_no_images) {
   const std::vector<std::int32_t> none;
-  const AttackBatch empty{Tensor(cpu_device(), {0, 3, 5, 2}), Tensor(cpu_device(), {0}, DType::i32),
-                          Tensor(cpu_device(), {0}, DType::i32)};
+  const Batch empty{Tensor(cpu_device(), {0, 3, 5, 2}), Tensor(cpu_device(), {0}, DType::i32),
+                    Tensor(cpu_device(), {0}, DType::i32)};
 
   EXPECT_EQ(pgd(bit_stable_model, empty, pgd_linf(.1f), 1, 0).shape(), (Shape{0, 3, 5, 2}));
 }
@@ -508,8 +511,8 @@ TEST(pgd, refuses_a_share_of_pixels_that_is_none) {
 }
 
 TEST(pgd, refuses_labels_that_do_not_match_the_images) {
-  AttackBatch batch = single(kGrey);
-  batch.labels = Tensor::from_host(cpu_device(), {2}, std::vector<std::int32_t>{0, 1});
+  Batch batch = single(kGrey);
+  batch.targets = Tensor::from_host(cpu_device(), {2}, std::vector<std::int32_t>{0, 1});
 
   EXPECT_CONTAINS(message_of<Error>([&] { pgd(kLin2, batch, fgsm(.1f), 1, 0); }),
                   "2 labels and 1 indices do not match");
@@ -527,10 +530,11 @@ TEST(input_gradient, of_a_model_that_ignores_its_input_is_an_error) {
   const auto model = [](Tape&, const Var& pixels) {
     return Var(Tensor::filled(pixels.device(), {1, 2}, 0.f), Gradient::none);
   };
-  const AttackBatch batch = single(kGrey);
+  const Batch batch = single(kGrey);
 
-  EXPECT_CONTAINS(message_of<Error>([&] { input_gradient(model, batch.images, batch.labels); }),
-                  "gradient");
+  EXPECT_CONTAINS(
+      message_of<Error>([&] { input_gradient(cross_entropy_loss(), model, batch.inputs, batch); }),
+      "gradient");
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ std::vector<Pixel> pixels_of(const Floats& images, std::size_t row, std::size_t 
 }
 
 TEST_P(PixleOn, only_copies_pixels_and_no_more_than_its_accepted_patches_hold) {
-  const AttackBatch batch = random_examples(device(), {0, 1, 2, 3}, 20, 6, 5, 3);
-  const Floats x = batch.images.to_host<float>();
+  const Batch batch = random_examples(device(), {0, 1, 2, 3}, 20, 6, 5, 3);
+  const Floats x = batch.inputs.to_host<float>();
   for (PixelMapping mapping : kMappings) {
     PixleOptions options = pixle_options(2, 3);
     options.mapping = mapping;
@@ -75,9 +75,9 @@ TEST_P(PixleOn, only_copies_pixels_and_no_more_than_its_accepted_patches_hold) {
 }
 
 TEST_P(PixleOn, returns_the_image_without_restarts_or_iterations_and_a_constant_image_ever) {
-  const AttackBatch batch = random_examples(device(), {0, 1}, 20, 6, 5, 3);
-  const Floats x = batch.images.to_host<float>(), flat(48, .5f);
-  const AttackBatch constant = repeated_image(device(), {4, 4, 3}, flat, 1);
+  const Batch batch = random_examples(device(), {0, 1}, 20, 6, 5, 3);
+  const Floats x = batch.inputs.to_host<float>(), flat(48, .5f);
+  const Batch constant = repeated_image(device(), {4, 4, 3}, flat, 1);
   const LogitsFunction model = bit_stable_model(device(), 3);
 
   EXPECT_EQ(Pixle(model, pixle_options(0, 5))(batch, 1).to_host<float>(), x);
@@ -127,7 +127,7 @@ TEST(pixle, succeeds_with_one_pixel_as_often_as_it_hits_the_only_bright_one) {
   Floats x(16, 0.f);
   x[0] = 1;
   const std::int64_t attempts = 10'000;
-  const AttackBatch batch = repeated_image(cpu_device(), {4, 4, 1}, x, attempts);
+  const Batch batch = repeated_image(cpu_device(), {4, 4, 1}, x, attempts);
 
   const Floats got =
       Pixle(corner_model(cpu_device()), pixle_options(1, 1, 1))(batch, 1).to_host<float>();
@@ -144,7 +144,7 @@ TEST(pixle, lowers_the_labels_probability_where_it_does_not_succeed) {
   Floats x(16, .6f);
   x[0] = 1,
   x[5] = .55f;  // nothing is below the threshold of .2, but much is darker than the corner
-  const AttackBatch batch = repeated_image(cpu_device(), {4, 4, 1}, x, 20);
+  const Batch batch = repeated_image(cpu_device(), {4, 4, 1}, x, 20);
 
   const Floats got =
       Pixle(corner_model(cpu_device(), .2f), pixle_options(5, 5))(batch, 1).to_host<float>();
@@ -156,7 +156,7 @@ TEST(pixle, stacks_no_more_patches_than_restarts_and_stops_at_the_first_success)
   Floats x(16, 0.f);
   x[0] = 1;
   PassCounts counts;
-  const AttackBatch batch = repeated_image(cpu_device(), {4, 4, 1}, x, 50);
+  const Batch batch = repeated_image(cpu_device(), {4, 4, 1}, x, 50);
 
   const Floats got =
       Pixle(corner_model(cpu_device()), pixle_options(20, 10))(batch, 1, &counts).to_host<float>();
@@ -285,7 +285,7 @@ TEST(pixle, refuses_options_that_cannot_be) {
   EXPECT_CONTAINS(refusal(options), "pixle: a patch height from 0.1 to 1.5");
   options = pixle_options(1, 1);
   options.transposed_destinations = true;
-  const AttackBatch oblong = random_examples(cpu_device(), {0}, 20, 5, 6, 3);
+  const Batch oblong = random_examples(cpu_device(), {0}, 20, 5, 6, 3);
   EXPECT_CONTAINS(
       message_of<Error>([&] { Pixle(bit_stable_model(cpu_device(), 3), options)(oblong, 1); }),
       "are not square");

@@ -50,33 +50,33 @@ TEST_P(Rows, put_back_replace_those_rows_and_no_others) {
 }
 
 TEST_P(Rows, of_a_batch_keep_each_examples_label_index_and_attempt) {
-  AttackBatch batch = random_examples(device(), {4, 0, 6}, 7, 1, 2, 3);
+  Batch batch = random_examples(device(), {4, 0, 6}, 7, 1, 2, 3);
   batch.attempts = row_numbers(device(), {5, 6, 7});
 
-  const AttackBatch part = select(batch, Integers{2, 0});
+  const Batch part = select(batch, Integers{2, 0});
 
-  const AttackBatch want = random_examples(device(), {6, 4}, 7, 1, 2, 3);
-  EXPECT_EQ(part.images.to_host<float>(), want.images.to_host<float>());
-  EXPECT_EQ(part.labels.to_host<std::int32_t>(), want.labels.to_host<std::int32_t>());
+  const Batch want = random_examples(device(), {6, 4}, 7, 1, 2, 3);
+  EXPECT_EQ(part.inputs.to_host<float>(), want.inputs.to_host<float>());
+  EXPECT_EQ(part.targets.to_host<std::int32_t>(), want.targets.to_host<std::int32_t>());
   EXPECT_EQ(part.indices.to_host<std::int32_t>(), (Integers{6, 4}));
   EXPECT_EQ(part.attempts.to_host<std::int32_t>(), (Integers{7, 5}));
 }
 
 TEST_P(Rows, with_attempts_repeat_the_batch_once_for_each) {
-  const AttackBatch batch = random_examples(device(), {4, 0}, 7, 1, 2, 3);
+  const Batch batch = random_examples(device(), {4, 0}, 7, 1, 2, 3);
 
-  const AttackBatch tries = with_attempts(batch, 3, 2);
+  const Batch tries = with_attempts(batch, 3, 2);
 
-  EXPECT_EQ(tries.images.shape(), (Shape{4, 1, 2, 3}));
+  EXPECT_EQ(tries.inputs.shape(), (Shape{4, 1, 2, 3}));
   EXPECT_EQ(tries.indices.to_host<std::int32_t>(), (Integers{4, 0, 4, 0}));
   EXPECT_EQ(tries.attempts.to_host<std::int32_t>(), (Integers{3, 3, 4, 4}));
 }
 
 TEST_P(Rows, none_of_them_is_an_empty_batch) {
-  const AttackBatch none = select(random_examples(device(), {1}, 7, 1, 2, 3), Integers{});
+  const Batch none = select(random_examples(device(), {1}, 7, 1, 2, 3), Integers{});
 
-  EXPECT_EQ(none.images.shape(), (Shape{0, 1, 2, 3}));
-  EXPECT_EQ(none.labels.count(), 0);
+  EXPECT_EQ(none.inputs.shape(), (Shape{0, 1, 2, 3}));
+  EXPECT_EQ(none.targets.count(), 0);
 }
 
 TEST_P(Rows, margins_are_the_labels_logit_less_the_largest_other) {
@@ -103,7 +103,7 @@ TEST_P(Rows, predicted_right_lists_ties_by_the_lowest_class_and_no_failure_of_th
 }
 
 TEST(rows, refuse_a_batch_that_does_not_fit_together) {
-  AttackBatch batch = single_image(cpu_device(), grey());
+  Batch batch = single_image(cpu_device(), grey());
   batch.attempts = row_numbers(cpu_device(), {0, 1});
 
   EXPECT_CONTAINS(message_of<Error>([&] { check_batch(batch, "apgd"); }),
@@ -111,12 +111,12 @@ TEST(rows, refuse_a_batch_that_does_not_fit_together) {
 }
 
 TEST(rows, carry_their_targets) {
-  AttackBatch batch = single_image(cpu_device(), grey());
-  batch.targets = row_numbers(cpu_device(), {7});
+  Batch batch = single_image(cpu_device(), grey());
+  batch.aims = row_numbers(cpu_device(), {7});
 
   EXPECT_EQ(with_attempts(batch, 0, 2).targets.to_host<std::int32_t>(),
             (std::vector<std::int32_t>{7, 7}));
-  batch.targets = row_numbers(cpu_device(), {7, 8});
+  batch.aims = row_numbers(cpu_device(), {7, 8});
   EXPECT_CONTAINS(message_of<Error>([&] { check_batch(batch, "mifgsm"); }),
                   "mifgsm: [1, 1, 1, 4] images and 2 targets do not match");
 }

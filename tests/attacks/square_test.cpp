@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, SquareOn, ::testing::ValuesIn(device_names()),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(SquareOn, breaks_the_linear_model_just_beyond_its_linf_distance_and_not_before) {
-  const AttackBatch batch = single_image(device(), grey());
+  const Batch batch = single_image(device(), grey());
   const LogitsFunction model = lin2(device());
 
   const Floats before =
@@ -152,8 +152,8 @@ TEST_P(SquareOn, treats_a_row_alike_whoever_shares_its_batch_and_in_whatever_ord
 }
 
 TEST_P(SquareOn, stays_in_its_ball_and_in_the_pixel_range) {
-  const AttackBatch batch = random_examples(device(), {0, 1, 2, 3, 4, 5}, 20, 7, 7, 3);
-  const Floats x = batch.images.to_host<float>();
+  const Batch batch = random_examples(device(), {0, 1, 2, 3, 4, 5}, 20, 7, 7, 3);
+  const Floats x = batch.inputs.to_host<float>();
   const std::size_t size = 7 * 7 * 3;
   for (Norm norm : {Norm::linf, Norm::l2, Norm::l1}) {
     const double eps = norm == Norm::linf ? .1 : norm == Norm::l2 ? .7 : 8.;
@@ -176,7 +176,7 @@ TEST_P(SquareOn, stays_in_its_ball_and_in_the_pixel_range) {
 
 TEST_P(SquareOn, asks_of_an_unbreakable_model_one_clean_pass_the_start_and_every_query) {
   PassCounts counts;
-  const AttackBatch batch = repeated_image(device(), {8, 8, 1}, kGrey8, 1);
+  const Batch batch = repeated_image(device(), {8, 8, 1}, kGrey8, 1);
   Square attack(template_model(device(), 8, 1, kWeights8, 1000.f),
                 square_options(Norm::l2, .3f, 37));
 
@@ -211,7 +211,7 @@ TEST_P(SquareOn, stops_at_a_tie_and_returns_the_image_that_is_still_predicted_ri
 TEST_P(SquareOn, without_queries_returns_the_start_only_where_it_fools_the_model) {
   int fooled = 0;  // of 8 patterns of signs, 2 lower the margin by more than 0.2
   for (std::int32_t attempt = 0; attempt < 16; ++attempt) {
-    AttackBatch batch = single_image(device(), grey());
+    Batch batch = single_image(device(), grey());
     batch.attempts = row_numbers(device(), {attempt});
     PassCounts counts;
     const Floats got = Square(lin2(device()), square_options(Norm::linf, .1f, 0))(batch, 1, &counts)
@@ -259,7 +259,7 @@ struct Watched {
   std::vector<Floats> seen;  // clean, start, proposals
 };
 
-Watched watch(const SquareOptions& options, const AttackBatch& batch) {
+Watched watch(const SquareOptions& options, const Batch& batch) {
   Watched watched;
   const LogitsFunction model = template_model(cpu_device(), 8, 1, kWeights8, 1000.f);
   Square(recording(model, watched.seen), options)(batch, 7);
@@ -302,7 +302,7 @@ TEST(square, never_covers_the_last_row_and_column_in_the_windows_of_the_referenc
 TEST(square, asks_in_order_for_the_published_proposals_that_are_not_the_best_image_itself) {
   const int queries = 200;
   const SquareOptions options = square_options(Norm::linf, .1f, queries);
-  const AttackBatch batch = repeated_image(cpu_device(), {8, 8, 1}, kGrey8, 1);
+  const Batch batch = repeated_image(cpu_device(), {8, 8, 1}, kGrey8, 1);
   std::vector<Floats> seen;
   PassCounts counts;
   Square(recording(template_model(cpu_device(), 8, 1, kWeights8, 1000.f), seen), options)(batch, 7,
@@ -344,7 +344,7 @@ TEST(square, reaches_the_optimum_of_a_linear_model_unless_windows_stop_short_of_
     SquareOptions options = square_options(Norm::linf, .1f, 5000);
     options.reference_windows = reference;
     for (std::int32_t attempt = 0; attempt < 8; ++attempt) {
-      AttackBatch batch = repeated_image(cpu_device(), {8, 8, 1}, kGrey8, 1);
+      Batch batch = repeated_image(cpu_device(), {8, 8, 1}, kGrey8, 1);
       batch.attempts = row_numbers(cpu_device(), {attempt});
       double least = clean;
       for (const Floats& proposal : watch(options, batch).seen) {
@@ -397,7 +397,7 @@ TEST(square, refuses_options_that_cannot_be) {
 }
 
 TEST(square, refuses_images_too_small_for_tiles) {
-  const AttackBatch batch = single_image(cpu_device(), grey());
+  const Batch batch = single_image(cpu_device(), grey());
 
   EXPECT_CONTAINS(message_of<Error>([&] {
                     Square(lin2(cpu_device()), square_options(Norm::l2, .1f, 1))(batch, 1);

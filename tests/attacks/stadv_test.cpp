@@ -39,7 +39,7 @@ double score6(const Floats& x) {
   return sum;
 }
 
-AttackBatch ramps(Device& device, std::int64_t attempts = 1) {
+Batch ramps(Device& device, std::int64_t attempts = 1) {
   return repeated_image(device, {6, 6, 1}, ramp(), attempts);
 }
 
@@ -114,7 +114,7 @@ TEST_P(StadvOn, keeps_a_warp_of_smaller_total_loss_or_the_first_that_succeeds) {
 
 TEST_P(StadvOn, leaves_a_constant_image_as_it_is) {
   const Floats x(36, .3f);
-  const AttackBatch batch = repeated_image(device(), {6, 6, 1}, x, 1);
+  const Batch batch = repeated_image(device(), {6, 6, 1}, x, 1);
 
   const Floats got =
       Stadv(ramp_model(device(), 1), stadv_options(.3f, 10))(batch, 1).to_host<float>();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/attack_ops.h"
 #include "core/ops.h"
 #include "tests/support/devices.h"
 #include "tests/support/differences.h"
@@ -35,20 +36,20 @@ INSTANTIATE_TEST_SUITE_P(Devices, AttackLosses, ::testing::ValuesIn(device_names
 
 struct Answer {
   Floats losses, gradient;
-  Integers prediction;
+  Floats right;
   float sum;
 };
 
 // loss(tape, logits) of rows of `classes` logits.
 Answer answer_of(Device& device, const Floats& z, std::int64_t classes,
-                 const std::function<RowLosses(Tape&, const Var&)>& loss) {
+                 const std::function<LossValue(Tape&, const Var&)>& loss) {
   Tape tape;
   const auto rows = static_cast<std::int64_t>(z.size()) / classes;
   const Var logits = tape.input(Tensor::from_host(device, {rows, classes}, z), Gradient::wanted);
-  const RowLosses found = loss(tape, logits);
+  const LossValue found = loss(tape, logits);
   tape.backward(found.loss);
   return {found.losses.to_host<float>(), logits.gradient().to_host<float>(),
-          found.prediction.to_host<std::int32_t>(), found.loss.value().item()};
+          found.right.to_host<float>(), found.loss.value().item()};
 }
 
 const Floats kLadder = {2, 1, 0, -1};
@@ -62,7 +63,7 @@ TEST_P(AttackLosses, dlr_is_minus_a_half_on_the_ladder_of_logits_and_plus_a_half
   });
 
   EXPECT_EQ(got.losses, (Floats{-.5f, .5f}));
-  EXPECT_EQ(got.prediction, (Integers{0, 0}));
+  EXPECT_EQ(got.right, (Floats{1, 0}));
   EXPECT_EQ(got.sum, 0.f);
   const Floats first(got.gradient.begin(), got.gradient.begin() + 4);
   EXPECT_EQ(first, (Floats{-.25f, .5f, -.25f, 0}));
@@ -84,18 +85,6 @@ TEST_P(AttackLosses, targeted_dlr_is_minus_four_fifths_on_the_ladder_of_logits) 
   expect_near(got.losses[0], -.8, 2 * kFloatEps, "loss");
 }
 
-TEST_P(AttackLosses, margin_is_the_labels_lead) {
-  Floats both = kLadder;
-  both.insert(both.end(), kLadder.begin(), kLadder.end());
-
-  const Answer got = answer_of(device(), both, 4, [&](Tape& tape, const Var& z) {
-    return margin_loss(tape, z, integers({0, 3}));
-  });
-
-  EXPECT_EQ(got.losses, (Floats{1, -3}));
-  EXPECT_EQ(got.gradient, (Floats{1, -1, 0, 0, -1, 0, 0, 1}));
-}
-
 TEST_P(AttackLosses, give_equal_logits_to_the_lower_class_first) {
   // pi = 0, 2, 3, 1; with y = 2 the competitor is 0.
   const Answer got = answer_of(device(), {3, 1, 3, 3}, 4, [&](Tape& tape, const Var& z) {
@@ -103,7 +92,7 @@ TEST_P(AttackLosses, give_equal_logits_to_the_lower_class_first) {
   });
 
   EXPECT_EQ(got.losses[0], 0.f);
-  EXPECT_EQ(got.prediction[0], 0);
+  EXPECT_EQ(got.right[0], 0);
   EXPECT_GT(got.gradient[0], 0.f);
   EXPECT_EQ(got.gradient[1], 0.f);
   EXPECT_LT(got.gradient[2], 0.f);
@@ -128,13 +117,14 @@ TEST_P(AttackLosses, of_a_row_with_a_logit_that_is_no_number_are_none_and_leave_
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const Floats z = {2, 1, 0, nan, 2, 1, 0, -1};
   const Integers labels = {0, 0}, targets = {2, 2};
-  const std::vector<std::function<RowLosses(Tape&, const Var&)>> losses = {
+  const std::vector<std::function<LossValue(Tape&, const Var&)>> losses = {
       [&](Tape& t, const Var& v) { return dlr_loss(t, v, integers(labels)); },
       [&](Tape& t, const Var& v) {
         return targeted_dlr_loss(t, v, integers(labels), integers(targets));
       },
-      [&](Tape& t, const Var& v) { return targeted_cross_entropy_loss(t, v, integers(targets)); },
-      [&](Tape& t, const Var& v) { return margin_loss(t, v, integers(labels)); }};
+      [&](Tape& t, const Var& v) {
+        return targeted_cross_entropy_loss(t, v, integers(labels), integers(targets));
+      }};
   for (std::size_t i = 0; i < losses.size(); ++i) {
     const Answer got = answer_of(device(), z, 4, losses[i]);
     EXPECT_TRUE(std::isnan(got.losses[0])) << "loss " << i;
@@ -177,12 +167,9 @@ double targeted_cross_entropy_reference(const Values& z, std::size_t, std::size_
   for (double value : z) sum += std::exp(value - z[t]);
   return -std::log(sum);
 }
-double margin_reference(const Values& z, std::size_t y, std::size_t) {
-  return z[y] - largest_other(z, y);
-}
 
 void expect_agreement(Device& device, const RowLoss& reference,
-                      const std::function<RowLosses(Tape&, const Var&, const Tensor& labels,
+                      const std::function<LossValue(Tape&, const Var&, const Tensor& labels,
                                                     const Tensor& targets)>& loss) {
   const Floats z = random_values(kRows * kClasses, 41, -2.f, 2.f);
   const Integers labels = random_labels(kRows, 42, kClasses);
@@ -226,15 +213,8 @@ TEST_P(AttackLosses, targeted_dlr_and_its_gradient_agree_with_double) {
 
 TEST_P(AttackLosses, targeted_cross_entropy_and_its_gradient_agree_with_double) {
   expect_agreement(device(), targeted_cross_entropy_reference,
-                   [](Tape& tape, const Var& z, const Tensor&, const Tensor& t) {
-                     return targeted_cross_entropy_loss(tape, z, t);
-                   });
-}
-
-TEST_P(AttackLosses, margin_and_its_gradient_agree_with_double) {
-  expect_agreement(device(), margin_reference,
-                   [](Tape& tape, const Var& z, const Tensor& y, const Tensor&) {
-                     return margin_loss(tape, z, y);
+                   [](Tape& tape, const Var& z, const Tensor& y, const Tensor& t) {
+                     return targeted_cross_entropy_loss(tape, z, y, t);
                    });
 }
 
@@ -257,8 +237,8 @@ TEST(attack_losses, refuse_labels_that_do_not_match_the_logits) {
   const Var z = tape.input(Tensor::filled(cpu_device(), {2, 4}, 0.f), Gradient::none);
   const Tensor label = Tensor::from_host(cpu_device(), {1}, Integers{0});
 
-  EXPECT_CONTAINS(message_of<Error>([&] { margin_loss(tape, z, label); }),
-                  "margin_loss: 2 rows of logits, 1 labels or targets");
+  EXPECT_CONTAINS(message_of<Error>([&] { dlr_loss(tape, z, label); }),
+                  "dlr_loss: 2 rows of logits, 1 labels or targets");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/attack_ops.h"
 #include "core/ops.h"
 #include "kernels/logit_difference.h"
 #include "tests/support/devices.h"

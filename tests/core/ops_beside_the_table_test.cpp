@@ -297,12 +297,12 @@ TEST(cross_entropy_op, gives_each_examples_loss_and_whether_it_is_right) {
                    Gradient::none);
   const Tensor labels = Tensor::from_host(cpu_device(), {2}, std::vector<std::int32_t>{0, 0});
 
-  const CrossEntropy result = cross_entropy(tape, logits, labels, LossReduction::sum);
+  const LossValue result = cross_entropy(tape, logits, labels, LossReduction::sum);
 
   const std::vector<float> losses = result.losses.to_host<float>();
   expect_near(losses[0], std::log(2.), summation_bound(2, 1), "a tie");
   expect_near(losses[1], 2 + std::log1p(std::exp(-2.)), summation_bound(2, 3), "a wrong one");
-  EXPECT_EQ(result.correct.to_host<float>(), (std::vector<float>{1.f, 0.f}));
+  EXPECT_EQ(result.right.to_host<float>(), (std::vector<float>{1.f, 0.f}));
 }
 
 TEST(check_labels_op, names_the_first_label_that_is_no_class) {

@@ -484,8 +484,8 @@ OpCase trades_case(LossReduction reduction, std::int64_t batch, std::int64_t cla
   op.name = std::string("trades_loss_") + (reduction == LossReduction::mean ? "mean" : "sum");
   op.inputs = {{batch, classes}, {batch, classes}};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return trades_loss(tape, v[0], v[1], Tensor::from_host(v[0].device(), {batch}, labels), kBeta,
-                       reduction)
+    return trades(tape, v[0], v[1], Tensor::from_host(v[0].device(), {batch}, labels), kBeta,
+                  reduction)
         .loss;
   };
   // KL(p || q) = sum of p_k (CE_q(k) - CE_p(k)), and p_k = exp(-CE_p(k)).
@@ -510,7 +510,7 @@ OpCase trades_case(LossReduction reduction, std::int64_t batch, std::int64_t cla
     return Values{std::abs(dy[0]) * scale * (4 + 16 * kBeta)};
   };
   op.wrong_inputs = {{batch, classes}, {batch, classes + 1}};
-  op.message = "trades_loss: natural logits";
+  op.message = "trades: natural logits";
   return op;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/attack_ops.h"
 #include "core/ops.h"
 #include "kernels/warp.h"
 #include "tests/support/devices.h"
@@ -233,7 +234,7 @@ TEST_P(WarpOps, roughness_equals_its_reference_in_double_and_its_central_differe
   for (Smoothness smoothness : kForms) {
     Tape tape;
     const Var f = tape.input(Tensor::from_host(device(), s.flow(), flow), Gradient::wanted);
-    const SummedLosses got = flow_roughness(tape, f, .25f, smoothness);
+    const LossValue got = flow_roughness(tape, f, .25f, smoothness);
     const float total = got.loss.value().item();
     const Floats losses = got.losses.to_host<float>();
     tape.backward(got.loss);
@@ -265,7 +266,7 @@ TEST_P(WarpOps, hinged_margin_and_its_gradient_follow_the_largest_other_class) {
   for (float kappa : {std::numeric_limits<float>::infinity(), 2.f}) {
     Tape tape;
     const Var logits = tape.input(Tensor::from_host(device(), {3, 4}, z), Gradient::wanted);
-    const SummedLosses got =
+    const LossValue got =
         hinged_margin(tape, logits, Tensor::from_host(device(), {3}, labels), kappa);
     const Floats losses = got.losses.to_host<float>();
     tape.backward(got.loss);

@@ -1,7 +1,7 @@
 // Fuzzes config.json and the position of a training run: refused, or numbers that agree.
 #include <cstdlib>
 
-#include "apps/train/run_json.h"
+#include "apps/training/run_json.h"
 #include "core/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

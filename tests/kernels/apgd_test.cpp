@@ -27,10 +27,8 @@ struct Row {
   }
   float operator[](ApgdField field) const { return state[field]; }
   void score(float loss, std::int32_t prediction = 0) {
-    const Floats losses = {loss};
-    const std::vector<std::int32_t> predictions = {prediction}, labels = {0};
-    ApgdScore{view(losses), view(predictions), view(labels),
-              view(state),  freeze ? 1 : 0,    wrap ? 1 : 0}(0);
+    const Floats losses = {loss}, right = {prediction == 0 ? 1.f : 0.f};
+    ApgdScore{view(losses), view(right), view(state), freeze ? 1 : 0, wrap ? 1 : 0}(0);
   }
   void check(float window, float rho = .75f) { ApgdCheckpoint{view(state), window, rho}(0); }
 };

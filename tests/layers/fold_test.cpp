@@ -1,7 +1,7 @@
 // A network with its batch-norms folded away computes what it computed before.
 #include <gtest/gtest.h>
 
-#include "apps/common/classifier.h"
+#include "layers/model.h"
 #include "kernels/elementwise.h"
 #include "tests/support/devices.h"
 #include "tests/support/random_values.h"
@@ -16,9 +16,9 @@ class Fold : public testing::TestWithParam<std::string> {
   Device& device() const { return device_named(GetParam()); }
 
   // Statistics and affine parameters far from where they begin, as after training.
-  Classifier model() const {
-    Classifier model(
-        device(), {{"preact_resnet10", 8, 3, 9, 7, 5}, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}}, 3);
+  Model model() const {
+    Model model(device(),
+                {{"preact_resnet10", 8, 3, 9, 7, 5}, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}}, 3);
     std::vector<float> weights = model.weights.to_host<float>(),
                        statistics = model.statistics.to_host<float>();
     for (const NormSlots& norm : model.network.layout.norms) {
@@ -66,7 +66,7 @@ double relative_distance(const std::vector<float>& a, const std::vector<float>& 
 }
 
 TEST_P(Fold, changes_logits_and_pixel_gradients_by_rounding_only) {
-  const Classifier model = this->model();
+  const Model model = this->model();
   const LogitsFunction unfolded = [&](Tape& tape, const Var& x) {
     return model.logits({tape, {model.weights, {}}, {}, model.statistics, BatchNormMode::frozen},
                         x);
@@ -79,7 +79,7 @@ TEST_P(Fold, changes_logits_and_pixel_gradients_by_rounding_only) {
 }
 
 TEST_P(Fold, leaves_weights_and_statistics_as_they_are) {
-  const Classifier model = this->model();
+  const Model model = this->model();
   const std::vector<float> weights = model.weights.to_host<float>(),
                            statistics = model.statistics.to_host<float>();
 
@@ -90,7 +90,7 @@ TEST_P(Fold, leaves_weights_and_statistics_as_they_are) {
 }
 
 TEST_P(Fold, keeps_what_the_model_was_when_evaluation_began) {
-  Classifier model = this->model();
+  Model model = this->model();
   const LogitsFunction before = model.evaluation();
   const Answer want = answer(before, images());
 

@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/checkpoint.h"
-#include "apps/train/training_step.h"
+#include "apps/training/training_step.h"
+#include "attacks/pgd.h"
 #include "tests/layers/stored_vectors.h"
 #include "tests/support/devices.h"
 #include "tests/support/source_directory.h"
@@ -39,14 +40,14 @@ class PreActResNetVectors : public testing::TestWithParam<Case> {
   Device& device() const { return device_named(GetParam().device); }
   const SafetensorsFile& file() const { return vectors(GetParam().model); }
 
-  Classifier start() const {
+  Model start() const {
     const Shape& images = file().tensor("images").shape;
     NetworkOptions options{GetParam().model, 4, images[1], images[2], images[3], 10};
-    Classifier model(device(), {options, file().read_f32("mean"), file().read_f32("std")}, 0);
+    Model model(device(), {options, file().read_f32("mean"), file().read_f32("std")}, 0);
     load_values(model, file(), "init.");
     return model;
   }
-  AttackBatch batch() const {
+  Batch batch() const {
     const Tensor images = nhwc(device(), file(), "images");
     const std::vector<std::int64_t> labels = file().read_i64("labels");
     const std::vector<std::int32_t> narrow(labels.begin(), labels.end());
@@ -74,14 +75,14 @@ class PreActResNetVectors : public testing::TestWithParam<Case> {
 constexpr double kBound = 1e-4;
 
 TEST_P(PreActResNetVectors, training_forward_and_every_gradient_agree) {
-  Classifier model = start();
-  const AttackBatch data = batch();
+  Model model = start();
+  const Batch data = batch();
   const Tensor g = model.network.layout.weights.zeros(device());
   Tape tape;
-  const Var pixels = tape.input(data.images, Gradient::wanted);
+  const Var pixels = tape.input(data.inputs, Gradient::wanted);
   const Var logits =
       model.logits({tape, {model.weights, {}}, g, model.statistics, BatchNormMode::update}, pixels);
-  const CrossEntropy loss = cross_entropy(tape, logits, data.labels, LossReduction::mean);
+  const LossValue loss = cross_entropy(tape, logits, data.targets, LossReduction::mean);
   const float loss_value = loss.loss.value().item();
 
   tape.backward(loss.loss);
@@ -96,12 +97,12 @@ TEST_P(PreActResNetVectors, training_forward_and_every_gradient_agree) {
 }
 
 TEST_P(PreActResNetVectors, evaluation_forward_and_input_gradient_agree) {
-  const Classifier model = start();
-  const AttackBatch data = batch();
+  const Model model = start();
+  const Batch data = batch();
 
   Tape tape;
-  const Var logits = model.evaluation()(tape, tape.input(data.images, Gradient::none));
-  const Tensor dx = input_gradient(model.evaluation(), data.images, data.labels);
+  const Var logits = model.evaluation()(tape, tape.input(data.inputs, Gradient::none));
+  const Tensor dx = input_gradient(cross_entropy_loss(), model.evaluation(), data.inputs, data);
 
   EXPECT_LT(relative_error(logits.value().to_host<float>(), file().read_f32("eval.logits")),
             kBound);
@@ -110,8 +111,8 @@ TEST_P(PreActResNetVectors, evaluation_forward_and_input_gradient_agree) {
 }
 
 TEST_P(PreActResNetVectors, pgd_finds_the_same_adversarial_examples_from_the_same_start) {
-  const Classifier model = start();
-  const AttackBatch data = batch();
+  const Model model = start();
+  const Batch data = batch();
   const Tensor start_linf = nhwc(device(), file(), "pgd_linf.start");
   const Tensor start_l2 = nhwc(device(), file(), "pgd_l2.start");
 
@@ -146,19 +147,21 @@ TEST_P(PreActResNetVectors, five_steps_of_every_optimiser_agree) {
     if (!file().contains(name + ".losses")) continue;
     SCOPED_TRACE(name);
     ++compared;
-    Classifier model = start();
-    const AttackBatch data = batch();
+    Model model = start();
+    const Batch data = batch();
     const WeightLayout& layout = model.network.layout.weights;
     std::optional<double> rho;
     if (options.contains("rho")) rho = options.at("rho").get<double>();
     Minimiser minimiser(base_optimizer(name, options, device(), layout.size()), device(),
                         layout.size(), rho);
 
-    const Tensor sums(device(), {2});
+    Task task;
+    task.loss = cross_entropy_loss();
+    const Tensor sums(device(), {3});
     std::vector<float> losses;
     for (int step = 0; step < 5; ++step) {
       minimiser.prepare(options.at("lr"));
-      step_on_batch(model, minimiser, {model.weights, {}}, {data, {}, {}, {}}, {}, 0, sums);
+      step_on_batch(model, task, minimiser, {model.weights, {}}, data, {}, {}, sums);
       losses.push_back(sums.to_host<float>()[0]);
     }
 
@@ -188,7 +191,7 @@ TEST(preact_resnet, takes_images_of_64_x_64_with_the_weights_of_smaller_ones) {
   const SafetensorsFile& weights = vectors("preact_resnet18");
   const SafetensorsFile& want = vectors("preact_resnet18_64");
   Device& device = cpu_device();
-  Classifier model(
+  Model model(
       device,
       {{"preact_resnet18", 4, 3, 64, 64, 10}, weights.read_f32("mean"), weights.read_f32("std")},
       0);
@@ -200,7 +203,8 @@ TEST(preact_resnet, takes_images_of_64_x_64_with_the_weights_of_smaller_ones) {
 
   Tape tape;
   const Var logits = model.evaluation()(tape, tape.input(images, Gradient::none));
-  const Tensor dx = input_gradient(model.evaluation(), images, labels);
+  const Tensor dx =
+      input_gradient(cross_entropy_loss(), model.evaluation(), images, {images, labels, {}});
 
   EXPECT_LT(relative_error(logits.value().to_host<float>(), want.read_f32("eval.logits")), kBound);
   EXPECT_LT(

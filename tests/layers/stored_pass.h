@@ -29,7 +29,7 @@ class StoredPass {
     Tape tape;
     const Var x = tape.input(nhwc(device_, file_, "images"), Gradient::wanted);
     const Var logits = model_({tape, {weights_, {}}, g, statistics_, BatchNormMode::update}, x);
-    const CrossEntropy loss = cross_entropy(tape, logits, labels(), LossReduction::mean);
+    const LossValue loss = cross_entropy(tape, logits, labels(), LossReduction::mean);
     const float loss_value = loss.loss.value().item();
 
     tape.backward(loss.loss);

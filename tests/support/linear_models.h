@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attacks/attack.h"
+#include "core/ops.h"
 #include "tests/support/random_values.h"
 
 namespace saddle::testing_support {
@@ -60,8 +61,7 @@ inline LogitsFunction constant_model(Device& device) {
 }
 
 // One image [1, 1, 1, 4] of the label, example 0.
-inline AttackBatch single_image(Device& device, const std::vector<float>& x,
-                                std::int32_t label = 0) {
+inline Batch single_image(Device& device, const std::vector<float>& x, std::int32_t label = 0) {
   return {Tensor::from_host(device, {1, 1, 1, 4}, x),
           Tensor::from_host(device, {1}, std::vector{label}),
           Tensor::from_host(device, {1}, std::vector<std::int32_t>{0})};
@@ -89,9 +89,9 @@ inline LogitsFunction bit_stable_model(Device& device, std::int64_t channels) {
 
 // Random images [N, height, width, channels] of random labels below `channels`: those of a data set
 // of `size` examples that `which` names.
-inline AttackBatch random_examples(Device& device, const std::vector<std::int32_t>& which,
-                                   std::int64_t size, std::int64_t height, std::int64_t width,
-                                   std::int64_t channels) {
+inline Batch random_examples(Device& device, const std::vector<std::int32_t>& which,
+                             std::int64_t size, std::int64_t height, std::int64_t width,
+                             std::int64_t channels) {
   const std::int64_t columns = height * width * channels;
   const std::vector<float> images = random_values(size * columns, 7, 0.f, 1.f);
   const std::vector<std::int32_t> labels =

@@ -34,8 +34,8 @@ inline LogitsFunction template_model(Device& device, std::int64_t side, std::int
 }
 
 // One image `x` of label 0, `attempts` times: the attempts of example 0.
-inline AttackBatch repeated_image(Device& device, const Shape& image, const std::vector<float>& x,
-                                  std::int64_t attempts) {
+inline Batch repeated_image(Device& device, const Shape& image, const std::vector<float>& x,
+                            std::int64_t attempts) {
   std::vector<float> all;
   for (std::int64_t i = 0; i < attempts; ++i) all.insert(all.end(), x.begin(), x.end());
   std::vector<std::int32_t> numbers(static_cast<std::size_t>(attempts));

@@ -1,10 +1,13 @@
-// Batches: how an epoch's order is cut into steps.
+// Batches: the order of an epoch, and how it is cut into steps.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 namespace saddle {
+
+// The order of `size` examples in an epoch, a permutation that depends on (seed, epoch) alone.
+std::vector<std::int32_t> epoch_order(std::int64_t size, std::uint64_t seed, std::uint32_t epoch);
 
 // `count` examples of an order from `first` on.
 struct BatchRange {

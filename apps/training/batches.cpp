@@ -1,8 +1,23 @@
-#include "apps/train/batches.h"
+#include "apps/training/batches.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "kernels/philox.h"
 
 namespace saddle {
+
+std::vector<std::int32_t> epoch_order(std::int64_t size, std::uint64_t seed, std::uint32_t epoch) {
+  std::vector<std::int32_t> order(static_cast<std::size_t>(size));
+  std::iota(order.begin(), order.end(), 0);
+  const Stream stream{seed, Purpose::data_order, epoch};
+  for (std::size_t i = order.size(); i > 1; --i) {  // Fisher and Yates
+    const Random4 bits = stream.bits(static_cast<std::uint32_t>(i), 0);
+    std::swap(order[i - 1], order[uniform_below(bits.v[0], static_cast<std::uint32_t>(i))]);
+  }
+  return order;
+}
 
 bool joins_last_example(std::int64_t examples, std::int64_t batch_size, LastBatch last) {
   return last == LastBatch::kept && batch_size > 1 && examples > batch_size &&

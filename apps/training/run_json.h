@@ -14,7 +14,7 @@ namespace saddle {
 struct RunPosition {
   std::int64_t epochs_done = 0;
   std::int64_t steps_done = 0;
-  double best_accuracy = -1;            // of best.safetensors, that which it was chosen by, percent
+  double best_score = -1;               // of best.safetensors, that which it was chosen by
   std::vector<nlohmann::json> metrics;  // one an epoch
 };
 

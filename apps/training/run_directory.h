@@ -5,7 +5,7 @@
 //   metrics.jsonl        one object an epoch
 //   events.out.tfevents.0.saddle   the same for TensorBoard
 //   last.safetensors     the model after the newest epoch; best.safetensors the one with the best
-//                        accuracy, of the test split unless images are held out
+//                        score, as the task chooses
 //   state.safetensors    what resuming needs: weights, statistics, optimiser, what training
 //                        keeps besides, position, metrics
 //
@@ -20,20 +20,28 @@
 #include <optional>
 #include <string>
 
-#include "apps/common/classifier.h"
-#include "apps/train/run_json.h"
-#include "apps/train/training_step.h"
+#include "apps/training/run_json.h"
 #include "core/directory_lock.h"
+#include "layers/model.h"
 #include "optim/sam.h"
 
 namespace saddle {
 
 // What a run is, as config.json holds it.
 struct RunConfig {
+  std::string program;                     // who speaks in warnings; not in the file
   nlohmann::json settings;                 // every resolved flag that decides about the result
   nlohmann::json inputs;                   // fingerprints: "train_data", "test_data", "init_from"
   nlohmann::json environment;              // what may differ between a run and its continuation
   std::vector<std::string> warnings = {};  // what its reader should know
+};
+
+// What a state file holds of the training itself.
+struct SavedParts {
+  Model& model;
+  Minimiser& minimiser;
+  Model* averaged;               // tested and saved in the model's place; null: none
+  std::vector<NamedState> kept;  // what the task keeps besides
 };
 
 class RunDirectory {
@@ -54,14 +62,13 @@ class RunDirectory {
   // to be what it was.
   RunDirectory(const std::filesystem::path& path, Open mode, RunConfig config);
 
-  // Takes up the newest state, where there is one: fills model, minimiser and what is kept besides,
-  // and returns the position. Error where the state is another run's.
-  RunPosition restore(Classifier& model, Minimiser& minimiser, const KeptState& kept) const;
+  // Takes up the newest state, where there is one: fills the parts and returns the position. Error
+  // where the state is another run's.
+  RunPosition restore(const SavedParts& parts) const;
 
   // After an epoch: best (if this epoch is the best), last, metrics, state. Best and last hold the
   // averaged model where there is one.
-  void save(const Classifier& model, Minimiser& minimiser, const KeptState& kept,
-            const RunPosition& position, bool is_best) const;
+  void save(const SavedParts& parts, const RunPosition& position, bool is_best) const;
 
   const std::filesystem::path& path() const { return path_; }
 
@@ -70,7 +77,7 @@ class RunDirectory {
 
   std::filesystem::path path_;
   std::optional<DirectoryLock> lock_;
-  std::string identity_;  // of the run, in its state
+  std::string program_, identity_;  // identity: of the run, in its state
 };
 
 }  // namespace saddle

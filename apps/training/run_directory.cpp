@@ -1,4 +1,4 @@
-#include "apps/train/run_directory.h"
+#include "apps/training/run_directory.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
 #include "apps/common/fingerprint.h"
-#include "apps/train/tensorboard.h"
+#include "apps/training/tensorboard.h"
 #include "core/file.h"
 
 namespace saddle {
@@ -118,9 +118,25 @@ void restore_buffer(const SafetensorsFile& file, const std::string& name, Tensor
   tensor.copy_from_host(values.data());
 }
 
+// The tensors of a state file by their names there.
+std::vector<NamedState> buffers_of(const SavedParts& parts) {
+  std::vector<NamedState> all = {{"weights", parts.model.weights},
+                                 {"statistics", parts.model.statistics}};
+  for (const NamedState& state : parts.minimiser.state()) {
+    all.push_back({"optimizer." + state.name, state.tensor});
+  }
+  if (parts.averaged) {
+    all.push_back({"kept.averaged.weights", parts.averaged->weights});
+    all.push_back({"kept.averaged.statistics", parts.averaged->statistics});
+  }
+  for (const NamedState& state : parts.kept) all.push_back({"kept." + state.name, state.tensor});
+  return all;
+}
+
 }  // namespace
 
-RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config) : path_(path) {
+RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config)
+    : path_(path), program_(config.program) {
   std::error_code error;
   fs::create_directories(path_, error);
   require(fs::is_directory(path_), path_.string(), ": cannot be made a directory (",
@@ -165,15 +181,14 @@ void RunDirectory::check_resumable(RunConfig& config) const {
           " changed. Put back what was there, or start over with --overwrite");
   const std::string moved = differences(was.at("environment"), config.environment);
   if (!moved.empty()) {
-    print_warning("saddle-train",
+    print_warning(program_,
                   text(path_.string(), " goes on where other bits may come out: ", moved));
   }
 }
 
 bool RunDirectory::holds_state(const fs::path& path) { return fs::exists(path / kState); }
 
-RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
-                                  const KeptState& kept) const {
+RunPosition RunDirectory::restore(const SavedParts& parts) const {
   if (!fs::exists(path_ / kState)) return {};
   const SafetensorsFile file = SafetensorsFile::load(path_ / kState);
   SavedPosition saved;
@@ -184,25 +199,19 @@ RunPosition RunDirectory::restore(Classifier& model, Minimiser& minimiser,
   } catch (const std::exception&) {
     fail(file.file_name(), ": its metadata is not a training state. Start over with --overwrite");
   }
-  model.batches_tracked = saved.batches_tracked;
-  minimiser.steps() = saved.optimizer_steps;
   require(
       saved.run == identity_, file.file_name(),
       ": is the state of another run (other settings or other inputs). Put back this run's own, "
       "or start over with --overwrite");
-  restore_buffer(file, "weights", model.weights);
-  restore_buffer(file, "statistics", model.statistics);
-  for (const NamedState& state : minimiser.state())
-    restore_buffer(file, "optimizer." + state.name, state.tensor);
-  for (const NamedState& state : kept.tensors())
-    restore_buffer(file, "kept." + state.name, state.tensor);
-  if (kept.averaged) kept.averaged->batches_tracked = model.batches_tracked;
+  for (const NamedState& state : buffers_of(parts)) restore_buffer(file, state.name, state.tensor);
+  parts.model.batches_tracked = saved.batches_tracked;
+  parts.minimiser.steps() = saved.optimizer_steps;
+  if (parts.averaged) parts.averaged->batches_tracked = saved.batches_tracked;
   return saved.position;
 }
 
-void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const KeptState& kept,
-                        const RunPosition& position, bool is_best) const {
-  const Classifier& tested = kept.averaged ? *kept.averaged : model;
+void RunDirectory::save(const SavedParts& parts, const RunPosition& position, bool is_best) const {
+  const Model& tested = parts.averaged ? *parts.averaged : parts.model;
   if (is_best) save_checkpoint(path_ / kBest, tested);
   save_checkpoint(path_ / kLast, tested);
   std::string lines;
@@ -212,22 +221,18 @@ void RunDirectory::save(const Classifier& model, Minimiser& minimiser, const Kep
 
   std::deque<std::vector<float>> values;
   std::vector<NamedTensor> entries;
-  const auto add = [&](const std::string& name, const Tensor& tensor) {
-    values.push_back(tensor.to_host<float>());
+  for (const NamedState& state : buffers_of(parts)) {
+    values.push_back(state.tensor.to_host<float>());
     entries.push_back(
-        {name, DType::f32, {tensor.count()}, std::as_bytes(std::span(values.back()))});
-  };
-  add("weights", model.weights);
-  add("statistics", model.statistics);
-  for (const NamedState& state : minimiser.state()) add("optimizer." + state.name, state.tensor);
-  for (const NamedState& state : kept.tensors()) add("kept." + state.name, state.tensor);
+        {state.name, DType::f32, {state.tensor.count()}, std::as_bytes(std::span(values.back()))});
+  }
   const Json json = {{"run", identity_},
                      {"epochs_done", position.epochs_done},
                      {"steps_done", position.steps_done},
-                     {"best_accuracy", position.best_accuracy},
+                     {"best_accuracy", position.best_score},
                      {"metrics", position.metrics},
-                     {"batches_tracked", model.batches_tracked},
-                     {"optimizer_steps", minimiser.steps()}};
+                     {"batches_tracked", parts.model.batches_tracked},
+                     {"optimizer_steps", parts.minimiser.steps()}};
   save_safetensors(path_ / kState, entries, {{"position", json.dump()}});
 }
 

@@ -1,16 +1,22 @@
-#include "apps/common/classifier.h"
+#include "layers/model.h"
 
 #include <cmath>
+#include <utility>
 
 namespace saddle {
 
-Classifier::Classifier(Device& device, const ModelDescription& description, std::uint64_t seed,
-                       Precision precision_)
-    : network(make_network(description.network)),
-      mean(description.mean),
-      std(description.std),
-      class_names(description.class_names),
-      precision(precision_) {
+Model::Model(Device& device, Network network_, std::uint64_t seed, Precision precision_)
+    : network(std::move(network_)), precision(precision_) {
+  weights = network.layout.weights.initial(device, seed);
+  statistics = network.layout.statistics.initial(device, seed);
+}
+
+Model::Model(Device& device, const ModelDescription& description, std::uint64_t seed,
+             Precision precision_)
+    : Model(device, make_network(description.network), seed, precision_) {
+  mean = description.mean;
+  std = description.std;
+  class_names = description.class_names;
   const std::int64_t channels = network.options.in_channels;
   require(static_cast<std::int64_t>(mean.size()) == channels &&
               static_cast<std::int64_t>(std.size()) == channels,
@@ -24,25 +30,24 @@ Classifier::Classifier(Device& device, const ModelDescription& description, std:
     require(std::isfinite(value) && value > 0, "model: std ", value, " must be positive");
     inverse.push_back(1.f / value);
   }
-  weights = network.layout.weights.initial(device, seed);
-  statistics = network.layout.statistics.initial(device, seed);
   device_mean_ = Tensor::from_host(device, {channels}, mean);
   device_inverse_std_ = Tensor::from_host(device, {channels}, inverse);
 }
 
-Var Classifier::logits(const Pass& pass, const Var& pixels) const {
+Var Model::logits(const Pass& pass, const Var& inputs) const {
+  if (!device_mean_) return network.forward(pass, inputs);
   const DType dtype = pass.precision == Precision::bf16 ? DType::bf16 : DType::f32;
   return network.forward(pass,
-                         normalise(pass.tape, pixels, device_mean_, device_inverse_std_, dtype));
+                         normalise(pass.tape, inputs, device_mean_, device_inverse_std_, dtype));
 }
 
-LogitsFunction Classifier::evaluation() const {
+LogitsFunction Model::evaluation() const {
   const Parameters folded =
       with_precision(fold_batch_norm(network.layout, weights, statistics), precision);
-  return [this, folded](Tape& tape, const Var& pixels) {
+  return [this, folded](Tape& tape, const Var& inputs) {
     Pass pass{tape, folded, {}, statistics, BatchNormMode::frozen, precision};
     pass.folded = true;
-    return logits(pass, pixels);
+    return logits(pass, inputs);
   };
 }
 

@@ -1,10 +1,10 @@
-#include "apps/train/tensorboard.h"
+#include "apps/training/tensorboard.h"
 
 #include <boost/crc.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string_view>
-#include <train/tensorboard.pb.h>
+#include <training/tensorboard.pb.h>
 
 #include "core/error.h"
 #include "core/file.h"

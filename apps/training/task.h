@@ -1,0 +1,58 @@
+// Task: all that the training loop has to know of an experiment.
+//
+// The loop trains a Model on batches, a loss and two climbs; it knows neither images nor labels nor
+// text. A program fills in a Task and hands both to train() (trainer.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/loss.h"
+#include "layers/model.h"
+#include "optim/optimizer.h"
+
+namespace saddle {
+
+// The climb in x: how the inputs of a batch become those that the weights descend on. Batches of it
+// may be neighbouring rows of a larger one, from row `first` on.
+struct Climb {
+  // x_hat of a batch, in front of the step. f is the network at the weights as they are, in mode
+  // `batch_norm`; `step`, i32 [1] on the device, numbers the steps. Empty: x_hat is batch.inputs.
+  std::function<Tensor(const LogitsFunction& f, const Batch& batch, const Tensor& step,
+                       std::int64_t first)>
+      before = {};
+  // Receives dL/dx at x_hat of the pass that the step makes for the weights. Empty: it is not
+  // computed. Not for steps of two passes (SAM), or on a choice of rows.
+  std::function<void(const Batch& batch, const Tensor& dx, std::int64_t first)> along = {};
+  BatchNormMode batch_norm = BatchNormMode::update;
+};
+
+// How good a model is, by the keys of metrics.jsonl; the first chooses best.safetensors, the higher
+// the better.
+struct Scores {
+  std::vector<std::pair<std::string, double>> values;
+  std::string line;  // the same for a reader, "test loss 0.3124, accuracy 90.12 %"
+};
+
+struct Task {
+  std::string unit = "examples";  // of throughput, in the plural
+  std::int64_t examples = 0;      // of the training set
+  // Those at `indices`, i32 [N], as epoch `epoch`, i32 [1], shows them. Both are on the device, and
+  // what is done is device work, for it may be captured and replayed.
+  std::function<Batch(const Tensor& indices, const Tensor& epoch)> batch;
+  // What a step does to its batch as a whole (Mixup): device work that reads what `prepare` has put
+  // on the device for it, before each step. Empty: nothing.
+  std::function<void(Batch& batch)> mix = {};
+  std::function<void(std::uint32_t step)> prepare = {};
+  Loss loss;        // what is minimised
+  Loss likelihood;  // -log p(target) alone: what a Fisher matrix is made of
+  Climb climb = {};
+  // After each epoch. Throws Error where the model's answers are not finite.
+  std::function<Scores(const Model& model)> scores;
+  std::vector<NamedState> kept = {};  // buffers a checkpoint must hold besides the loop's own
+};
+
+}  // namespace saddle
