@@ -47,14 +47,6 @@ struct BytesToImages {
   }
 };
 
-// example[row] <- order[first[0] + row]: the next rows of an epoch's order
-struct NextExamples {
-  Array<const int32_t> order;  // [dataset]
-  Array<const int32_t> first;  // [1], read on the device: it changes under captured work
-  Array<int32_t> example;      // [batch]
-  SADDLE_DEVICE void operator()(int64_t row) const { example[row] = order[first[0] + row]; }
-};
-
 // label[row] <- labels[example[row]]
 struct GatherLabels {
   Array<const int32_t> labels, example;

@@ -1,5 +1,5 @@
-// Rows by number: what an attack does to go on with some of its examples only, and the margin that
-// says which.
+// Rows by number: the next examples of an epoch, what an attack does to go on with some of its
+// examples only, and the margin that says which.
 #pragma once
 
 #include <cmath>
@@ -72,6 +72,14 @@ struct OtherClassAtRank {
     }
     target[row] = found;
   }
+};
+
+// example[row] <- order[first[0] + row]: the next rows of an epoch's order
+struct NextExamples {
+  Array<const int32_t> order;  // [dataset]
+  Array<const int32_t> first;  // [1], read on the device: it changes under captured work
+  Array<int32_t> example;      // [batch]
+  SADDLE_DEVICE void operator()(int64_t row) const { example[row] = order[first[0] + row]; }
 };
 
 }  // namespace saddle

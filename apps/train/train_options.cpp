@@ -4,6 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/settings.h"
+
 namespace saddle {
 namespace {
 
@@ -26,10 +28,6 @@ void usage(bool ok, const std::string& message) {
 
 bool uses_sam(const TrainOptions& options) { return is_sam_family(options.optimizer); }
 
-std::string descent_of(const TrainOptions& options) {
-  return uses_sam(options) ? options.base_optimizer : options.optimizer;
-}
-
 bool is_transformer(const TrainOptions& options) { return options.model.starts_with("deit"); }
 
 // eps / 4 and eps / 8 are the paper's code; its l2 128/255 needs the larger step to be reached.
@@ -38,40 +36,42 @@ double pgd_alpha(const std::string& norm, double eps) {
   return eps >= kL2Eps ? kL2Alpha : eps / 8;
 }
 
-// A flag that would do nothing is a misunderstanding, and no result should rest on one.
-void refuse_idle_flags(const TrainOptions& options) {
-  const bool adversarial = options.adversarial != "none";
-  usage(uses_sam(options) || options.base_optimizer.empty(),
-        text("--base-optimizer needs an optimiser of the SAM family, not ", options.optimizer));
-  usage(uses_sam(options) || options.sam_statistics.empty(),
-        text("--sam-bn needs an optimiser of the SAM family, not ", options.optimizer));
-  usage(!is_transformer(options) || options.sam_statistics.empty(),
-        text("--sam-bn is of batch-norm, ", options.model, " has none"));
-  usage(adversarial || options.attack_batch_norm.empty(), "--at-bn needs --adversarial");
-  usage(options.adversarial != "free" || options.attack_batch_norm.empty(),
-        "--at-bn: --adversarial free takes no passes for its attack. Leave it out");
-  const bool robust = options.select == "robust";
-  usage(adversarial || robust || (options.at_norm.empty() && !options.at_eps),
-        "--at-norm and --at-eps need --adversarial pgd, fgsm_rs, free or trades, or --select "
-        "robust");
-  usage(adversarial || (!options.at_alpha && !options.at_steps),
-        "--at-alpha and --at-steps need --adversarial pgd, fgsm_rs, free or trades");
-  usage(is_transformer(options) || options.patch == 0,
-        text("--patch-size is of transformers, ", options.model, " has no patches"));
-  usage(!options.no_augment || !options.crop_padding,
-        "--crop-padding does nothing with --no-augment. Leave out either");
-  usage(!options.new_head || !options.init_from.empty(),
-        "--new-head needs --init-from: without it, the head is new anyway");
+void refuse_contradictions(const TrainOptions& options) {
+  usage(options.warmup_epochs < options.epochs, text("--warmup-epochs ", options.warmup_epochs,
+                                                     " must be below --epochs ", options.epochs));
+  usage(
+      options.adversarial == "none" || (options.mixup == 0 && options.cutmix == 0),
+      "--mixup and --cutmix give an image two labels, --adversarial attacks one. Leave out either");
+  usage(options.accumulate <= options.batch_size,
+        text("--accumulate ", options.accumulate, " must lie in 1 to --batch-size ",
+             options.batch_size));
 }
 
-void resolve_momentum(TrainOptions& options, const std::string& descent) {
-  usage(descent == "sgd" || !options.momentum,
-        text("--momentum is SGD's, ", descent, " has none. Leave it out"));
-  usage(!options.nesterov || descent == "sgd", "--nesterov needs SGD");
-  if (descent != "sgd") return;
-  if (!options.momentum) options.momentum = kMomentum;
-  usage(*options.momentum >= 0 && *options.momentum < 1, "--momentum must lie in [0, 1)");
+void resolve_sharpness(TrainOptions& options) {
+  const bool awp = options.sharpness.awp.has_value();
+  usage(options.adversarial != "none" || !awp, "--awp needs --adversarial");
+  if (awp && !options.sharpness.awp_warmup && options.adversarial == "trades") {
+    options.sharpness.awp_warmup = kTradesAwpWarmup;
+  }
+  options.sharpness = resolved(options.sharpness, options.optimizer);
+  usage(options.sharpness.awp_warmup.value_or(0) < options.epochs,
+        text("--awp would not begin in ", options.epochs, " epochs after ",
+             options.sharpness.awp_warmup.value_or(0), " without. Lower --awp-warmup"));
+  if (!uses_sam(options)) return;
+  if (options.base_optimizer.empty()) options.base_optimizer = "sgd";
+  // GSAM's code keeps its second pass out of the running statistics.
+  if (!is_transformer(options) &&
+      (options.sam_statistics.empty() || options.sam_statistics == "auto")) {
+    options.sam_statistics = options.optimizer == "gsam" ? "first" : "both";
+  }
+}
+
+void resolve_descent(TrainOptions& options) {
+  const bool sgd = descent_of(options) == "sgd";
+  if (sgd && !options.momentum) options.momentum = kMomentum;
   usage(!options.nesterov || *options.momentum > 0, "--nesterov does nothing with --momentum 0");
+  if (!options.lr) options.lr = sgd ? kSgdRate : kAdamRate;
+  if (!options.weight_decay) options.weight_decay = kWeightDecay;
 }
 
 double trades_alpha(const TrainOptions& options) {
@@ -82,24 +82,16 @@ double trades_alpha(const TrainOptions& options) {
 }
 
 void resolve_trades(TrainOptions& options) {
-  if (options.adversarial != "trades") {
-    return usage(!options.trades_beta, "--trades-beta needs --adversarial trades");
-  }
+  if (options.adversarial != "trades") return;
   if (!options.trades_beta) options.trades_beta = kTradesBeta;
-  usage(*options.trades_beta >= 0 && std::isfinite(*options.trades_beta),
-        text("--trades-beta ", *options.trades_beta, " must be finite and not negative"));
   if (!options.at_steps) options.at_steps = kPgdSteps;
-  usage(*options.at_steps >= 1, "--at-steps must be at least 1");
   if (!options.at_alpha) options.at_alpha = trades_alpha(options);
   if (!options.at_eps) options.at_eps = options.at_norm == "l2" ? kL2Eps : kTradesEps;
 }
 
 void resolve_free(TrainOptions& options) {
-  if (options.adversarial != "free") {
-    return usage(!options.free_replays, "--free-replays needs --adversarial free");
-  }
+  if (options.adversarial != "free") return;
   if (!options.free_replays) options.free_replays = kFreeReplays;
-  usage(*options.free_replays >= 1, "--free-replays must be at least 1");
   usage(options.at_norm == "linf", "--adversarial free knows --at-norm linf alone");
   usage(!uses_sam(options) && !options.sharpness.awp,
         "--adversarial free moves images and weights by one gradient, so it cannot go with the SAM "
@@ -113,91 +105,57 @@ void resolve_free(TrainOptions& options) {
   options.at_steps = 1;
 }
 
+// What is wrong with an attack is told as the flags' fault.
+void check_as_usage(const std::string& flags, const PgdOptions& attack) {
+  try {
+    check(attack);
+  } catch (const Error& error) {
+    throw UsageError(text(flags, ": ", error.what()));
+  }
+}
+
+void resolve_attack(TrainOptions& options) {
+  if (!options.free_replays &&
+      (options.attack_batch_norm.empty() || options.attack_batch_norm == "auto")) {
+    options.attack_batch_norm = options.trades_beta ? "eval" : "train";
+  }
+  const bool one_step = options.adversarial == "fgsm_rs";
+  if (!options.at_eps) options.at_eps = options.at_norm == "linf" ? kLinfEps : kL2Eps;
+  if (!options.at_alpha) {
+    options.at_alpha =
+        one_step ? kOneStep * *options.at_eps : pgd_alpha(options.at_norm, *options.at_eps);
+  }
+  if (!options.at_steps) options.at_steps = one_step ? 1 : kPgdSteps;
+  usage(!one_step || *options.at_steps == 1,
+        text("--at-steps ", *options.at_steps, ": fgsm_rs takes one step. Use --adversarial pgd"));
+  check_as_usage("--at-eps, --at-alpha", *classification_options_of(options).adversarial);
+}
+
 }  // namespace
+
+std::string descent_of(const TrainOptions& options) {
+  if (!uses_sam(options)) return options.optimizer;
+  return options.base_optimizer.empty() ? "sgd" : options.base_optimizer;
+}
 
 std::int64_t replays(const TrainOptions& options) { return options.free_replays.value_or(1); }
 
 TrainOptions resolved(TrainOptions options) {
   usage(!options.output.empty(), "--output is required");
-  usage(options.batch_size >= 1 && options.epochs >= 1,
-        "--epochs and --batch-size must be at least 1");
   usage(!(options.resume && options.overwrite), "--resume and --overwrite contradict each other");
+  // A flag that would do nothing is a misunderstanding, and no result should rest on one.
+  refuse_idle(settings_of(options));
+  check_bounds(settings_of(options));
+  refuse_contradictions(options);
   const bool adversarial = options.adversarial != "none";
-  refuse_idle_flags(options);
-  usage(!options.validation || *options.validation >= 1, "--validation must be at least 1");
   if (options.at_norm.empty() && (adversarial || options.select == "robust"))
     options.at_norm = "linf";
-  usage(adversarial || !options.sharpness.awp, "--awp needs --adversarial");
-  if (options.sharpness.awp && !options.sharpness.awp_warmup && options.adversarial == "trades") {
-    options.sharpness.awp_warmup = kTradesAwpWarmup;
-  }
-  options.sharpness = resolved(options.sharpness, options.optimizer);
-  usage(options.sharpness.awp_warmup.value_or(0) < options.epochs,
-        text("--awp would not begin in ", options.epochs, " epochs after ",
-             options.sharpness.awp_warmup.value_or(0), " without. Lower --awp-warmup"));
-  if (uses_sam(options) && options.base_optimizer.empty()) options.base_optimizer = "sgd";
-  // GSAM's code keeps its second pass out of the running statistics.
-  if (uses_sam(options) && !is_transformer(options) &&
-      (options.sam_statistics.empty() || options.sam_statistics == "auto")) {
-    options.sam_statistics = options.optimizer == "gsam" ? "first" : "both";
-  }
-  const std::string descent = descent_of(options);
-  resolve_momentum(options, descent);
-  if (!options.lr) options.lr = descent == "sgd" ? kSgdRate : kAdamRate;
-  usage(*options.lr >= 0, text("--lr ", *options.lr, " is negative"));
-  if (!options.weight_decay) options.weight_decay = kWeightDecay;
-  usage(*options.weight_decay >= 0, text("--weight-decay ", *options.weight_decay, " is negative"));
-  usage(
-      options.warmup_epochs >= 0 && options.warmup_epochs < options.epochs,
-      text("--warmup-epochs ", options.warmup_epochs, " must be below --epochs ", options.epochs));
-  usage(options.label_smoothing >= 0 && options.label_smoothing < 1,
-        "--label-smoothing must lie in [0, 1)");
-  usage(!options.clip_norm || (*options.clip_norm > 0 && std::isfinite(*options.clip_norm)),
-        "--clip-norm must be positive");
-  usage(options.mixup >= 0 && options.cutmix >= 0 && std::isfinite(options.mixup) &&
-            std::isfinite(options.cutmix),
-        "--mixup and --cutmix must be finite and not negative");
-  usage(
-      !adversarial || (options.mixup == 0 && options.cutmix == 0),
-      "--mixup and --cutmix give an image two labels, --adversarial attacks one. Leave out either");
-  usage(options.accumulate >= 1 && options.accumulate <= options.batch_size,
-        text("--accumulate ", options.accumulate, " must lie in 1 to --batch-size ",
-             options.batch_size));
-  usage(options.drop_path >= 0 && options.drop_path < 1, "--drop-path must lie in [0, 1)");
-  usage(options.drop_path == 0 || options.model.starts_with("deit"),
-        text("--drop-path is of transformers, ", options.model, " has no branches to leave out"));
-  usage(!options.ema || (*options.ema > 0 && *options.ema < 1), "--ema must lie in (0, 1)");
+  resolve_sharpness(options);
+  resolve_descent(options);
   resolve_trades(options);
   resolve_free(options);
-  if (adversarial && !options.free_replays &&
-      (options.attack_batch_norm.empty() || options.attack_batch_norm == "auto")) {
-    options.attack_batch_norm = options.trades_beta ? "eval" : "train";
-  }
-  if (adversarial) {
-    const bool linf = options.at_norm == "linf", one_step = options.adversarial == "fgsm_rs";
-    if (!options.at_eps) options.at_eps = linf ? kLinfEps : kL2Eps;
-    if (!options.at_alpha) {
-      options.at_alpha =
-          one_step ? kOneStep * *options.at_eps : pgd_alpha(options.at_norm, *options.at_eps);
-    }
-    if (!options.at_steps) options.at_steps = one_step ? 1 : kPgdSteps;
-    usage(*options.at_steps >= 1, "--at-steps must be at least 1");
-    usage(
-        !one_step || *options.at_steps == 1,
-        text("--at-steps ", *options.at_steps, ": fgsm_rs takes one step. Use --adversarial pgd"));
-    try {
-      check(*classification_options_of(options).adversarial);
-    } catch (const Error& error) {
-      throw UsageError(text("--at-eps, --at-alpha: ", error.what()));
-    }
-  }
-  if (const auto attack = selecting_attack(options)) {
-    try {
-      check(*attack);
-    } catch (const Error& error) {
-      throw UsageError(text("--at-eps: ", error.what()));
-    }
-  }
+  if (adversarial) resolve_attack(options);
+  if (const auto attack = selecting_attack(options)) check_as_usage("--at-eps", *attack);
   return options;
 }
 
@@ -213,65 +171,26 @@ std::string selected_by(const TrainOptions& options) {
   return options.validation ? "validation accuracy" : "test accuracy";
 }
 
-nlohmann::json to_json(const TrainOptions& o) {
-  nlohmann::json json = {{"dataset", o.dataset.name},
-                         {"train_limit", o.dataset.train_limit},
-                         {"test_limit", o.dataset.test_limit},
-                         {"model", o.model},
-                         {"width", o.width},
-                         {"optimizer", o.optimizer},
-                         {"epochs", o.epochs},
-                         {"batch_size", o.batch_size},
-                         {"lr", *o.lr},
-                         {"nesterov", o.nesterov},
-                         {"weight_decay", *o.weight_decay},
-                         {"schedule", o.schedule},
-                         {"augment", !o.no_augment},
-                         {"shuffle", !o.no_shuffle},
-                         {"crop_padding", augmentation_of(o).padding},
-                         {"flip", augmentation_of(o).flip},
-                         {"adversarial", o.adversarial},
-                         {"init_from", o.init_from},
-                         {"best_by", selected_by(o)},
-                         {"precision", o.common.precision},
-                         {"seed", o.common.seed}};
-  if (o.momentum) json["momentum"] = *o.momentum;
-  if (o.new_head) json["new_head"] = true;
-  if (o.drop_last) json["drop_last"] = true;
-  if (o.validation) json["validation"] = *o.validation;
+nlohmann::json to_json(const TrainOptions& options) {
+  TrainOptions o = options;
+  nlohmann::json json = {
+      {"dataset", o.dataset.name},          {"train_limit", o.dataset.train_limit},
+      {"test_limit", o.dataset.test_limit}, {"augment", !o.no_augment},
+      {"shuffle", !o.no_shuffle},           {"crop_padding", augmentation_of(o).padding},
+      {"flip", augmentation_of(o).flip},    {"best_by", selected_by(o)},
+      {"precision", o.common.precision},    {"seed", o.common.seed}};
+  record(settings_of(o), json);
+  record(o.sharpness, json);
   if (const auto attack = selecting_attack(o)) {
     json["select_attack"] = {{"norm", o.at_norm},
                              {"eps", attack->eps},
                              {"alpha", attack->alpha},
                              {"steps", attack->steps}};
   }
-  if (o.patch > 0) json["patch"] = o.patch;
-  if (o.drop_path > 0) json["drop_path"] = o.drop_path;
-  if (o.warmup_epochs > 0) json["warmup_epochs"] = o.warmup_epochs;
-  if (o.label_smoothing > 0) json["label_smoothing"] = o.label_smoothing;
-  if (o.mixup > 0) json["mixup"] = o.mixup;
-  if (o.cutmix > 0) json["cutmix"] = o.cutmix;
-  if (o.accumulate > 1) json["accumulate"] = o.accumulate;
-  if (o.clip_norm) json["clip_norm"] = *o.clip_norm;
-  if (o.ema) json["ema"] = *o.ema;
   if (o.dataset.pad_to) json["pad_to"] = *o.dataset.pad_to;
   if (o.dataset.image_size) json["image_size"] = *o.dataset.image_size;
   if (o.dataset.channels) json["channels"] = *o.dataset.channels;
   if (o.dataset.broken_images != "error") json["broken_images"] = o.dataset.broken_images;
-  if (uses_sam(o)) {
-    json["base_optimizer"] = o.base_optimizer;
-    if (!o.sam_statistics.empty()) json["sam_statistics"] = o.sam_statistics;
-  }
-  record(o.sharpness, json);
-  if (o.adversarial != "none") {
-    json["at_norm"] = o.at_norm;
-    json["at_eps"] = *o.at_eps;
-    json["at_alpha"] = *o.at_alpha;
-    json["at_steps"] = *o.at_steps;
-    if (!o.attack_batch_norm.empty()) json["at_batch_norm"] = o.attack_batch_norm;
-    if (o.trades_beta) json["trades_beta"] = *o.trades_beta;
-    if (o.free_replays) json["free_replays"] = *o.free_replays;
-  }
   return json;
 }
 

@@ -72,6 +72,15 @@ struct TrainOptions {
   bool resume = false, overwrite = false;
 };
 
+struct Setting;  // apps/common/settings.h
+
+// Every setting that is saddle-train's own: flags, bounds, what config.json holds. The rows point
+// into `options`.
+std::vector<Setting> settings_of(TrainOptions& options);
+
+// What descends: the optimiser, or what an optimiser of the SAM family wraps.
+std::string descent_of(const TrainOptions& options);
+
 // The same with every default filled in that depends on other settings (lr by optimiser, alpha by
 // eps, ...). Throws UsageError for combinations that make no sense.
 TrainOptions resolved(TrainOptions options);

@@ -8,8 +8,6 @@
 #include <iterator>
 
 #include "apps/common/command_line.h"
-#include "apps/common/device_dataset.h"
-#include "apps/common/evaluate.h"
 #include "apps/common/progress.h"
 
 namespace saddle {

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "kernels/images.h"
+#include "kernels/rows.h"
 #include "optim/moving_average.h"
 
 namespace saddle {

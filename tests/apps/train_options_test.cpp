@@ -109,17 +109,18 @@ TEST(train_options, refuse_negative_rates) {
     o.optimizer = "sam";
     o.sharpness.rho = -0.1;
   });
-  expect_usage_error("--lr -1 is negative", [](TrainOptions& o) { o.lr = -1; });
-  expect_usage_error("--weight-decay -1 is negative", [](TrainOptions& o) { o.weight_decay = -1; });
+  expect_usage_error("--lr -1 must be finite and not negative", [](TrainOptions& o) { o.lr = -1; });
+  expect_usage_error("--weight-decay -1 must be finite and not",
+                     [](TrainOptions& o) { o.weight_decay = -1; });
 }
 
 TEST(train_options, refuse_smoothing_clipping_averaging_and_warm_up_that_cannot_be) {
   expect_usage_error("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = 1; });
   expect_usage_error("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = -0.1; });
   expect_usage_error("--clip-norm", [](TrainOptions& o) { o.clip_norm = 0; });
-  expect_usage_error("--mixup and --cutmix must be", [](TrainOptions& o) { o.mixup = -1; });
-  expect_usage_error("--mixup and --cutmix must be", [](TrainOptions& o) { o.cutmix = NAN; });
-  expect_usage_error("--accumulate 0 must lie in 1 to --batch-size 128",
+  expect_usage_error("--mixup -1 must be", [](TrainOptions& o) { o.mixup = -1; });
+  expect_usage_error("--cutmix nan must be", [](TrainOptions& o) { o.cutmix = NAN; });
+  expect_usage_error("--accumulate 0 must be at least 1",
                      [](TrainOptions& o) { o.accumulate = 0; });
   expect_usage_error("--accumulate 129", [](TrainOptions& o) { o.accumulate = 129; });
   expect_usage_error("--ema", [](TrainOptions& o) { o.ema = 1; });
@@ -214,7 +215,8 @@ TEST(train_options, refuse_flags_that_the_model_or_the_data_cannot_use) {
     o.crop_padding = 4;
   });
   expect_usage_error("--new-head needs --init-from", [](TrainOptions& o) { o.new_head = true; });
-  expect_usage_error("--validation must be at least 1", [](TrainOptions& o) { o.validation = 0; });
+  expect_usage_error("--validation 0 must be at least 1",
+                     [](TrainOptions& o) { o.validation = 0; });
 
   DatasetOptions data;
   data.broken_images = "skip";
@@ -319,7 +321,7 @@ TEST(train_options, let_free_training_step_by_eps_with_the_weights_alone) {
 
   expect_usage_error("--free-replays needs", [](TrainOptions& o) { o.free_replays = 2; });
   expect_usage_error(
-      "--free-replays must be", [](TrainOptions& o) { o.free_replays = 0; }, options);
+      "--free-replays 0 must be", [](TrainOptions& o) { o.free_replays = 0; }, options);
   expect_usage_error(
       "--at-norm linf alone", [](TrainOptions& o) { o.at_norm = "l2"; }, options);
   expect_usage_error(
@@ -398,7 +400,7 @@ TEST(train_options, refuse_two_labels_under_attack) {
 TEST(train_options, know_stochastic_depth_in_transformers_alone) {
   expect_usage_error("--drop-path is of transformers, preact_resnet18 has no",
                      [](TrainOptions& o) { o.drop_path = 0.1; });
-  expect_usage_error("--drop-path must lie in [0, 1)", [](TrainOptions& o) {
+  expect_usage_error("--drop-path 1 must lie in [0, 1)", [](TrainOptions& o) {
     o.model = "deit_tiny";
     o.drop_path = 1;
   });

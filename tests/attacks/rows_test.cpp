@@ -114,7 +114,7 @@ TEST(rows, carry_their_targets) {
   Batch batch = single_image(cpu_device(), grey());
   batch.aims = row_numbers(cpu_device(), {7});
 
-  EXPECT_EQ(with_attempts(batch, 0, 2).targets.to_host<std::int32_t>(),
+  EXPECT_EQ(with_attempts(batch, 0, 2).aims.to_host<std::int32_t>(),
             (std::vector<std::int32_t>{7, 7}));
   batch.aims = row_numbers(cpu_device(), {7, 8});
   EXPECT_CONTAINS(message_of<Error>([&] { check_batch(batch, "mifgsm"); }),

@@ -51,6 +51,29 @@ std::string objection(const std::string& folder, const std::string& path) {
   return folder + " must not include " + target + " (\"" + path + "\")";
 }
 
+// The training loop is every task's: what knows images, labels or one program stays out of it.
+bool knows_a_task(const std::string& path) {
+  for (const char* known :
+       {"apps/train/", "apps/data/", "apps/attack/", "apps/common/evaluate",
+        "apps/common/device_dataset", "apps/common/load_model", "kernels/images.h"}) {
+    if (path.starts_with(known)) return true;
+  }
+  return false;
+}
+
+TEST(tree, the_training_loop_knows_no_task) {
+  int files = 0;
+  for (const auto& file : files_of({"apps/training"}, kCppEndings)) {
+    ++files;
+    std::istringstream source(text_of(file));
+    for (const Include& include : includes_of(source)) {
+      EXPECT_FALSE(knows_a_task(include.path)) << file.string() << ":" << include.line;
+    }
+  }
+  EXPECT_GT(files, 10);
+  EXPECT_TRUE(knows_a_task("apps/common/evaluate.h"));
+}
+
 TEST(tree, includes_only_go_where_the_architecture_allows) {
   int files = 0;
   for (const auto& file : files_of(kEngineFolders, kCppEndings)) {

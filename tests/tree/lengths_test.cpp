@@ -61,9 +61,6 @@ const Reasons kLongFiles = {
 const Reasons kLongFunctions = {
     {"apps/attack/attack_table.cpp: attack_table", "a table: a row an attack"},
     {"apps/bench/kernels.cpp: activation_cases", "a table: an entry a kernel"},
-    {"apps/train/main.cpp: add_flags", "a list: a call a flag"},
-    {"apps/train/train_options.cpp: resolved", "checks of the flags want functions of their own"},
-    {"apps/train/train_options.cpp: to_json", "a list: a line a setting"},
     {"core/ops/batch_norm.cpp: batch_norm", "forward and gradient stand in one function"},
     {"tests/apps/training_runs.h: small_run", "a list: a branch a run"},
     {"tests/core/ops_test.cpp: batch_norm_case", "a row of the table, with its plain loops"},
