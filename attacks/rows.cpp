@@ -78,21 +78,6 @@ AttackBatch select(const AttackBatch& batch, const std::vector<std::int32_t>& ro
   return select(batch, row_numbers(batch.images.device(), rows));
 }
 
-AttackBatch with_attempts(const AttackBatch& batch, std::int32_t first, std::int32_t count) {
-  const auto examples = static_cast<std::size_t>(row_count(batch.images));
-  std::vector<std::int32_t> rows, attempts;
-  for (std::int32_t attempt = first; attempt < first + count; ++attempt) {
-    for (std::size_t i = 0; i < examples; ++i) {
-      rows.push_back(static_cast<std::int32_t>(i));
-      attempts.push_back(attempt);
-    }
-  }
-  AttackBatch repeated =
-      select({batch.images, batch.labels, batch.indices, {}, batch.targets}, rows);
-  repeated.attempts = row_numbers(batch.images.device(), attempts);
-  return repeated;
-}
-
 void check_batch(const AttackBatch& batch, const char* attack) {
   require(batch.images && batch.labels && batch.indices && batch.images.shape().rank() >= 1 &&
               batch.labels.count() == batch.images.shape()[0] &&

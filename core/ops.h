@@ -114,8 +114,8 @@ struct MixedLabels {
   Tensor other, share;
 };
 
-// Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked here, see
-// check_labels). The loss is mean (training) or sum (attacks: so that no example's gradient depends
+// Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked
+// here). The loss is mean (training) or sum (attacks: so that no example's gradient depends
 // on who else is in the batch). `smoothing` s in [0, 1) makes the target (1 - s) onehot + s / K
 // (Szegedy et al. 2016; PyTorch's label_smoothing). Where labels are `mixed`, onehot is the two
 // labels' by their shares, and the one of the larger share is what `correct` asks for.
@@ -129,9 +129,6 @@ CrossEntropy cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
 CrossEntropy trades_loss(Tape& tape, const Var& natural, const Var& adversarial,
                          const Tensor& labels, float beta, LossReduction reduction,
                          float smoothing = 0.f);
-
-// Throws Error naming the first label outside [0, classes). Reads the labels back to the host.
-void check_labels(const Tensor& labels, std::int64_t classes);
 
 // argmax of each row of logits [N, K] as i32 [N]; ties go to the lowest class.
 Tensor predict(const Tensor& logits);
@@ -186,7 +183,5 @@ RowLosses targeted_dlr_loss(Tape& tape, const Var& logits, const Tensor& labels,
                             const Tensor& targets);
 // log softmax(z)_t: the cross-entropy of the target, negated, so that climbing leads to it.
 RowLosses targeted_cross_entropy_loss(Tape& tape, const Var& logits, const Tensor& targets);
-// z_y - z_m, K >= 2: to be made small; not positive where the prediction is not y (or tied).
-RowLosses margin_loss(Tape& tape, const Var& logits, const Tensor& labels);
 
 }  // namespace saddle

@@ -74,17 +74,16 @@ using AllKernels = KernelList<
     GlobalAveragePoolBackward<Bfloat16>, PgdStartLinf, PadChannels<float>, PadChannels<Bfloat16>,
     CropChannels<float>, CropChannels<Bfloat16>,
     // block
-    SumSquares, SumAll, RowNorm, ColumnSum, SoftmaxCrossEntropy, TradesLoss, Predict,
-    BatchNormChunks<float>, BatchNormChunks<Bfloat16>, BatchNormMerge,
-    BatchNormBackwardChunks<float>, BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge,
-    PgdStepL2, PgdStartL2,
+    SumSquares, SumAll, ColumnSum, SoftmaxCrossEntropy, TradesLoss, Predict, BatchNormChunks<float>,
+    BatchNormChunks<Bfloat16>, BatchNormMerge, BatchNormBackwardChunks<float>,
+    BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge, PgdStepL2, PgdStartL2,
     // transformers: flat, grid, block
     Gelu, GeluBackward, DropBranch, SplitHeads, MergeHeads, EmbedTokens, WithoutFirstToken,
     FirstToken, FirstTokenBackward, AddScaledBranch, ScaleBranch, LayerNormForward,
     LayerNormBackward, LayerNormParameters, Softmax, SoftmaxBackward,
     // attacks: flat
-    Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, MarginLoss,
-    Difference, ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,
+    Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, Difference,
+    ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,
     // attacks: grid
     GatherRows<float>, GatherRows<std::int32_t>, ScatterRows<float>, ScatterRows<std::int32_t>,
     GaussianNoise, ApgdStepLinf, ApgdKeep, ApgdRestart,

@@ -123,26 +123,4 @@ struct TargetedCrossEntropyLoss {
   }
 };
 
-// margin = z_y - z_m with m = argmax over j != y of z_j; not positive where the example is broken.
-struct MarginLoss {
-  Array<const float> logits;   // [rows, classes], classes >= 2
-  Array<const int32_t> label;  // [rows]
-  Array<float> loss;           // [rows]
-  Array<int32_t> prediction;   // [rows]
-  Array<float> dlogits;        // [rows, classes]
-  int64_t classes;
-
-  SADDLE_DEVICE void operator()(int64_t row) const {
-    const float* z = &logits[row * classes];
-    float* dz = &dlogits[row * classes];
-    const LeadingClasses pi = leading_classes(z, classes);
-    const int32_t y = label[row], m = pi.place[0] == y ? pi.place[1] : pi.place[0];
-    for (int64_t k = 0; k < classes; ++k) dz[k] = 0.f;
-    dz[y] = 1.f;
-    dz[m] = -1.f;
-    loss[row] = z[y] - z[m] + doubt(z, classes);
-    prediction[row] = argmax(z, classes);
-  }
-};
-
 }  // namespace saddle

@@ -69,13 +69,4 @@ RowLosses targeted_cross_entropy_loss(Tape& tape, const Var& logits, const Tenso
   });
 }
 
-RowLosses margin_loss(Tape& tape, const Var& logits, const Tensor& labels) {
-  check("margin_loss", logits, 2, labels);
-  return row_losses(tape, logits, [&](auto losses, auto prediction, auto dlogits) {
-    return MarginLoss{
-        logits.value().array(), labels.array<std::int32_t>(), losses, prediction, dlogits,
-        logits.shape()[1]};
-  });
-}
-
 }  // namespace saddle

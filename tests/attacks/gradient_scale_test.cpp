@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -117,7 +118,7 @@ TEST_P(GradientScale, stadv_does_the_same_to_logits_times_a_power_of_two) {
 TEST_P(GradientScale, pgd_does_the_same_to_a_loss_times_a_power_of_two) {
   const AttackBatch batch = examples();
   const LossFunction falling_margin = [&](Tape& tape, const Var& logits) {
-    return margin_loss(tape, logits, batch.labels).loss;
+    return hinged_margin(tape, logits, batch.labels, std::numeric_limits<float>::infinity()).loss;
   };
   const Tensor number = Tensor::from_host(device(), {1}, std::vector<std::int32_t>{0});
   for (Norm norm : {Norm::linf, Norm::l2, Norm::l1}) {

@@ -84,18 +84,6 @@ TEST_P(AttackLosses, targeted_dlr_is_minus_four_fifths_on_the_ladder_of_logits) 
   expect_near(got.losses[0], -.8, 2 * kFloatEps, "loss");
 }
 
-TEST_P(AttackLosses, margin_is_the_labels_lead) {
-  Floats both = kLadder;
-  both.insert(both.end(), kLadder.begin(), kLadder.end());
-
-  const Answer got = answer_of(device(), both, 4, [&](Tape& tape, const Var& z) {
-    return margin_loss(tape, z, integers({0, 3}));
-  });
-
-  EXPECT_EQ(got.losses, (Floats{1, -3}));
-  EXPECT_EQ(got.gradient, (Floats{1, -1, 0, 0, -1, 0, 0, 1}));
-}
-
 TEST_P(AttackLosses, give_equal_logits_to_the_lower_class_first) {
   // pi = 0, 2, 3, 1; with y = 2 the competitor is 0.
   const Answer got = answer_of(device(), {3, 1, 3, 3}, 4, [&](Tape& tape, const Var& z) {
@@ -133,8 +121,7 @@ TEST_P(AttackLosses, of_a_row_with_a_logit_that_is_no_number_are_none_and_leave_
       [&](Tape& t, const Var& v) {
         return targeted_dlr_loss(t, v, integers(labels), integers(targets));
       },
-      [&](Tape& t, const Var& v) { return targeted_cross_entropy_loss(t, v, integers(targets)); },
-      [&](Tape& t, const Var& v) { return margin_loss(t, v, integers(labels)); }};
+      [&](Tape& t, const Var& v) { return targeted_cross_entropy_loss(t, v, integers(targets)); }};
   for (std::size_t i = 0; i < losses.size(); ++i) {
     const Answer got = answer_of(device(), z, 4, losses[i]);
     EXPECT_TRUE(std::isnan(got.losses[0])) << "loss " << i;
@@ -176,9 +163,6 @@ double targeted_cross_entropy_reference(const Values& z, std::size_t, std::size_
   double sum = 0;
   for (double value : z) sum += std::exp(value - z[t]);
   return -std::log(sum);
-}
-double margin_reference(const Values& z, std::size_t y, std::size_t) {
-  return z[y] - largest_other(z, y);
 }
 
 void expect_agreement(Device& device, const RowLoss& reference,
@@ -231,13 +215,6 @@ TEST_P(AttackLosses, targeted_cross_entropy_and_its_gradient_agree_with_double) 
                    });
 }
 
-TEST_P(AttackLosses, margin_and_its_gradient_agree_with_double) {
-  expect_agreement(device(), margin_reference,
-                   [](Tape& tape, const Var& z, const Tensor& y, const Tensor&) {
-                     return margin_loss(tape, z, y);
-                   });
-}
-
 // Errors ------------------------------------------------------------------------------------------
 
 TEST(attack_losses, refuse_models_of_too_few_classes) {
@@ -257,8 +234,8 @@ TEST(attack_losses, refuse_labels_that_do_not_match_the_logits) {
   const Var z = tape.input(Tensor::filled(cpu_device(), {2, 4}, 0.f), Gradient::none);
   const Tensor label = Tensor::from_host(cpu_device(), {1}, Integers{0});
 
-  EXPECT_CONTAINS(message_of<Error>([&] { margin_loss(tape, z, label); }),
-                  "margin_loss: 2 rows of logits, 1 labels or targets");
+  EXPECT_CONTAINS(message_of<Error>([&] { dlr_loss(tape, z, label); }),
+                  "dlr_loss: 2 rows of logits, 1 labels or targets");
 }
 
 }  // namespace

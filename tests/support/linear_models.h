@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "attacks/attack.h"
+#include "attacks/rows.h"
 #include "tests/support/random_values.h"
 
 namespace saddle::testing_support {
@@ -65,6 +65,21 @@ inline AttackBatch single_image(Device& device, const std::vector<float>& x,
   return {Tensor::from_host(device, {1, 1, 1, 4}, x),
           Tensor::from_host(device, {1}, std::vector{label}),
           Tensor::from_host(device, {1}, std::vector<std::int32_t>{0})};
+}
+
+// Every example `count` times, as attempts first, first + 1, ...: row k N + i is attempt first + k
+// of example i.
+inline AttackBatch with_attempts(const AttackBatch& batch, std::int32_t first, std::int32_t count) {
+  std::vector<std::int32_t> rows, attempts;
+  for (std::int32_t attempt = first; attempt < first + count; ++attempt) {
+    for (std::int32_t i = 0; i < batch.labels.count(); ++i) {
+      rows.push_back(i);
+      attempts.push_back(attempt);
+    }
+  }
+  AttackBatch repeated = select(batch, rows);
+  repeated.attempts = row_numbers(batch.images.device(), attempts);
+  return repeated;
 }
 
 // A model of several classes, not linear, from our own kernels alone, whose bits do not depend on
