@@ -144,7 +144,6 @@ Loss climbed_loss() {
 }
 
 PgdOptions fgsm(float eps) { return {Norm::linf, eps, eps, 1, Start::zero}; }
-PgdOptions pgd_l1(float eps) { return {Norm::l1, eps, eps / 4, 50, Start::random}; }
 
 void check(const PgdOptions& options) {
   require(std::isfinite(options.eps) && options.eps >= 0, "pgd: eps ", options.eps,

@@ -37,9 +37,6 @@ struct PgdOptions {
 // FGSM is one step of alpha = eps from the image itself.
 PgdOptions fgsm(float eps);
 
-// l1: eps, alpha = eps / 4, 50 steps. Ours; the papers attack with APGD in this norm.
-PgdOptions pgd_l1(float eps);
-
 // Throws Error where eps, alpha or steps are negative or not finite, alpha is 0 and there are steps
 // and a radius, eps is over 1 (l-inf) or share outside (0, 1].
 void check(const PgdOptions& options);

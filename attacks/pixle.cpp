@@ -103,8 +103,7 @@ class PixleRun {
                    {widths_.least, widths_.greatest},
                    {heights_.least, heights_.greatest},
                    longest_,
-                   options_.mapping,
-                   options_.transposed_destinations ? 1 : 0};
+                   options_.mapping};
     launch(device, draw, state.rows(), longest_);
     launch(device,
            PixlePaste{state.batch.inputs.array(), destination.array<std::int32_t>(),
@@ -184,8 +183,6 @@ Tensor Pixle::operator()(const Batch& batch, std::uint64_t seed, PassCounts* cou
   check_batch(batch, "pixle");
   const Shape& shape = batch.inputs.shape();
   require(shape.rank() == 4, "pixle: images ", shape, " must be [N, H, W, C]");
-  require(!options_.transposed_destinations || shape[1] == shape[2], "pixle: images ", shape,
-          " are not square, so rows and columns of destinations cannot be exchanged");
   const Tensor answers = batch.inputs.clone();
   if (answers.count() == 0) return answers;
   Device& device = answers.device();

@@ -7,9 +7,8 @@
 // There is no norm: the pixels changed are at most the accepted patches' areas. Pomponi,
 // Scardapane, Uncini, "Pixle: a fast and effective black-box attack based on rearranging pixels",
 // IJCNN 2022; defaults and details of torchattacks 3.5. Departures from it: rows and columns of
-// destinations are not exchanged (`transposed_destinations` exchanges them); one forward a
-// proposal, not two; the probability is compared by its log-odds, which tell apart what rounds
-// to 1.
+// destinations are not exchanged; one forward a proposal, not two; the probability is compared by
+// its log-odds, which tell apart what rounds to 1.
 #pragma once
 
 #include <string>
@@ -34,7 +33,6 @@ struct PixleOptions {
   int restarts = 20;        // of the restart algorithm; the iterative one ignores it
   int max_iterations = 10;  // proposals of a restart, or in all
   PixleAlgorithm algorithm = PixleAlgorithm::restart;
-  bool transposed_destinations = false;  // as torchattacks; square images only
 };
 
 // What the paper's "maximum of five iterations" may mean; it says no more.

@@ -79,20 +79,6 @@ Batch select(const Batch& batch, const std::vector<std::int32_t>& rows) {
   return select(batch, row_numbers(batch.inputs.device(), rows));
 }
 
-Batch with_attempts(const Batch& batch, std::int32_t first, std::int32_t count) {
-  const auto examples = static_cast<std::size_t>(row_count(batch.inputs));
-  std::vector<std::int32_t> rows, attempts;
-  for (std::int32_t attempt = first; attempt < first + count; ++attempt) {
-    for (std::size_t i = 0; i < examples; ++i) {
-      rows.push_back(static_cast<std::int32_t>(i));
-      attempts.push_back(attempt);
-    }
-  }
-  Batch repeated = select({batch.inputs, batch.targets, batch.indices, {}, batch.aims}, rows);
-  repeated.attempts = row_numbers(batch.inputs.device(), attempts);
-  return repeated;
-}
-
 void check_batch(const Batch& batch, const char* attack) {
   require(batch.inputs && batch.targets && batch.indices && batch.inputs.shape().rank() >= 1 &&
               batch.targets.count() == batch.inputs.shape()[0] &&

@@ -25,10 +25,6 @@ void put_rows(const Tensor& to, const Tensor& rows, const Tensor& from);
 Batch select(const Batch& batch, const Tensor& rows);
 Batch select(const Batch& batch, const std::vector<std::int32_t>& rows);
 
-// Every example `count` times, as attempts first, first + 1, ...: row k N + i is attempt first + k
-// of example i. The attempts of `batch` itself are not looked at.
-Batch with_attempts(const Batch& batch, std::int32_t first, std::int32_t count);
-
 // Throws Error, beginning with the attack's name, where labels, indices or attempts do not match
 // the images.
 void check_batch(const Batch& batch, const char* attack);

@@ -100,8 +100,8 @@ Var normalise(Tape& tape, const Var& x, const Tensor& mean, const Tensor& invers
 // a + b of equal shapes and types, f32 or bf16.
 Var add(Tape& tape, const Var& a, const Var& b);
 
-// Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked here, see
-// check_labels). `smoothing` s in [0, 1) makes the target (1 - s) onehot + s / K (Szegedy et al.
+// Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked
+// here). `smoothing` s in [0, 1) makes the target (1 - s) onehot + s / K (Szegedy et al.
 // 2016; PyTorch's label_smoothing). Where labels are `mixed`, onehot is the two labels' by their
 // shares, and the one of the larger share is what `right` asks for.
 LossValue cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
@@ -113,9 +113,6 @@ LossValue cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
 // both want it. `right` is of the natural ones. Zhang et al. 2019.
 LossValue trades(Tape& tape, const Var& natural, const Var& adversarial, const Tensor& labels,
                  float beta, LossReduction reduction, float smoothing = 0.f);
-
-// Throws Error naming the first label outside [0, classes). Reads the labels back to the host.
-void check_labels(const Tensor& labels, std::int64_t classes);
 
 // argmax of each row of logits [N, K] as i32 [N]; ties go to the lowest class.
 Tensor predict(const Tensor& logits);

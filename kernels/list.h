@@ -74,10 +74,9 @@ using AllKernels = KernelList<
     GlobalAveragePoolBackward<Bfloat16>, PgdStartLinf, PadChannels<float>, PadChannels<Bfloat16>,
     CropChannels<float>, CropChannels<Bfloat16>,
     // block
-    SumSquares, SumAll, RowNorm, ColumnSum, SoftmaxCrossEntropy, TradesLoss, Predict,
-    BatchNormChunks<float>, BatchNormChunks<Bfloat16>, BatchNormMerge,
-    BatchNormBackwardChunks<float>, BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge,
-    PgdStepL2, PgdStartL2,
+    SumSquares, SumAll, ColumnSum, SoftmaxCrossEntropy, TradesLoss, Predict, BatchNormChunks<float>,
+    BatchNormChunks<Bfloat16>, BatchNormMerge, BatchNormBackwardChunks<float>,
+    BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge, PgdStepL2, PgdStartL2,
     // transformers: flat, grid, block
     Gelu, GeluBackward, DropBranch, SplitHeads, MergeHeads, EmbedTokens, WithoutFirstToken,
     FirstToken, FirstTokenBackward, AddScaledBranch, ScaleBranch, LayerNormForward,

@@ -41,7 +41,6 @@ struct PixleDraw {
   int32_t width_range[2], height_range[2];  // the patch's least and greatest extent, pixels
   int64_t longest;                          // greatest extents multiplied
   PixelMapping mapping;
-  int32_t transposed;  // 1: rows and columns of destinations exchanged, as torchattacks writes them
 
   SADDLE_DEVICE Random4 bits(Purpose purpose, int64_t row, int64_t element) const {
     return Stream{seed, purpose, static_cast<uint32_t>(attempt[row])}.bits(
@@ -117,7 +116,6 @@ struct PixleDraw {
       case PixelMapping::distance: to = highest(row, pixel); break;
       default: to = drawn_by_score(row, pixel, uniform(drawn.v[0])); break;
     }
-    if (transposed != 0) to = to % width * width + to / width;  // the image is square
     source[i] = static_cast<int32_t>(pixel);
     destination[i] = static_cast<int32_t>(to);
   }

@@ -138,34 +138,6 @@ struct SumAll {
   }
 };
 
-// norm[row] <- ||x[row, :]||_2; one block a row (an example's perturbation or gradient).
-struct RowNorm {
-  static constexpr int kThreads = 256;
-  Array<const float> x;  // [rows, columns]
-  Array<float> norm;     // [rows]
-  int64_t columns;
-
-  template <class Block>
-  SADDLE_DEVICE void operator()(Block& b) const {
-    float sum = 0.f;
-    for (int64_t i = b.thread(); i < columns; i += kThreads) {
-      const float value = x[b.block() * columns + i];
-      sum += value * value;
-    }
-    sum = block_sum(b, sum);
-    if (b.thread() == 0) norm[b.block()] = square_root(sum);
-  }
-
-  void reference(int64_t row) const {
-    float lanes[kThreads] = {};
-    for (int64_t i = 0; i < columns; ++i) {
-      const float value = x[row * columns + i];
-      lanes[i % kThreads] += value * value;
-    }
-    norm[row] = square_root(sum_in_block_order(lanes, kThreads));
-  }
-};
-
 // y[column] <- sum over rows of x[row, column]; one block for kColumns columns. For the bias of a
 // linear layer.
 struct ColumnSum {

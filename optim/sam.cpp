@@ -32,8 +32,7 @@ Minimiser::Minimiser(BaseOptimizer base, Device& device, std::int64_t size,
 
 Minimiser::Minimiser(BaseOptimizer base, Device& device, std::int64_t size,
                      const WeightLayout& layout, const SharpnessOptions& options)
-    : options_(options),
-      base_(std::move(base)),
+    : base_(std::move(base)),
       rule_(make_rule(device, size, layout, options)),
       g_(Tensor::filled(device, {size}, 0.f)),
       rates_(device, {kRates}),

@@ -55,8 +55,6 @@ class Minimiser {
   std::vector<NamedState> state() const;
   std::int64_t& steps();
 
-  PassesPerStep passes_per_step() const { return saddle::passes_per_step(options_); }
-
  private:
   struct BaseAlone {
     float prepare(std::int64_t, double) { return 0.f; }
@@ -74,7 +72,6 @@ class Minimiser {
   std::int64_t steps_done() const;
   void base_step(const Parameters& w);
 
-  SharpnessOptions options_;
   BaseOptimizer base_;
   Rule rule_;
   Tensor g_, rates_, rho_;  // rho_: the radius among the rates

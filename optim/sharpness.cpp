@@ -36,20 +36,4 @@ void check(const SharpnessOptions& o) {
           "ssam: masks need at least one epoch and one example between them");
 }
 
-PassesPerStep passes_per_step(const SharpnessOptions& options) {
-  switch (options.method) {
-    case Sharpness::none: return {1, 1};
-    case Sharpness::looksam: {
-      const double passes = 1 + 1. / static_cast<double>(options.looksam_k);
-      return {passes, passes};
-    }
-    case Sharpness::esam: {
-      const double gamma = options.esam_gamma;
-      if (gamma >= kEsamKeepsAll) return {2, 2};
-      return {2 + gamma, 1 + gamma};
-    }
-    default: return {2, 2};
-  }
-}
-
 }  // namespace saddle

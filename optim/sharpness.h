@@ -52,10 +52,4 @@ inline constexpr double kEsamKeepsAll = 0.99;
 // Throws Error for numbers outside their range, naming method, number and range.
 void check(const SharpnessOptions& options);
 
-// What a step costs on average, in passes over a whole batch.
-struct PassesPerStep {
-  double forward = 1, backward = 1;
-};
-PassesPerStep passes_per_step(const SharpnessOptions& options);
-
 }  // namespace saddle

@@ -35,14 +35,6 @@ LossValue cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
   return {result, losses, right};
 }
 
-void check_labels(const Tensor& labels, std::int64_t classes) {
-  const std::vector<std::int32_t> values = labels.to_host<std::int32_t>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    require(values[i] >= 0 && values[i] < classes, "label ", values[i], " of example ", i,
-            " is outside the model's ", classes, " classes");
-  }
-}
-
 Tensor predict(const Tensor& logits) {
   require(logits.shape().rank() == 2 && logits.shape()[1] > 0, "predict: logits ", logits.shape(),
           " must be [N, classes]");

@@ -43,6 +43,9 @@ const LogitsFunction kLin2 = linear_model(kWeights);
 const LogitsFunction kConst = linear_model({0, 0, 0, 0});
 const Floats kGrey = {.5f, .5f, .5f, .5f};
 
+// The defaults of saddle-attack under this norm.
+PgdOptions pgd_l1(float eps) { return {Norm::l1, eps, eps / 4, 50, Start::random}; }
+
 // One image of class 0.
 Batch single(const Floats& x, Device& device = cpu_device()) {
   const std::vector<std::int32_t> zero = {0};

@@ -186,8 +186,7 @@ std::int32_t destination_of_middle(PixelMapping mapping, const Floats& base) {
                          {1, 1},
                          {1, 1},
                          1,
-                         mapping,
-                         0};
+                         mapping};
     draw(0, 0);
     if (source[0] == 4) return destination[0];
   }
@@ -223,8 +222,7 @@ TEST(pixle, draws_destinations_by_softmax_of_the_score_and_never_the_source) {
                          {1, 1},
                          {1, 1},
                          1,
-                         PixelMapping::distance_random,
-                         0};
+                         PixelMapping::distance_random};
     draw(0, 0);
     if (source[0] != 4) continue;
     ++hits[static_cast<std::size_t>(destination[0])];
@@ -283,12 +281,6 @@ TEST(pixle, refuses_options_that_cannot_be) {
   options = {};
   options.height = {.1, 1.5, PatchExtent::Unit::share};
   EXPECT_CONTAINS(refusal(options), "pixle: a patch height from 0.1 to 1.5");
-  options = pixle_options(1, 1);
-  options.transposed_destinations = true;
-  const Batch oblong = random_examples(cpu_device(), {0}, 20, 5, 6, 3);
-  EXPECT_CONTAINS(
-      message_of<Error>([&] { Pixle(bit_stable_model(cpu_device(), 3), options)(oblong, 1); }),
-      "are not square");
 }
 
 }  // namespace

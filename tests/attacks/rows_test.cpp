@@ -62,16 +62,6 @@ TEST_P(Rows, of_a_batch_keep_each_examples_label_index_and_attempt) {
   EXPECT_EQ(part.attempts.to_host<std::int32_t>(), (Integers{7, 5}));
 }
 
-TEST_P(Rows, with_attempts_repeat_the_batch_once_for_each) {
-  const Batch batch = random_examples(device(), {4, 0}, 7, 1, 2, 3);
-
-  const Batch tries = with_attempts(batch, 3, 2);
-
-  EXPECT_EQ(tries.inputs.shape(), (Shape{4, 1, 2, 3}));
-  EXPECT_EQ(tries.indices.to_host<std::int32_t>(), (Integers{4, 0, 4, 0}));
-  EXPECT_EQ(tries.attempts.to_host<std::int32_t>(), (Integers{3, 3, 4, 4}));
-}
-
 TEST_P(Rows, none_of_them_is_an_empty_batch) {
   const Batch none = select(random_examples(device(), {1}, 7, 1, 2, 3), Integers{});
 
@@ -114,7 +104,7 @@ TEST(rows, carry_their_targets) {
   Batch batch = single_image(cpu_device(), grey());
   batch.aims = row_numbers(cpu_device(), {7});
 
-  EXPECT_EQ(with_attempts(batch, 0, 2).aims.to_host<std::int32_t>(),
+  EXPECT_EQ(select(batch, Integers{0, 0}).aims.to_host<std::int32_t>(),
             (std::vector<std::int32_t>{7, 7}));
   batch.aims = row_numbers(cpu_device(), {7, 8});
   EXPECT_CONTAINS(message_of<Error>([&] { check_batch(batch, "mifgsm"); }),

@@ -305,13 +305,6 @@ TEST(cross_entropy_op, gives_each_examples_loss_and_whether_it_is_right) {
   EXPECT_EQ(result.right.to_host<float>(), (std::vector<float>{1.f, 0.f}));
 }
 
-TEST(check_labels_op, names_the_first_label_that_is_no_class) {
-  const Tensor labels = Tensor::from_host(cpu_device(), {3}, std::vector<std::int32_t>{0, 10, -1});
-
-  EXPECT_CONTAINS(message_of<Error>([&] { check_labels(labels, 10); }),
-                  "label 10 of example 1 is outside the model's 10 classes");
-}
-
 TEST(predict_op, gives_the_lowest_of_the_best_classes) {
   const Tensor logits =
       Tensor::from_host(cpu_device(), {2, 3}, std::vector<float>{1, 2, 2, 3, 1, 3});

@@ -139,16 +139,6 @@ BlockCase sum_all(std::int64_t n, float keep) {
           }};
 }
 
-BlockCase row_norm(std::int64_t rows, std::int64_t columns) {
-  return {"RowNorm_" + std::to_string(rows) + "x" + std::to_string(columns), typeid(RowNorm),
-          [=](How how) {
-            const std::vector<float> x = random_values(rows * columns, 13);
-            std::vector<float> norm = unwritten(rows);
-            run(how, RowNorm{view(x), view(norm), columns}, rows);
-            return norm;
-          }};
-}
-
 BlockCase column_sums(std::int64_t rows, std::int64_t columns) {
   return {"ColumnSum_" + std::to_string(rows) + "x" + std::to_string(columns), typeid(ColumnSum),
           [=](How how) {
@@ -861,10 +851,6 @@ std::vector<BlockCase> cases() {
       sum_all(32, 1.f),
       sum_all(33, 0.f),
       sum_all(1025, 1.f),
-      row_norm(1, 1),
-      row_norm(3, 31),
-      row_norm(7, 33),
-      row_norm(5, 1025),
       column_sums(1, 1),
       column_sums(33, 7),
       column_sums(600, 5),

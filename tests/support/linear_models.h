@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "attacks/attack.h"
+#include "attacks/rows.h"
 #include "core/ops.h"
 #include "tests/support/random_values.h"
 
@@ -65,6 +65,21 @@ inline Batch single_image(Device& device, const std::vector<float>& x, std::int3
   return {Tensor::from_host(device, {1, 1, 1, 4}, x),
           Tensor::from_host(device, {1}, std::vector{label}),
           Tensor::from_host(device, {1}, std::vector<std::int32_t>{0})};
+}
+
+// Every example `count` times, as attempts first, first + 1, ...: row k N + i is attempt first + k
+// of example i.
+inline Batch with_attempts(const Batch& batch, std::int32_t first, std::int32_t count) {
+  std::vector<std::int32_t> rows, attempts;
+  for (std::int32_t attempt = first; attempt < first + count; ++attempt) {
+    for (std::int32_t i = 0; i < batch.targets.count(); ++i) {
+      rows.push_back(i);
+      attempts.push_back(attempt);
+    }
+  }
+  Batch repeated = select(batch, rows);
+  repeated.attempts = row_numbers(batch.inputs.device(), attempts);
+  return repeated;
 }
 
 // A model of several classes, not linear, from our own kernels alone, whose bits do not depend on
