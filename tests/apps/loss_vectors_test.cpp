@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "apps/train/training_step.h"
+#include "apps/train/mixing.h"
 #include "tests/apps/training_runs.h"
 #include "tests/layers/stored_vectors.h"
 #include "tests/support/devices.h"
@@ -19,9 +19,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-// How a step is asked for. `o` are a method's settings in the file.
-StepOptions step_options(const Json& o) {
-  StepOptions options;
+// What a training descends and climbs. `o` are a method's settings in the file.
+ClassificationOptions options_of(const Json& o) {
+  ClassificationOptions options;
+  options.seed = o.at("seed");
   options.label_smoothing = o.value("label_smoothing", 0.f);
   options.free = o.contains("replays");
   if (o.contains("beta")) {
@@ -41,15 +42,14 @@ struct Taken {
   int forwards;  // of batch-norm in training
 };
 
-// A step on `batch` that `minimiser` has prepared, the step-th. `delta` is FreeAT's.
-Taken take_step(const Classifier& model, Minimiser& minimiser, const Json& o,
-                const AttackBatch& batch, const MixedLabels& mixed, int step, const Tensor& delta) {
+// A step on `batch` that `minimiser` has prepared, the step-th.
+Taken take_step(const Model& model, const Task& task, Minimiser& minimiser, const Batch& batch,
+                int step) {
   Device& device = model.device();
   const Tensor number = Tensor::from_host(device, {1}, std::vector<std::int32_t>{step});
-  const Tensor sums(device, {2});
+  const Tensor sums(device, {3});
   const int forwards =
-      step_on_batch(model, minimiser, {model.weights, {}}, {batch, mixed, number, delta},
-                    step_options(o), o.at("seed").get<std::uint64_t>(), sums);
+      step_on_batch(model, task, minimiser, {model.weights, {}}, batch, number, {}, sums);
   return {sums.to_host<float>()[0], forwards};
 }
 
@@ -127,20 +127,20 @@ class LossVectors : public testing::TestWithParam<Case> {
     return file().read_f32(name_of(tensor));
   }
 
-  Classifier start() const {
-    Classifier model(
+  Model start() const {
+    Model model(
         device(),
         {{"preact_resnet10", 2, 1, 12, 12, 10}, file().read_f32("mean"), file().read_f32("std")},
         0);
     load_values(model, file(), "init.");
     return model;
   }
-  Minimiser minimiser(const Classifier& model) const {
+  Minimiser minimiser(const Model& model) const {
     const std::int64_t size = model.network.layout.weights.size();
     return {Sgd(device(), size, {settings().at("momentum"), settings().at("weight_decay"), false}),
             device(), size, std::nullopt};
   }
-  AttackBatch batch(std::int64_t first = 0) const {
+  Batch batch(std::int64_t first = 0) const {
     const Tensor images = nhwc(device(), file(), "images");
     const std::vector<std::int64_t> labels = file().read_i64("labels");
     std::vector<std::int32_t> own, indices;
@@ -155,7 +155,7 @@ class LossVectors : public testing::TestWithParam<Case> {
             Tensor::from_host(device(), {batch_size()}, indices)};
   }
   // FreeAT goes on to the next batch after its replays, all others stay with the first.
-  AttackBatch batch_of(int step) const {
+  Batch batch_of(int step) const {
     const std::int64_t replays = settings().value("replays", 1 << 20);
     return batch(step / replays * batch_size());
   }
@@ -170,15 +170,15 @@ class LossVectors : public testing::TestWithParam<Case> {
     return cut;
   }
   // Nothing where the method mixes nothing.
-  MixedLabels mix_as_stored(AttackBatch& examples, int step) const {
-    if (!holds("shares")) return {};
+  void mix_as_stored(Batch& examples, int step) const {
+    if (!holds("shares")) return;
     DeviceMix mix(device());
     mix.set(stored_mix(step));
-    return mix.mix(examples);
+    mix.mix(examples);
   }
   std::int64_t batches_tracked() const { return file().read_i64(name_of("batches_tracked")).at(0); }
 
-  void expect_final(const Classifier& model) const {
+  void expect_final(const Model& model) const {
     expect_moved(model.network.layout.weights, model.weights);
     expect_moved(model.network.layout.statistics, model.statistics);
   }
@@ -192,30 +192,6 @@ class LossVectors : public testing::TestWithParam<Case> {
     }
   }
 };
-
-TEST_P(LossVectors, agree_on_every_step) {
-  Classifier model = start();
-  Minimiser sgd = minimiser(model);
-  const Tensor delta = Tensor::filled(device(), batch().images.shape(), 0.f);
-  std::vector<float> losses;
-  int forwards = 0;
-
-  for (int step = 0; step < steps(); ++step) {
-    AttackBatch examples = batch_of(step);
-    const MixedLabels mixed = mix_as_stored(examples, step);
-    sgd.prepare(settings().at("lr"));
-    const Taken taken = take_step(model, sgd, settings(), examples, mixed, step, delta);
-    losses.push_back(taken.loss);
-    forwards += taken.forwards;
-  }
-
-  EXPECT_LT(relative_error(losses, values("losses")), kLossBound);
-  expect_final(model);
-  EXPECT_EQ(forwards, batches_tracked());
-  if (holds("delta")) {
-    EXPECT_LT(largest_difference(delta.to_host<float>(), values("delta")), kPixelBound);
-  }
-}
 
 // The file's images as a data set of one batch, or of all that FreeAT sees.
 Dataset data_set(std::size_t size) {
@@ -233,6 +209,32 @@ Dataset data_set(std::size_t size) {
   for (std::size_t i = 0; i < size; ++i)
     data.labels.push_back(static_cast<std::int32_t>(file().read_i64("labels").at(i)));
   return data;
+}
+
+TEST_P(LossVectors, agree_on_every_step) {
+  Model model = start();
+  Minimiser sgd = minimiser(model);
+  const DeviceDataset unread(device(), data_set(1));  // the batches are the file's
+  const Task task = classification_task(unread, options_of(settings()), batch_size());
+  std::vector<float> losses;
+  int forwards = 0;
+
+  for (int step = 0; step < steps(); ++step) {
+    Batch examples = batch_of(step);
+    mix_as_stored(examples, step);
+    sgd.prepare(settings().at("lr"));
+    const Taken taken = take_step(model, task, sgd, examples, step);
+    losses.push_back(taken.loss);
+    forwards += taken.forwards;
+  }
+
+  EXPECT_LT(relative_error(losses, values("losses")), kLossBound);
+  expect_final(model);
+  EXPECT_EQ(forwards, batches_tracked());
+  if (holds("delta")) {
+    EXPECT_LT(largest_difference(task.kept.front().tensor.to_host<float>(), values("delta")),
+              kPixelBound);
+  }
 }
 
 // `trades` is none: no training steps from where the climb starts.
@@ -256,7 +258,7 @@ TEST_P(WholeTrainings, with_the_programs_defaults_agree) {
   if (free)
     want = {std::accumulate(want.begin(), want.end(), 0.f) / static_cast<float>(want.size())};
   EXPECT_LT(relative_error(losses, want), kLossBound);
-  const Classifier model = load_checkpoint(run / "last.safetensors", device(), {}, {});
+  const Model model = load_checkpoint(run / "last.safetensors", device(), {}, {});
   expect_final(model);
   EXPECT_EQ(model.batches_tracked, batches_tracked());
   if (free) {
@@ -267,10 +269,10 @@ TEST_P(WholeTrainings, with_the_programs_defaults_agree) {
 
 class RandomStarts : public LossVectors {};
 TEST_P(RandomStarts, are_drawn_as_stored) {
-  PgdOptions options = *step_options(settings()).adversarial;
+  PgdOptions options = *options_of(settings()).adversarial;
   options.steps = 0;
-  const AttackBatch data = batch();
-  const std::vector<float> x = data.images.to_host<float>();
+  const Batch data = batch();
+  const std::vector<float> x = data.inputs.to_host<float>();
 
   for (int step = 0; step < steps(); ++step) {
     std::vector<float> moved = pgd(LogitsFunction(), data, options, settings().at("seed"),
@@ -295,36 +297,32 @@ TEST_P(MixedBatches, are_drawn_as_stored) {
 }
 
 TEST_P(MixedBatches, look_as_stored) {
-  AttackBatch examples = batch();
-  std::vector<std::int32_t> reversed = examples.labels.to_host<std::int32_t>();
+  Batch examples = batch();
+  std::vector<std::int32_t> reversed = examples.targets.to_host<std::int32_t>();
   std::reverse(reversed.begin(), reversed.end());
 
-  const MixedLabels mixed = mix_as_stored(examples, 0);
+  mix_as_stored(examples, 0);
 
   const Tensor want = nhwc(device(), file(), name_of("images"));
-  EXPECT_LT(largest_difference(examples.images.to_host<float>(), want.to_host<float>()),
+  EXPECT_LT(largest_difference(examples.inputs.to_host<float>(), want.to_host<float>()),
             kPixelBound);
-  EXPECT_EQ(mixed.other.to_host<std::int32_t>(), reversed);
-  EXPECT_EQ(mixed.share.to_host<float>(),
+  EXPECT_EQ(examples.mixed.other.to_host<std::int32_t>(), reversed);
+  EXPECT_EQ(examples.mixed.share.to_host<float>(),
             std::vector<float>(reversed.size(), values("shares").at(0)));
 }
 
 class TradesClimbs : public LossVectors {};
 TEST_P(TradesClimbs, end_where_stored) {
-  const Classifier model = start();
-  const AttackBatch data = batch();
+  const Model model = start();
+  const Batch data = batch();
   const LogitsFunction logits = model.evaluation();
   Tape tape;
-  const Tensor natural = logits(tape, tape.input(data.images, Gradient::none)).value();
-  const LossFunction divergence = [&](Tape& climbed, const Var& z) {
-    return trades_loss(climbed, climbed.input(natural, Gradient::none), z, data.labels, 1,
-                       LossReduction::sum)
-        .loss;
-  };
+  const Tensor natural = logits(tape, tape.input(data.inputs, Gradient::none)).value();
   const Tensor number = Tensor::from_host(device(), {1}, std::vector<std::int32_t>{0});
 
-  const Tensor adversarial = pgd(logits, divergence, data, *step_options(settings()).adversarial,
-                                 settings().at("seed"), number);
+  const Tensor adversarial =
+      pgd(logits, divergence_from(natural), data, *options_of(settings()).adversarial,
+          settings().at("seed"), number);
 
   const Tensor want = nhwc(device(), file(), name_of("adversarial"));
   EXPECT_LT(largest_difference(adversarial.to_host<float>(), want.to_host<float>()), kPixelBound);
