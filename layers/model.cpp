@@ -7,16 +7,16 @@ namespace saddle {
 
 Model::Model(Device& device, Network network_, std::uint64_t seed, Precision precision_)
     : network(std::move(network_)), precision(precision_) {
-  weights = network.layout.weights.initial(device, seed);
-  statistics = network.layout.statistics.initial(device, seed);
+  take_values(device, seed);
 }
 
 Model::Model(Device& device, const ModelDescription& description, std::uint64_t seed,
              Precision precision_)
-    : Model(device, make_network(description.network), seed, precision_) {
-  mean = description.mean;
-  std = description.std;
-  class_names = description.class_names;
+    : network(make_network(description.network)),
+      mean(description.mean),
+      std(description.std),
+      class_names(description.class_names),
+      precision(precision_) {
   const std::int64_t channels = network.options.in_channels;
   require(static_cast<std::int64_t>(mean.size()) == channels &&
               static_cast<std::int64_t>(std.size()) == channels,
@@ -30,8 +30,14 @@ Model::Model(Device& device, const ModelDescription& description, std::uint64_t 
     require(std::isfinite(value) && value > 0, "model: std ", value, " must be positive");
     inverse.push_back(1.f / value);
   }
+  take_values(device, seed);
   device_mean_ = Tensor::from_host(device, {channels}, mean);
   device_inverse_std_ = Tensor::from_host(device, {channels}, inverse);
+}
+
+void Model::take_values(Device& device, std::uint64_t seed) {
+  weights = network.layout.weights.initial(device, seed);
+  statistics = network.layout.statistics.initial(device, seed);
 }
 
 Var Model::logits(const Pass& pass, const Var& inputs) const {

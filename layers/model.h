@@ -49,6 +49,8 @@ class Model {
   std::int64_t batches_tracked = 0;  // forwards in training mode, PyTorch's num_batches_tracked
 
  private:
+  void take_values(Device& device, std::uint64_t seed);
+
   Tensor device_mean_, device_inverse_std_;  // empty: inputs are no pixels
 };
 

@@ -61,6 +61,9 @@ const Reasons kLongFiles = {
 const Reasons kLongFunctions = {
     {"apps/attack/attack_table.cpp: attack_table", "a table: a row an attack"},
     {"apps/bench/kernels.cpp: activation_cases", "a table: an entry a kernel"},
+    {"apps/train/train_settings.cpp: settings_of_adversarial", "a table: a row a flag"},
+    {"apps/train/train_settings.cpp: settings_of_epochs", "a table: a row a flag"},
+    {"apps/train/train_settings.cpp: settings_of_optimizer", "a table: a row a flag"},
     {"core/ops/batch_norm.cpp: batch_norm", "forward and gradient stand in one function"},
     {"tests/apps/training_runs.h: small_run", "a list: a branch a run"},
     {"tests/core/ops_test.cpp: batch_norm_case", "a row of the table, with its plain loops"},
