@@ -1,6 +1,5 @@
 // saddle-train: trains an image classifier with SGD, Adam(W) or SAM, on clean or adversarial
 // images.
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "apps/train/trainer.h"
@@ -48,7 +47,7 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
   add_integer(app, "--batch-size", o.batch_size, 1, "images a step");
   add_number(app, "--lr", o.lr, "learning rate", "0.1 (SGD), 1e-3 (Adam)");
   add_number(app, "--momentum", o.momentum, "SGD's momentum", "0.9");
-  app.add_flag("--nesterov", o.nesterov, "SGD with Nesterov's momentum");
+  add_switch(app, "--nesterov", o.nesterov, "SGD with Nesterov's momentum");
   add_number(app, "--weight-decay", o.weight_decay, "decay of all weights", "5e-4");
   add_choice(app, "--schedule", o.schedule, {"step", "cosine", "poly", "constant"},
              "the learning rate over the epochs; step: x0.1 at 75 % and 90 %");
@@ -68,26 +67,26 @@ void add_flags(CLI::App& app, saddle::TrainOptions& o) {
              "largest norm of the gradient that the base optimiser steps with", "none");
   add_number(app, "--ema", o.ema,
              "decay of a moving average of the model, tested and saved in its place", "none");
-  app.add_flag("--no-augment", o.no_augment, "train on the images as they are");
+  add_switch(app, "--no-augment", o.no_augment, "train on the images as they are");
   add_integer(app, "--crop-padding", o.crop_padding, 0, "pixels a training crop may be off",
               "the data set's");
-  app.add_flag("--no-shuffle", o.no_shuffle, "keep the files' order");
-  app.add_flag(
-      "--drop-last", o.drop_last,
-      "leave out a last batch that is not full; else it is a step of its own, but a single "
-      "image joins the batch before");
+  add_switch(app, "--no-shuffle", o.no_shuffle, "keep the files' order");
+  add_switch(app, "--drop-last", o.drop_last,
+             "leave out a last batch that is not full; else it is a step of its own, but a single "
+             "image joins the batch before");
   add_choice(app, "--select", o.select, {"clean", "robust"},
              "by which accuracy best.safetensors is chosen, of the held-out images where there are "
              "some, else of the test split; robust: after PGD of 10 steps, --at-norm and --at-eps");
   add_integer(app, "--validation", o.validation, 1,
               "training images held out, drawn by the seed, to choose the best epoch by",
               "none; with --select robust a tenth, at most 1000");
-  app.add_option("--init-from", o.init_from, "starting weights, a safetensors file, by name");
-  app.add_flag("--new-head", o.new_head,
-               "take all of --init-from but the last layer, which knows the classes");
-  app.add_flag("--resume", o.resume, "go on from --output as if never interrupted, bit for bit");
-  app.add_flag("--overwrite", o.overwrite, "remove an earlier run in --output first");
-  app.add_option("--output", o.output, "directory that receives the run")->required();
+  add_text(app, "--init-from", o.init_from, "FILE",
+           "starting weights, a safetensors file, by name");
+  add_switch(app, "--new-head", o.new_head,
+             "take all of --init-from but the last layer, which knows the classes");
+  add_switch(app, "--resume", o.resume, "go on from --output as if never interrupted, bit for bit");
+  add_switch(app, "--overwrite", o.overwrite, "remove an earlier run in --output first");
+  add_required_text(app, "--output", o.output, "DIR", "directory that receives the run");
 }
 
 }  // namespace
