@@ -207,7 +207,7 @@ void run(Options options) {
   } else {
     report["rows"] = bench_steps(options, device, options.precisions);
   }
-  if (!options.json.empty()) write_file_atomically(options.json, report.dump(2) + "\n");
+  if (!options.json.empty()) write_file_atomically(options.json, json_text(report, 2) + "\n");
 }
 
 void add_flags(CLI::App& app, Options& options) {

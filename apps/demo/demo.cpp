@@ -225,9 +225,7 @@ void write_report(const std::string& path, const Dataset& test, const Dataset& a
                             {"pgd10", row.pgd},
                             {"training_seconds", row.seconds}});
   }
-  write_file_atomically(
-      path,
-      std::string_view(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"));
+  write_file_atomically(path, std::string_view(json_text(json, 2) + "\n"));
 }
 
 // Seconds of training over all epochs, from the run's own records (a finished run is not trained

@@ -11,6 +11,7 @@
 #include "apps/landscape/landscape.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_text.h"
 #include "core/printable.h"
 
 namespace saddle::landscape {
@@ -222,7 +223,7 @@ void run(const Options& options, const std::string& command) {
     save_plane(directory / ("plane-" + labels[i] + ".png"), labels[i], options.plane, points);
     json["plane"][labels[i]] = to_json(points);
   }
-  write_file_atomically(directory / "landscape.json", std::string_view(json.dump(1) + "\n"));
+  write_file_atomically(directory / "landscape.json", std::string_view(json_text(json, 1) + "\n"));
   write_file_atomically(directory / "landscape.md", std::string_view(markdown));
   std::cout << printable_lines(markdown) << std::flush;
 }

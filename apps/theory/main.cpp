@@ -9,6 +9,7 @@
 #include "apps/theory/statements.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle::theory {
 namespace {
@@ -114,7 +115,7 @@ void save(const std::filesystem::path& directory, const std::vector<Statement>& 
     json["statements"].push_back(to_json(statement));
     markdown += to_markdown(statement) + "\n";
   }
-  write_file_atomically(directory / "theory.json", std::string_view(json.dump(1) + "\n"));
+  write_file_atomically(directory / "theory.json", std::string_view(json_text(json, 1) + "\n"));
   write_file_atomically(directory / "theory.md", std::string_view(markdown));
   save_pictures(directory, options);
 }

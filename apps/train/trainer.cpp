@@ -13,6 +13,7 @@
 #include "apps/common/fingerprint.h"
 #include "apps/common/progress.h"
 #include "apps/train/batches.h"
+#include "apps/train/run_config.h"
 #include "apps/train/run_directory.h"
 #include "apps/train/validation.h"
 
