@@ -63,7 +63,7 @@ const Reasons kLongFunctions = {
     {"apps/train/train_options.cpp: resolved", "checks of the flags want functions of their own"},
     {"apps/train/train_options.cpp: to_json", "a list: a line a setting"},
     {"core/ops/batch_norm.cpp: batch_norm", "forward and gradient stand in one function"},
-    {"tests/apps/training_runs.h: small_run", "a list: a branch a run"},
+    {"tests/apps/training_runs.cpp: small_run", "a list: a branch a run"},
     {"tests/core/ops_test.cpp: batch_norm_case", "a row of the table, with its plain loops"},
     {"tests/core/ops_test.cpp: cases", "a table: a row an op"},
     {"tests/core/ops_test.cpp: layer_norm_case", "a row of the table, with its plain loops"},
