@@ -57,4 +57,16 @@ nlohmann::ordered_json parse_ordered_json(std::string_view text) {
   return parsed<nlohmann::ordered_json>(text);
 }
 
+std::string json_text(const nlohmann::json& tree, int indent) {
+  return tree.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string json_text(const nlohmann::ordered_json& tree, int indent) {
+  return tree.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::string valid_utf8(const std::string& string) {
+  return parse_json(json_text(nlohmann::json(string))).get<std::string>();
+}
+
 }  // namespace saddle

@@ -4,7 +4,6 @@
 
 #include "apps/attack/auto_attack.h"
 #include "apps/attack/spec.h"
-#include "apps/common/command_line.h"
 #include "attacks/apgd.h"
 #include "attacks/carlini_wagner.h"
 #include "attacks/deepfool.h"

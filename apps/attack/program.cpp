@@ -1,6 +1,5 @@
 #include "apps/attack/program.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <set>
@@ -9,7 +8,8 @@
 #include "apps/attack/report.h"
 #include "apps/attack/session.h"
 #include "apps/common/checkpoint.h"
-#include "apps/common/command_line.h"
+#include "apps/common/parse.h"
+#include "apps/common/program_options.h"
 #include "apps/common/fingerprint.h"
 #include "apps/common/load_model.h"
 #include "core/file.h"
@@ -39,59 +39,42 @@ struct AttackOptions {
 };
 
 void configure(CLI::App& app, AttackOptions& options) {
-  app.add_option("--checkpoint", options.checkpoints,
-                 "The model: a safetensors file; repeatable, to compare several")
-      ->type_name("FILE")
-      ->take_all()
-      ->allow_extra_args(false);
-  app.add_option("--attack", options.attacks,
-                 "NAME[:key=value,...], e.g. pgd:norm=l2,eps=32/255,steps=10; repeatable")
-      ->type_name("SPEC")
-      ->take_all()
-      ->allow_extra_args(false);
-  app.add_option("--suite", options.suite,
-                 "A set of attacks: paper, autoattack-linf, autoattack-l2, autoattack-l1")
-      ->type_name("NAME");
+  add_texts(app, "--checkpoint", options.checkpoints, "FILE",
+            "The model: a safetensors file; repeatable, to compare several");
+  add_texts(app, "--attack", options.attacks, "SPEC",
+            "NAME[:key=value,...], e.g. pgd:norm=l2,eps=32/255,steps=10; repeatable");
+  add_text(app, "--suite", options.suite, "NAME",
+           "A set of attacks: paper, autoattack-linf, autoattack-l2, autoattack-l1");
   add_number(app, "--eps", options.eps, "Radius of --suite autoattack-*, pixel range [0, 1]",
              "8/255 (linf), 0.5 (l2), 12 (l1)");
-  app.add_option("--eps-curve", options.eps_curve,
-                 "Run each attack at each of these radii, smallest first; a larger radius keeps "
-                 "what a smaller one broke")
-      ->type_name("R,...");
-  app.add_option("--plot", options.plot, "Draw the curves of --eps-curve, PNG")->type_name("FILE");
-  app.add_flag("--list-attacks", options.list_attacks,
-               "Print every attack with its keys, and stop");
-  app.add_flag("--attack-all", options.attack_all,
-               "Attack also what the clean model gets wrong (else unchanged and not robust)");
-  app.add_flag(
-      "--eight-bit", options.eight_bit,
-      "Judge the adversarial images rounded to k/255 within the ball, too, and save those");
-  app.add_option("--transfer-to", options.transfer_to,
-                 "Judge the adversarial images by this model, too: a safetensors file; repeatable")
-      ->type_name("FILE")
-      ->take_all()
-      ->allow_extra_args(false);
+  add_text(app, "--eps-curve", options.eps_curve, "R,...",
+           "Run each attack at each of these radii, smallest first; a larger radius keeps "
+           "what a smaller one broke");
+  add_text(app, "--plot", options.plot, "FILE", "Draw the curves of --eps-curve, PNG");
+  add_switch(app, "--list-attacks", options.list_attacks,
+             "Print every attack with its keys, and stop");
+  add_switch(app, "--attack-all", options.attack_all,
+             "Attack also what the clean model gets wrong (else unchanged and not robust)");
+  add_switch(app, "--eight-bit", options.eight_bit,
+             "Judge the adversarial images rounded to k/255 within the ball, too, and save those");
+  add_texts(app, "--transfer-to", options.transfer_to, "FILE",
+            "Judge the adversarial images by this model, too: a safetensors file; repeatable");
   add_integer(app, "--batch-size", options.batch_size, 1,
               "Examples in a batch; no influence on results");
   add_number(app, "--time-budget", options.time_budget,
              "Stop after the batch in which so many seconds are over; the same command goes on",
              "none");
-  app.add_option(
-         "--json", options.json,
-         "Write the results there as JSON. An interrupted run leaves FILE.state, from which "
-         "the same command goes on")
-      ->type_name("FILE");
-  app.add_flag("--restart", options.restart, "Begin anew where an interrupted run left a state");
-  app.add_option("--csv", options.csv, "Write what became of each example, CSV")->type_name("FILE");
-  app.add_option("--save-adversarial", options.adversarial,
-                 "Write images, labels and adversarial.<index>-<name>, safetensors")
-      ->type_name("FILE");
-  app.add_option("--save-logits", options.logits,
-                 "Write the logits on the clean images, safetensors")
-      ->type_name("FILE");
-  app.add_option("--save-images", options.images,
-                 "Write a picture of clean, perturbation and adversarial images, PNG")
-      ->type_name("FILE");
+  add_text(app, "--json", options.json, "FILE",
+           "Write the results there as JSON. An interrupted run leaves FILE.state, from which "
+           "the same command goes on");
+  add_switch(app, "--restart", options.restart, "Begin anew where an interrupted run left a state");
+  add_text(app, "--csv", options.csv, "FILE", "Write what became of each example, CSV");
+  add_text(app, "--save-adversarial", options.adversarial, "FILE",
+           "Write images, labels and adversarial.<index>-<name>, safetensors");
+  add_text(app, "--save-logits", options.logits, "FILE",
+           "Write the logits on the clean images, safetensors");
+  add_text(app, "--save-images", options.images, "FILE",
+           "Write a picture of clean, perturbation and adversarial images, PNG");
   add_dataset_options(app, options.dataset, DatasetSplits::test_only);
   add_checkpoint_overrides(app, options.overrides);
   add_common_options(app, options.common);

@@ -10,6 +10,7 @@
 #include "apps/attack/auto_attack.h"
 #include "apps/common/plot.h"
 #include "apps/common/png.h"
+#include "core/json_text.h"
 #include "core/printable.h"
 #include "core/safetensors.h"
 
@@ -392,7 +393,7 @@ std::string report_json(const std::vector<AttackReport>& reports, const Dataset&
       json["reports"].push_back(report_object(report, data));
   }
   // A path need not be UTF-8; JSON must be.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 namespace {

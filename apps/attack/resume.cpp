@@ -264,7 +264,7 @@ void save_state(const std::filesystem::path& path, const Command& command,
     tensors.add("current", current->result, images);
     tensors.add("current.standing", DType::u8, current->standing);
   }
-  const Metadata metadata{{kMetadata, json.dump(-1, ' ', false, Json::error_handler_t::replace)}};
+  const Metadata metadata{{kMetadata, json_text(json)}};
   save_safetensors(path, tensors.list(), metadata);
 }
 

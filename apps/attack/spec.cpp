@@ -5,16 +5,10 @@
 #include <utility>
 
 #include "apps/attack/auto_attack.h"
-#include "apps/common/command_line.h"
+#include "apps/common/parse.h"
 
 namespace saddle {
 namespace {
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string line;
-  for (const std::string& name : names) line += (line.empty() ? "" : ", ") + name;
-  return line;
-}
 
 std::vector<std::string> attack_names() {
   std::vector<std::string> names;

@@ -7,7 +7,6 @@
 // little.
 #include <sys/wait.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -16,7 +15,7 @@
 #include "apps/bench/kernels.h"
 #include "apps/bench/timing.h"
 #include "apps/bench/workload.h"
-#include "apps/common/command_line.h"
+#include "apps/common/program_options.h"
 #include "core/file.h"
 #include "core/json_text.h"
 
@@ -208,40 +207,27 @@ void run(Options options) {
   } else {
     report["rows"] = bench_steps(options, device, options.precisions);
   }
-  if (!options.json.empty()) write_file_atomically(options.json, report.dump(2) + "\n");
+  if (!options.json.empty()) write_file_atomically(options.json, json_text(report, 2) + "\n");
 }
 
 void add_flags(CLI::App& app, Options& options) {
   add_common_options(app, options.common);
-  app.add_option("--mode", options.modes,
-                 "what to measure: sgd, sam, at (PGD-10 training), pgd (PGD-10)")
-      ->delimiter(',')
-      ->check(CLI::IsMember(bench_modes()))
-      ->capture_default_str();
-  app.add_option("--model", options.models,
-                 "preact_resnet10 (width 16, 28x28x1), preact_resnet18 (32x32x3)")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"preact_resnet10", "preact_resnet18"}))
-      ->capture_default_str();
-  app.add_option("--batch", options.batches, "batch sizes")
-      ->delimiter(',')
-      ->check(CLI::Range(std::int64_t{2}, std::int64_t{65536}))
-      ->capture_default_str();
-  app.add_option("--precisions", options.precisions,
-                 "several precisions in one table, instead of --precision")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
-  app.add_flag("--kernels", options.kernels,
-               "the bandwidth of single kernels over that of a copy, instead of steps");
+  add_choices(app, "--mode", options.modes, bench_modes(),
+              "what to measure; at: PGD-10 training, pgd: PGD-10");
+  add_choices(app, "--model", options.models, {"preact_resnet10", "preact_resnet18"},
+              "the networks, of width 16 on 28x28x1 and of 64 on 32x32x3");
+  add_integers(app, "--batch", options.batches, 2, "batch sizes");
+  add_choices(app, "--precisions", options.precisions, {"fp32", "tf32", "bf16"},
+              "several precisions in one table, instead of --precision");
+  add_switch(app, "--kernels", options.kernels,
+             "the bandwidth of single kernels over that of a copy, instead of steps");
   add_number(app, "--seconds", options.seconds, "least time to measure a row, seconds");
-  app.add_option("--peer", options.peer, "a Python with torch; measures PyTorch beside every row");
-  app.add_option("--peer-execution", options.executions,
-                 "how PyTorch runs: eager, compile (torch.compile, max-autotune)")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"eager", "compile"}))
-      ->capture_default_str();
-  app.add_option("--peer-script", options.peer_script, "torch_peer.py");
-  app.add_option("--json", options.json, "write the rows to this file");
+  add_text(app, "--peer", options.peer, "FILE",
+           "a Python with torch; measures PyTorch beside every row");
+  add_choices(app, "--peer-execution", options.executions, {"eager", "compile"},
+              "how PyTorch runs; compile: torch.compile, max-autotune");
+  add_text(app, "--peer-script", options.peer_script, "FILE", "torch_peer.py");
+  add_text(app, "--json", options.json, "FILE", "write the rows to this file");
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "apps/common/class_names.h"
@@ -15,24 +14,8 @@
 namespace saddle {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr const char* kRunningVar = ".running_var";
 constexpr const char* kBatchesTracked = ".num_batches_tracked";
-
-std::string describe(const Model& model) {
-  const NetworkOptions& options = model.network.options;
-  Json own = {{"width", options.width}};
-  if (options.patch > 0) own["patch"] = options.patch;
-  Json json = {{"model", options.model},
-               {"options", own},
-               {"classes", options.classes},
-               {"input_shape", {options.in_channels, options.height, options.width_pixels}},
-               {"mean", model.mean},
-               {"std", model.std}};
-  if (!model.class_names.empty()) json["class_names"] = model.class_names;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);  // names come from file names
-}
 
 // More than any model has. A larger number is a damaged or hostile file, and would overflow sizes.
 constexpr std::int64_t kLargestExtent = 1'000'000;
@@ -329,7 +312,9 @@ void save_checkpoint(const std::filesystem::path& path, const Model& model) {
   for (const std::string& name : batch_norm_names(model.network.layout.statistics)) {
     entries.push_back({name + kBatchesTracked, DType::i64, {}, std::as_bytes(tracked)});
   }
-  save_safetensors(path, entries, {{"saddle", describe(model)}});
+  save_safetensors(
+      path, entries,
+      {{"saddle", model_json({model.network.options, model.mean, model.std, model.class_names})}});
 }
 
 std::vector<std::string> class_names_of(const SafetensorsFile& file) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/json_text.h"
@@ -10,13 +9,7 @@
 namespace saddle {
 namespace {
 
-using Json = nlohmann::json;
 using Names = std::vector<std::string>;
-
-std::string storable(const std::string& name) {
-  return parse_json(Json(name).dump(-1, ' ', false, Json::error_handler_t::replace))
-      .get<std::string>();
-}
 
 // "n01443537"
 bool is_wordnet_number(const std::string& name) {
@@ -51,7 +44,7 @@ std::string missing_in(const Names& other, const Names& names) {
 
 Names storable_names(const Names& names) {
   Names all;
-  for (const std::string& name : names) all.push_back(storable(name));
+  for (const std::string& name : names) all.push_back(valid_utf8(name));
   return all;
 }
 

@@ -3,11 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <fcntl.h>
 #include <iostream>
 #include <memory>
@@ -15,13 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "apps/common/checkpoint.h"
 #include "apps/common/evaluate.h"
-#include "apps/data/image_set.h"
+#include "apps/common/parse.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "core/printable.h"
-#include "core/threads.h"
 
 namespace saddle {
 namespace {
@@ -85,103 +80,9 @@ void finish_output() {
   fail("the standard output cannot be written. Is the disk full?");
 }
 
-std::string with_flag(const std::string& flag, const std::string& message) {
-  return flag + ": " + message;
-}
-
-// Runs `parse` on the flag's text; its UsageError is told with the flag's name.
-CLI::Option* add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
-                        const std::string& type, const std::string& shown_default,
-                        const std::function<void(const std::string&)>& parse) {
-  CLI::Option* option = app.add_option_function<std::string>(
-      flag,
-      [flag, parse](const std::string& value) {
-        try {
-          parse(value);
-        } catch (const UsageError& error) {
-          throw UsageError(with_flag(flag, error.what()));
-        }
-      },
-      help);
-  option->type_name(type);
-  if (!shown_default.empty()) option->default_str(shown_default);
-  return option;
-}
-
-std::int64_t parse_at_least(const std::string& value, std::int64_t least) {
-  const std::int64_t number = parse_integer(value);
-  if (number < least)
-    throw UsageError(text("'", value, "' is below ", least, ", the least that works"));
-  return number;
-}
-
-std::vector<std::string> split_at_commas(const std::string& list) {
-  std::vector<std::string> parts{""};
-  for (char c : list) {
-    if (c == ',') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
-
-std::vector<float> parse_floats(const std::string& list) {
-  std::vector<float> values;
-  for (const std::string& part : split_at_commas(list)) {
-    values.push_back(static_cast<float>(parse_number(part)));
-  }
-  return values;
-}
-
-std::vector<std::int64_t> parse_input_shape(const std::string& list) {
-  std::vector<std::int64_t> extents;
-  for (const std::string& part : split_at_commas(list)) extents.push_back(parse_at_least(part, 1));
-  if (extents.size() != 3) {
-    throw UsageError(text("'", list, "' has ", extents.size(), " numbers, expected three: C,H,W"));
-  }
-  return extents;
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string line;
-  for (const std::string& name : names) line += (line.empty() ? "" : ", ") + name;
-  return line;
-}
-
-// auto, cpu, emulated, cuda, cuda:N. Whether there is such a device is a later question, with
-// another exit code.
-bool is_device_name(const std::string& name) {
-  if (name == "auto" || name == "cpu" || name == "emulated" || name == "cuda") return true;
-  return name.starts_with("cuda:") && name.size() > 5 && name.size() <= 8 &&
-         name.find_first_not_of("0123456789", 5) == std::string::npos;
-}
-
-// Empty where there is no place for a cache.
-std::string cache_directory(const DatasetOptions& options) {
-  if (!options.cache_directory.empty()) return options.cache_directory;
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache && *cache) return text(cache, "/saddle");
-  const char* home = std::getenv("HOME");
-  return home && *home ? text(home, "/.cache/saddle") : "";
-}
-
-// Flags that would do nothing.
-void refuse_idle_flags(const DatasetOptions& options) {
-  const std::vector<std::string> sets = image_set_names();
-  if (std::ranges::find(sets, options.name) == sets.end()) {
-    for (const auto& [given, flag] :
-         {std::pair{options.broken_images != "error", "--broken-images"},
-          std::pair{!options.cache_directory.empty(), "--cache-dir"}}) {
-      if (given) {
-        throw UsageError(
-            text(flag, ": ", options.name, " has no image files. It belongs to ", joined(sets)));
-      }
-    }
-  }
-  if (options.no_cache && !options.cache_directory.empty()) {
-    throw UsageError("--cache-dir and --no-cache contradict each other");
+void check_choice(const std::string& given, const std::vector<std::string>& choices) {
+  if (std::ranges::find(choices, given) == choices.end()) {
+    throw UsageError(text("'", given, "' is not one of ", joined(choices)));
   }
 }
 
@@ -248,199 +149,108 @@ int run_program(const std::string& name, const std::string& description, int arg
   }
 }
 
-double parse_number(const std::string& text_of_number) {
-  const auto parse = [&](std::string_view part) {
-    double value = 0;
-    if (part.starts_with('+')) part.remove_prefix(1);
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (error != std::errc() || end != part.data() + part.size() || !std::isfinite(value)) {
-      throw UsageError(text("'", text_of_number, "' is not a number. Write 0.031, 1e-3 or 8/255"));
-    }
-    return value;
-  };
-  const std::size_t slash = text_of_number.find('/');
-  if (slash == std::string::npos) return parse(text_of_number);
-  const double numerator = parse(std::string_view(text_of_number).substr(0, slash));
-  const double denominator = parse(std::string_view(text_of_number).substr(slash + 1));
-  if (denominator == 0 || !std::isfinite(numerator / denominator)) {
-    throw UsageError(text("'", text_of_number, "' divides by zero"));
-  }
-  return numerator / denominator;
+void add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
+                const std::string& type, const std::string& shown_default,
+                const std::function<void(const std::string&)>& parse) {
+  CLI::Option* option = app.add_option_function<std::string>(
+      flag,
+      [flag, parse](const std::string& value) {
+        try {
+          parse(value);
+        } catch (const UsageError& error) {
+          throw UsageError(text(flag, ": ", error.what()));
+        }
+      },
+      help);
+  option->type_name(type);
+  if (!shown_default.empty()) option->default_str(shown_default);
 }
 
-std::int64_t parse_integer(const std::string& text_of_number) {
-  std::string_view digits = text_of_number;
-  if (digits.starts_with('+')) digits.remove_prefix(1);
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error == std::errc::result_out_of_range) {
-    throw UsageError(text("'", text_of_number, "' does not fit into 64 bits"));
-  }
-  if (error != std::errc() || end != digits.data() + digits.size()) {
-    throw UsageError(text("'", text_of_number, "' is not an integer"));
-  }
-  return value;
+void add_number(CLI::App& app, const std::string& flag, double& value, const std::string& help,
+                const std::string& shown_default) {
+  add_parsed(app, flag, help, "R", shown_default.empty() ? text(value) : shown_default,
+             [&value](const std::string& given) { value = parse_number(given); });
 }
 
-CLI::Option* add_number(CLI::App& app, const std::string& flag, double& value,
-                        const std::string& help, const std::string& shown_default) {
-  return add_parsed(app, flag, help, "R", shown_default.empty() ? text(value) : shown_default,
-                    [&value](const std::string& given) { value = parse_number(given); });
+void add_number(CLI::App& app, const std::string& flag, std::optional<double>& value,
+                const std::string& help, const std::string& shown_default) {
+  add_parsed(app, flag, help, "R", shown_default,
+             [&value](const std::string& given) { value = parse_number(given); });
 }
 
-CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<double>& value,
-                        const std::string& help, const std::string& shown_default) {
-  return add_parsed(app, flag, help, "R", shown_default,
-                    [&value](const std::string& given) { value = parse_number(given); });
+void add_numbers(CLI::App& app, const std::string& flag, std::vector<double>& values,
+                 const std::string& help, const std::string& shown_default) {
+  add_parsed(app, flag, help, "R,...", shown_default,
+             [&values](const std::string& given) { values = parse_numbers(given); });
 }
 
-CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::int64_t& value,
-                         std::int64_t least, const std::string& help,
-                         const std::string& shown_default) {
-  return add_parsed(
+void add_integer(CLI::App& app, const std::string& flag, std::int64_t& value, std::int64_t least,
+                 const std::string& help, const std::string& shown_default) {
+  add_parsed(
       app, flag, help, "N", shown_default.empty() ? text(value) : shown_default,
-      [&value, least](const std::string& given) { value = parse_at_least(given, least); });
+      [&value, least](const std::string& given) { value = parse_integer_from(given, least); });
 }
 
-CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value,
-                         std::int64_t least, const std::string& help,
-                         const std::string& shown_default) {
-  return add_parsed(app, flag, help, "N", shown_default, [&value, least](const std::string& given) {
-    value = parse_at_least(given, least);
+void add_integer(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value,
+                 std::int64_t least, const std::string& help, const std::string& shown_default) {
+  add_parsed(app, flag, help, "N", shown_default, [&value, least](const std::string& given) {
+    value = parse_integer_from(given, least);
   });
 }
 
-CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::string& value,
-                        const std::vector<std::string>& choices, const std::string& help) {
-  return add_parsed(app, flag, text(help, " (", joined(choices), ")"), "NAME", value,
-                    [&value, choices](const std::string& given) {
-                      if (std::find(choices.begin(), choices.end(), given) == choices.end()) {
-                        throw UsageError(text("'", given, "' is not one of ", joined(choices)));
-                      }
-                      value = given;
-                    });
+void add_integers(CLI::App& app, const std::string& flag, std::vector<std::int64_t>& values,
+                  std::int64_t least, const std::string& help) {
+  std::vector<std::string> shown;
+  for (std::int64_t value : values) shown.push_back(text(value));
+  add_parsed(app, flag, help, "N,...", joined(shown), [&values, least](const std::string& given) {
+    values.clear();
+    for (const std::string& part : split_at_commas(given)) {
+      values.push_back(parse_integer_from(part, least));
+    }
+  });
 }
 
-void add_common_options(CLI::App& app, CommonOptions& options) {
-  add_parsed(
-      app, "--device", "auto, cpu, cuda, cuda:N, or emulated (the CUDA kernels, on the CPU)",
-      "NAME", options.device, [&options](const std::string& given) {
-        if (!is_device_name(given)) {
-          throw UsageError(text("'", given, "' is not one of auto, cpu, cuda, cuda:N, emulated"));
-        }
-        options.device = given;
-      });
-  add_choice(app, "--precision", options.precision, {"fp32", "tf32", "bf16"},
-             "Arithmetic (CPU: fp32 only)");
-  add_integer(app, "--seed", options.seed, 0, "Fixes every random number");
-  add_integer(app, "--threads", options.threads, 0,
-              "CPU threads; 0 is OMP_NUM_THREADS or all cores");
-  app.add_flag("--deterministic", options.deterministic,
-               "Two runs of one command give the same bits (the CPU always does)");
-  app.add_flag("--quiet", options.quiet, "Warnings and the final result only");
+void add_choice(CLI::App& app, const std::string& flag, std::string& value,
+                const std::vector<std::string>& choices, const std::string& help) {
+  add_parsed(app, flag, text(help, " (", joined(choices), ")"), "NAME", value,
+             [&value, choices](const std::string& given) {
+               check_choice(given, choices);
+               value = given;
+             });
 }
 
-Precision precision_named(const std::string& name) {
-  if (name == "tf32") return Precision::tf32;
-  return name == "bf16" ? Precision::bf16 : Precision::fp32;
+void add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
+                 const std::vector<std::string>& choices, const std::string& help) {
+  add_parsed(app, flag, text(help, " (", joined(choices), ")"), "NAME,...", joined(values),
+             [&values, choices](const std::string& given) {
+               values = split_at_commas(given);
+               for (const std::string& value : values) check_choice(value, choices);
+             });
 }
 
-Precision precision_of(const CommonOptions& options) { return precision_named(options.precision); }
-
-Device& chosen_device(const CommonOptions& options) {
-  Device& device = device_named(options.device);
-  if (device.supports(precision_of(options))) return device;
-  std::string supported;
-  for (const char* name : {"fp32", "tf32", "bf16"}) {
-    if (device.supports(precision_named(name)))
-      supported += text(supported.empty() ? "" : ", ", name);
-  }
-  throw UsageError(text("--precision ", options.precision, ": the device ", device.name(),
-                        " computes in ", supported, " only"));
+void add_switch(CLI::App& app, const std::string& flag, bool& value, const std::string& help) {
+  app.add_flag(flag, value, help);
 }
 
-Device& open_device(const CommonOptions& options) {
-  if (options.threads > kMostThreads) {
-    throw UsageError(
-        text("--threads: ", options.threads, " is above ", kMostThreads, ", the most there are"));
-  }
-  set_threads(static_cast<int>(options.threads));
-  start_threads();
-  Device& device = chosen_device(options);
-  device.set_deterministic(options.deterministic);
-  if (!options.quiet) {
-    std::fprintf(stderr, "device: %s, %d threads\n", device.name().c_str(), threads());
-  }
-  return device;
+void add_text(CLI::App& app, const std::string& flag, std::string& value, const std::string& type,
+              const std::string& help, const std::string& shown_default) {
+  app.add_option(flag, value, help)->type_name(type)->default_str(shown_default);
 }
 
-void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits splits) {
-  app.add_option("--dataset", options.name, "Data set: " + joined(dataset_names()))
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--data-dir", options.directory, "Folder of its files")
-      ->type_name("DIR")
-      ->default_str("$SADDLE_DATA/NAME, data/NAME, the system's");
-  if (splits == DatasetSplits::train_and_test) {
-    add_integer(app, "--train-limit", options.train_limit, 1, "Only the first N training examples",
-                "all");
-  }
-  add_integer(app, "--test-limit", options.test_limit, 1, "Only the first N test examples", "all");
-  add_integer(app, "--pad-to", options.pad_to, 1,
-              "Pad images with zeros to NxN pixels, at most 4096", "as they are");
-  add_integer(app, "--image-size", options.image_size, 1,
-              "Sets of image files: resize the shorter side to N, crop the centre NxN",
-              "as they are");
-  add_integer(app, "--channels", options.channels, 1,
-              "image-folder: 1 makes images grey, for networks of one channel", "3");
-  add_choice(app, "--broken-images", options.broken_images, {"error", "skip"},
-             "Sets of image files: what becomes of an image that cannot be decoded");
-  app.add_option("--cache-dir", options.cache_directory,
-                 "Sets of image files: where decoded images are kept for the next run")
-      ->type_name("DIR")
-      ->default_str("$XDG_CACHE_HOME/saddle, ~/.cache/saddle");
-  app.add_flag("--no-cache", options.no_cache, "Decode the images anew, and keep nothing");
+void add_texts(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
+               const std::string& type, const std::string& help) {
+  app.add_option(flag, values, help)->type_name(type)->take_all()->allow_extra_args(false);
 }
 
-Dataset load_dataset(const DatasetOptions& options, Split split) {
-  refuse_idle_flags(options);
-  start_threads();  // image files are decoded side by side
-  DatasetRequest request;
-  request.name = options.name;
-  request.directory = options.directory;
-  request.split = split;
-  request.limit = split == Split::train ? options.train_limit : options.test_limit;
-  request.images.side = options.image_size;
-  request.images.channels = options.channels;
-  request.images.broken =
-      options.broken_images == "skip" ? BrokenImages::skip : BrokenImages::error;
-  if (!options.no_cache) request.images.cache = cache_directory(options);
-  const Dataset data = load_dataset(request);
-  for (const auto* lines : {&data.warnings, &data.notices}) {
-    for (const std::string& line : *lines) print_warning(program_invocation_short_name, line);
-  }
-  return options.pad_to ? padded(data, *options.pad_to) : data;
+void add_required_text(CLI::App& app, const std::string& flag, std::string& value,
+                       const std::string& type, const std::string& help) {
+  app.add_option(flag, value, help)->type_name(type)->required();
 }
 
-void add_checkpoint_overrides(CLI::App& app, CheckpointOverrides& overrides) {
-  const char* from_file = "the checkpoint's";
-  const auto add = [&](const char* flag, const char* type, const char* help,
-                       const std::function<void(const std::string&)>& parse) {
-    add_parsed(app, flag, help, type, from_file, parse);
-  };
-  add("--model", "NAME", "Network, for a checkpoint that does not say",
-      [&overrides](const std::string& given) { overrides.model = given; });
-  add_integer(app, "--width", overrides.width, 1, "Channels of the network's first stage",
-              from_file);
-  add_integer(app, "--patch-size", overrides.patch, 1, "Pixels a side of a transformer's patches",
-              from_file);
-  add_integer(app, "--classes", overrides.classes, 1, "Number of classes", from_file);
-  add("--mean", "R,...", "Mean of each channel, pixels in [0, 1]",
-      [&overrides](const std::string& given) { overrides.mean = parse_floats(given); });
-  add("--std", "R,...", "Deviation of each channel, pixels in [0, 1]",
-      [&overrides](const std::string& given) { overrides.std = parse_floats(given); });
-  add("--input-shape", "C,H,W", "Channels, height and width of an image, pixels",
-      [&overrides](const std::string& given) { overrides.input_shape = parse_input_shape(given); });
+void refuse_flag(CLI::App& app, const std::string& flag, const std::string& why) {
+  app.remove_option(app.get_option(flag));
+  add_parsed(app, flag, "", "", "", [why](const std::string&) { throw UsageError(why); });
+  app.get_option(flag)->group("");  // not among those that --help lists
 }
 
 }  // namespace saddle

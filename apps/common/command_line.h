@@ -1,7 +1,8 @@
 // Command line: what all programs share: flags, exit codes, and one way for an error to look.
 //
-// A program's main is one call of run_program. Its configure function declares flags (with CLI11;
-// include <CLI/CLI.hpp> there), its execute function does the work and throws where it cannot.
+// A program's main is one call of run_program. Its configure function declares flags by the
+// functions below, its execute function does the work and throws where it cannot. CLI11 reads the
+// command line; only command_line.cpp sees it, for it takes the compiler many seconds.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "apps/data/dataset.h"
-#include "core/precision.h"
-
 namespace CLI {
 class App;
-class Option;
 }  // namespace CLI
 
 namespace saddle {
-
-class Device;
-struct CheckpointOverrides;
 
 using Configure = std::function<void(CLI::App& app)>;
 
@@ -40,82 +34,46 @@ std::string version_line(const std::string& name);
 // "NAME: warning: WHAT" on stderr, printable: one line.
 void print_warning(const std::string& name, const std::string& what);
 
-// ---- numbers ----
+// ---- flags: errors name the flag, --help shows `shown_default` where given, else the value ----
 
-// "0.031", "1e-3", "8/255", "0.5/255". Throws UsageError for anything else, a zero denominator, and
-// what is not finite.
-double parse_number(const std::string& text);
-// Decimal digits with an optional sign. Throws UsageError for anything else and beyond 64 bits.
-std::int64_t parse_integer(const std::string& text);
+// Runs `parse` on what is given. `type` is what --help calls it: "NAME", "C,H,W".
+void add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
+                const std::string& type, const std::string& shown_default,
+                const std::function<void(const std::string&)>& parse);
 
-// A flag that takes a fraction. --help shows `shown_default` where given, else the value; `help`
-// ends in the unit. Errors name the flag.
-CLI::Option* add_number(CLI::App& app, const std::string& flag, double& value,
-                        const std::string& help, const std::string& shown_default = "");
-CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<double>& value,
-                        const std::string& help, const std::string& shown_default = "");
-// A flag that takes an integer of at least `least`.
-CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::int64_t& value,
-                         std::int64_t least, const std::string& help,
-                         const std::string& shown_default = "");
-CLI::Option* add_integer(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value,
-                         std::int64_t least, const std::string& help,
-                         const std::string& shown_default = "");
-// A flag that takes one of `choices`.
-CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::string& value,
-                        const std::vector<std::string>& choices, const std::string& help);
+// A fraction; several, with commas between them. `help` ends in the unit.
+void add_number(CLI::App& app, const std::string& flag, double& value, const std::string& help,
+                const std::string& shown_default = "");
+void add_number(CLI::App& app, const std::string& flag, std::optional<double>& value,
+                const std::string& help, const std::string& shown_default = "");
+void add_numbers(CLI::App& app, const std::string& flag, std::vector<double>& values,
+                 const std::string& help, const std::string& shown_default);
+// An integer of at least `least`; several, with commas between them.
+void add_integer(CLI::App& app, const std::string& flag, std::int64_t& value, std::int64_t least,
+                 const std::string& help, const std::string& shown_default = "");
+void add_integer(CLI::App& app, const std::string& flag, std::optional<std::int64_t>& value,
+                 std::int64_t least, const std::string& help,
+                 const std::string& shown_default = "");
+void add_integers(CLI::App& app, const std::string& flag, std::vector<std::int64_t>& values,
+                  std::int64_t least, const std::string& help);
+// One of `choices`; several, with commas between them.
+void add_choice(CLI::App& app, const std::string& flag, std::string& value,
+                const std::vector<std::string>& choices, const std::string& help);
+void add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
+                 const std::vector<std::string>& choices, const std::string& help);
 
-// ---- flags of every program ----
+// A flag without a value.
+void add_switch(CLI::App& app, const std::string& flag, bool& value, const std::string& help);
+// Any text, of `type`. The second form takes one for each time that the flag is given. None of
+// these shows a default that is not named.
+void add_text(CLI::App& app, const std::string& flag, std::string& value, const std::string& type,
+              const std::string& help, const std::string& shown_default = "");
+void add_texts(CLI::App& app, const std::string& flag, std::vector<std::string>& values,
+               const std::string& type, const std::string& help);
+void add_required_text(CLI::App& app, const std::string& flag, std::string& value,
+                       const std::string& type, const std::string& help);
 
-struct CommonOptions {
-  std::string device = "auto";
-  std::string precision = "fp32";
-  std::int64_t seed = 0;
-  std::int64_t threads = 0;  // 0: OMP_NUM_THREADS, or all cores
-  bool deterministic = false;
-  bool quiet = false;
-};
-
-void add_common_options(CLI::App& app, CommonOptions& options);
-
-// Of "fp32", "tf32", "bf16".
-Precision precision_named(const std::string& name);
-Precision precision_of(const CommonOptions& options);
-
-// The device asked for. Throws UsageError for a precision that it does not compute in, Error where
-// there is no such device.
-Device& chosen_device(const CommonOptions& options);
-
-// The device asked for, ready for work: sets the threads and, unless quiet, prints the choice on
-// stderr. Throws as chosen_device, UsageError for more threads than there can be, Error for more
-// than the system starts.
-Device& open_device(const CommonOptions& options);
-
-// ---- data ----
-
-struct DatasetOptions {
-  std::string name = "fashion-mnist";
-  std::string directory;  // empty: the places load_dataset names
-  std::int64_t train_limit = kAllExamples, test_limit = kAllExamples;
-  std::optional<std::int64_t> pad_to;      // pixels a side
-  std::optional<std::int64_t> image_size;  // pixels a side, for sets of image files
-  std::optional<std::int64_t> channels;    // 1 or 3, for image-folder
-  std::string broken_images = "error";     // error, skip
-  std::string cache_directory;             // empty: $XDG_CACHE_HOME/saddle or ~/.cache/saddle
-  bool no_cache = false;
-};
-
-enum class DatasetSplits { train_and_test, test_only };  // test_only: no --train-limit
-
-void add_dataset_options(CLI::App& app, DatasetOptions& options, DatasetSplits splits);
-
-// The split of the data set, its first train_limit or test_limit examples, padded where asked. Its
-// warnings are printed. Throws as load_dataset and padded.
-Dataset load_dataset(const DatasetOptions& options, Split split);
-
-// ---- what the user says of a checkpoint ----
-
-// --model --width --patch-size --classes --mean --std --input-shape
-void add_checkpoint_overrides(CLI::App& app, CheckpointOverrides& overrides);
+// Takes a flag back: who gives it is told `why`.
+void refuse_flag(CLI::App& app, const std::string& flag, const std::string& why);
 
 }  // namespace saddle

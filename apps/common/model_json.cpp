@@ -30,6 +30,20 @@ std::vector<std::string> names_of_classes(const Json& json, std::int64_t classes
 
 }  // namespace
 
+std::string model_json(const ModelDescription& description) {
+  const NetworkOptions& network = description.network;
+  Json own = {{"width", network.width}};
+  if (network.patch > 0) own["patch"] = network.patch;
+  Json json = {{"model", network.model},
+               {"options", own},
+               {"classes", network.classes},
+               {"input_shape", {network.in_channels, network.height, network.width_pixels}},
+               {"mean", description.mean},
+               {"std", description.std}};
+  if (!description.class_names.empty()) json["class_names"] = description.class_names;
+  return json_text(json);
+}
+
 ModelDescription parse_model_json(const std::string& metadata) {
   const Json json = parse_json(metadata);
   ModelDescription description;

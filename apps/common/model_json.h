@@ -7,8 +7,9 @@
 
 namespace saddle {
 
-// What the metadata entry "saddle" says (checkpoint.h). Throws Error, or an exception of the JSON
-// library, where it is not what Saddle writes.
+// The metadata entry "saddle" (checkpoint.h), and what it says. Reading throws Error, or an
+// exception of the JSON library, where it is not what Saddle writes.
+std::string model_json(const ModelDescription& description);
 ModelDescription parse_model_json(const std::string& metadata);
 
 }  // namespace saddle

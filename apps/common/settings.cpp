@@ -1,6 +1,5 @@
 #include "apps/common/settings.h"
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -75,12 +74,14 @@ void add_settings(CLI::App& app, const std::vector<Setting>& settings) {
         [&](auto* value) {
           using T = std::decay_t<decltype(*value)>;
           if constexpr (std::is_same_v<T, bool>) {
-            app.add_flag(setting.flag, *value, setting.help);
+            add_switch(app, setting.flag, *value, setting.help);
           } else if constexpr (std::is_same_v<T, std::string>) {
-            if (details.choices.empty()) {
-              app.add_option(setting.flag, *value, setting.help);
-            } else {
+            if (!details.choices.empty()) {
               add_choice(app, setting.flag, *value, details.choices, setting.help);
+            } else if (details.required) {
+              add_required_text(app, setting.flag, *value, details.type, setting.help);
+            } else {
+              add_text(app, setting.flag, *value, details.type, setting.help);
             }
           } else if constexpr (std::is_same_v<T, double> ||
                                std::is_same_v<T, std::optional<double>>) {

@@ -48,6 +48,8 @@ struct SettingDetails {
   Recorded recorded = Recorded::where_set;
   // The value of a plain number that says nothing, and is not held to the bounds; NaN: none.
   double unset = 0;
+  std::string type = "TEXT";  // of a word that is none of `choices`, in --help
+  bool required = false;      // of such a word
   // Why a setting that is set would do nothing, or ""; null: it always does something.
   std::function<std::string()> idle = nullptr;
 };

@@ -3,7 +3,6 @@
 // radii and prints one table.
 #include "apps/demo/demo.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -225,9 +224,7 @@ void write_report(const std::string& path, const Dataset& test, const Dataset& a
                             {"pgd10", row.pgd},
                             {"training_seconds", row.seconds}});
   }
-  write_file_atomically(
-      path,
-      std::string_view(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"));
+  write_file_atomically(path, std::string_view(json_text(json, 2) + "\n"));
 }
 
 // Seconds of training over all epochs, from the run's own records (a finished run is not trained
@@ -281,10 +278,10 @@ int demo_main(int argc, const char* const* argv) {
         add_integer(app, "--epochs", options.epochs, 1, "passes over the training images");
         add_integer(app, "--at-steps", options.at_steps, 1, "PGD steps of adversarial training");
         add_number(app, "--rho", options.rho, "SAM's radius, l2 norm over all weights");
-        app.add_option("--output", options.output, "directory for networks, table and picture")
-            ->capture_default_str();
-        app.add_flag("--overwrite", options.overwrite,
-                     "train again what is already trained in --output");
+        add_text(app, "--output", options.output, "DIR",
+                 "directory for networks, table and picture", options.output);
+        add_switch(app, "--overwrite", options.overwrite,
+                   "train again what is already trained in --output");
       },
       [&] { demo(options); });
 }

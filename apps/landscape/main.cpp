@@ -1,17 +1,17 @@
 // saddle-landscape: the loss of checkpoints around their weights and around the images.
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "apps/common/command_line.h"
+#include "apps/common/program_options.h"
 #include "apps/common/load_model.h"
 #include "apps/common/plot.h"
 #include "apps/common/progress.h"
 #include "apps/landscape/landscape.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_text.h"
 #include "core/printable.h"
 
 namespace saddle::landscape {
@@ -25,7 +25,8 @@ struct Options {
   DatasetOptions dataset;
   CheckpointOverrides overrides;
   std::vector<std::string> checkpoints, labels;
-  std::string rho = "0,0.02,0.05,0.1,0.2,0.5,1", eps = "0,0.5/255,1/255,2/255,4/255,8/255,16/255";
+  std::vector<double> rho = {0, 0.02, 0.05, 0.1, 0.2, 0.5, 1},
+                      eps = {0, 0.5 / 255, 1. / 255, 2. / 255, 4. / 255, 8. / 255, 16. / 255};
   double range = 1;  // of the random lines
   std::int64_t points = 11, plane = 0, batch_size = 500;
   std::string output;
@@ -38,23 +39,15 @@ struct Sweep {
   std::function<std::vector<LandscapePoint>(const Model& model)> look;
 };
 
-std::vector<double> ascending(const std::string& flag, const std::string& given, double most) {
-  std::vector<double> found;
-  std::istringstream parts(given);
-  for (std::string part; std::getline(parts, part, ',');) {
-    try {
-      found.push_back(parse_number(part));
-    } catch (const UsageError& error) {
-      throw UsageError(text(flag, ": ", error.what()));
-    }
-    if (found.back() < 0 || found.back() > most) {
-      throw UsageError(text(flag, ": ", part, " must lie in 0 to ", most));
+void check_ascending(const std::string& flag, const std::vector<double>& numbers, double most) {
+  for (const double number : numbers) {
+    if (number < 0 || number > most) {
+      throw UsageError(text(flag, ": ", number, " must lie in 0 to ", most));
     }
   }
-  if (found.empty() || !std::is_sorted(found.begin(), found.end())) {
-    throw UsageError(text(flag, " '", given, "' must be numbers in ascending order"));
+  if (!std::ranges::is_sorted(numbers)) {
+    throw UsageError(text(flag, ": the numbers must be in ascending order"));
   }
-  return found;
 }
 
 // -range ... range; an odd number of places, so that 0 is among them.
@@ -79,6 +72,8 @@ void check(const Options& o) {
   if (o.plane != 0 && (o.plane < 3 || o.plane % 2 == 0)) {
     throw UsageError("--plane must be 0 or an odd number from 3 on");
   }
+  check_ascending("--rho", o.rho, 1e6);
+  check_ascending("--eps", o.eps, 1);
 }
 
 // "runs/sam/last.safetensors" -> "sam"
@@ -90,7 +85,7 @@ std::string label_of(const Options& options, std::size_t i) {
 }
 
 std::vector<Sweep> sweeps_of(const Options& o, const DeviceDataset& data) {
-  const auto rho = ascending("--rho", o.rho, 1e6), eps = ascending("--eps", o.eps, 1);
+  const auto rho = o.rho, eps = o.eps;
   const auto line = places(o.range, o.points);
   const auto seed = static_cast<std::uint64_t>(o.common.seed);
   const std::int64_t batch = o.batch_size;
@@ -228,7 +223,7 @@ void run(const Options& options, const std::string& command) {
     save_plane(directory / ("plane-" + labels[i] + ".png"), labels[i], options.plane, points);
     json["plane"][labels[i]] = to_json(points);
   }
-  write_file_atomically(directory / "landscape.json", std::string_view(json.dump(1) + "\n"));
+  write_file_atomically(directory / "landscape.json", std::string_view(json_text(json, 1) + "\n"));
   write_file_atomically(directory / "landscape.md", std::string_view(markdown));
   std::cout << printable_lines(markdown) << std::flush;
 }
@@ -248,22 +243,23 @@ int main(int argc, char** argv) {
       "the images (FGSM, PGD), in evaluation mode.",
       argc, argv,
       [&](CLI::App& app) {
-        app.add_option("--checkpoint", options.checkpoints, "a model, repeatable: a curve each")
-            ->type_name("FILE");
-        app.add_option("--label", options.labels, "its name in the pictures; default: its folder's")
-            ->type_name("TEXT");
-        app.add_option("--rho", options.rho,
-                       "steps along SAM's direction, l2 norm over all weights")
-            ->type_name("R,...");
-        app.add_option("--eps", options.eps, "radii of the attacks, pixel range [0, 1]")
-            ->type_name("R,...");
+        add_texts(app, "--checkpoint", options.checkpoints, "FILE",
+                  "a model, repeatable: a curve each");
+        add_texts(app, "--label", options.labels, "TEXT",
+                  "its name in the pictures; default: its folder's");
+        add_numbers(app, "--rho", options.rho,
+                    "steps along SAM's direction, l2 norm over all weights",
+                    "0,0.02,0.05,0.1,0.2,0.5,1");
+        add_numbers(app, "--eps", options.eps, "radii of the attacks, pixel range [0, 1]",
+                    "0,0.5/255,1/255,2/255,4/255,8/255,16/255");
         add_number(app, "--range", options.range,
                    "how far the random directions are followed, in norms of the filters");
         add_integer(app, "--points", options.points, 3, "points along a random direction, odd");
         add_integer(app, "--plane", options.plane, 0,
                     "points a side of a plane of two random directions, odd; 0: no plane");
         add_integer(app, "--batch-size", options.batch_size, 1, "images a pass");
-        app.add_option("--output", options.output, "directory that receives numbers and pictures");
+        add_text(app, "--output", options.output, "DIR",
+                 "directory that receives numbers and pictures");
         add_dataset_options(app, options.dataset, DatasetSplits::test_only);
         add_checkpoint_overrides(app, options.overrides);
         add_common_options(app, options.common);

@@ -103,7 +103,7 @@ double Estimate::attack_seconds(const PlannedRun& run, const Stage& stage) {
     if (!trained_.contains(run.model)) train_shortly(run);
     network = trained_.at(run.model);
   }
-  const std::string device = read_training(network).environment.at("device");
+  const std::string device = read_training(network).environment.device;
   const bool gpu = device.starts_with("cuda") && !device.ends_with("emulated");
   const std::int64_t images = images_of_attack(stage, test_images_);
   fs::create_directories(place_);

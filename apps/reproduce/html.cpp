@@ -72,13 +72,15 @@ std::string runs_of(const Report& report) {
   std::string made =
       "<h2>Where each number is from</h2><p>Commands within the named directory.</p>";
   for (const MeasuredRun& run : report.runs) {
+    const TrainingEnvironment& ran_in = run.training.environment;
     made += "<details><summary>" + escaped(run.run->row) + ", seed " +
             std::to_string(run.run->seed) + "</summary><pre>" +
             escaped(run.run->directory.filename().string()) + "\n" +
-            escaped(run.training.environment.dump()) + "\n";
+            escaped(text("saddle ", ran_in.version, ", ", ran_in.device, ", ", ran_in.threads,
+                         " threads\n"));
     for (const Stage& stage : run.run->stages) {
-      for (const auto& word : recorded_command(*run.run, stage)) {
-        made += escaped(word.get<std::string>()) + " ";
+      for (const std::string& word : recorded_command(*run.run, stage)) {
+        made += escaped(word) + " ";
       }
       made += "\n";
     }

@@ -1,11 +1,10 @@
 // saddle-reproduce: a table of the paper from one command.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <iostream>
 
-#include "apps/common/command_line.h"
+#include "apps/common/program_options.h"
 #include "apps/common/progress.h"
 #include "apps/reproduce/estimate.h"
 #include "apps/reproduce/report.h"
@@ -80,18 +79,6 @@ void print_plan(const Plan& plan, const DatasetSizes& sizes, std::int64_t jobs) 
   std::cout << "expected: about " << duration_text(total / at_once) << std::endl;
 }
 
-// A table's runs have the seeds 0 to N - 1; one seed for all of them says nothing.
-void refuse_seed(CLI::App& app) {
-  app.remove_option(app.get_option("--seed"));
-  app.add_option_function<std::string>(
-         "--seed",
-         [](const std::string&) {
-           throw UsageError(
-               "--seed: a table's runs have the seeds 0 to N - 1. Give --seeds N for their number");
-         })
-      ->group("");  // not among those that --help lists
-}
-
 void run(const Options& options) {
   if (options.table < 1) throw UsageError("--table N is required");
   const PlanOptions plan_of = plan_options(options);
@@ -130,24 +117,24 @@ int main(int argc, char** argv) {
       "saddle-reproduce", "Reproduces a table of the paper: trains, attacks, compares.", argc, argv,
       [&](CLI::App& app) {
         add_common_options(app, options.common);
-        refuse_seed(app);
+        refuse_flag(app, "--seed",
+                    "a table's runs have the seeds 0 to N - 1. Give --seeds N for their number");
         add_integer(app, "--table", options.table, 1, "the paper's table", "required");
         add_choice(app, "--preset", options.plan.preset, {"paper", "short", "tiny"},
                    "how large everything is");
-        app.add_option("--dataset", options.plan.dataset,
-                       "data set; default: the table's, fashion-mnist with short and tiny");
-        app.add_option("--data-dir", options.plan.data_directory, "where the data set lies");
-        app.add_option("--only", options.plan.only,
-                       "work at rows whose name begins with this; the report has all that is done");
+        add_text(app, "--dataset", options.plan.dataset, "NAME", "data set",
+                 "the table's, fashion-mnist with short and tiny");
+        add_text(app, "--data-dir", options.plan.data_directory, "DIR", "where the data set lies");
+        add_text(app, "--only", options.plan.only, "TEXT",
+                 "work at rows whose name begins with this; the report has all that is done");
         add_integer(app, "--seeds", options.plan.seeds, 1, "runs of each row", "the preset's");
         add_integer(app, "--jobs", options.jobs, 1, "runs at the same time, --threads each");
-        app.add_flag("--dry-run", options.dry_run, "print the plan and stop");
-        app.add_option("--output", options.output,
-                       "directory of the runs, which tables share, and the reports")
-            ->capture_default_str();
-        app.add_option("--programs", options.programs,
-                       "where saddle-train and saddle-attack are; default: beside this program");
-        app.add_option("--tables", options.tables, "directory of the tables' files");
+        add_switch(app, "--dry-run", options.dry_run, "print the plan and stop");
+        add_text(app, "--output", options.output, "DIR",
+                 "directory of the runs, which tables share, and the reports", options.output);
+        add_text(app, "--programs", options.programs, "DIR",
+                 "where saddle-train and saddle-attack are", "beside this program");
+        add_text(app, "--tables", options.tables, "DIR", "directory of the tables' files");
       },
       [&] { run(options); });
 }

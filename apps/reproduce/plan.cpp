@@ -1,5 +1,6 @@
 #include "apps/reproduce/plan.h"
 
+#include <nlohmann/json.hpp>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -39,7 +40,8 @@ Json recorded_commands(const PlannedRun& run) {
 }
 
 void write_commands(const PlannedRun& run, const Json& commands) {
-  write_file_atomically(run.directory / "commands.json", std::string_view(commands.dump(1) + "\n"));
+  write_file_atomically(run.directory / "commands.json",
+                        std::string_view(json_text(commands, 1) + "\n"));
 }
 
 // Where an attack that was interrupted goes on.
@@ -252,7 +254,7 @@ std::string slug(const std::string& words) {
   return made;
 }
 
-Json recorded_command(const PlannedRun& run, const Stage& stage) {
+std::vector<std::string> recorded_command(const PlannedRun& run, const Stage& stage) {
   const std::string directory = run.directory.string();
   std::vector<std::string> words = stage.command;
   words.front() = fs::path(words.front()).filename().string();
@@ -261,7 +263,8 @@ Json recorded_command(const PlannedRun& run, const Stage& stage) {
     if (word.starts_with(directory + "/")) word.erase(0, directory.size() + 1);
   }
   // A file's name need not be UTF-8; what a file keeps of it is.
-  return Json::parse(Json(words).dump(-1, ' ', false, Json::error_handler_t::replace));
+  std::ranges::transform(words, words.begin(), valid_utf8);
+  return words;
 }
 
 std::int64_t epochs_of(const PlannedRun& run) {

@@ -9,7 +9,6 @@
 
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -85,7 +84,7 @@ Plan make_plan(const PlanOptions& options, std::int64_t number);
 std::string slug(const std::string& words);
 
 // The stage's command line as if called within the run's directory, the program without its place.
-nlohmann::json recorded_command(const PlannedRun& run, const Stage& stage);
+std::vector<std::string> recorded_command(const PlannedRun& run, const Stage& stage);
 
 // The epochs that the run's training is to have, and those that it has had (0 where its directory
 // vouches for none).

@@ -1,5 +1,6 @@
 #include "apps/reproduce/report.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,6 +11,7 @@
 #include "apps/reproduce/charts.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle::reproduce {
 namespace {
@@ -120,10 +122,10 @@ void add_saturated(const Report& report, std::vector<std::string>& remarks) {
 void add_differences(const Report& report, std::vector<std::string>& remarks) {
   std::map<std::string, std::set<std::string>> found;
   for (const MeasuredRun& run : report.runs) {
-    for (const auto& [key, value] : run.training.environment.items()) {
-      found["trainings differ in " + key].insert(value.is_string() ? value.get<std::string>()
-                                                                   : value.dump());
-    }
+    const TrainingEnvironment& environment = run.training.environment;
+    found["trainings differ in version"].insert(environment.version);
+    found["trainings differ in device"].insert(environment.device);
+    found["trainings differ in threads"].insert(text(environment.threads));
     for (const auto& [key, attack] : run.attacks) {
       found["attacks differ in device"].insert(attack.device);
     }
@@ -371,6 +373,7 @@ Json json_of(const Report& report) {
                             {"doubtful", row.doubtful}});
   }
   for (const MeasuredRun& run : report.runs) {
+    const TrainingEnvironment& environment = run.training.environment;
     Json commands;
     for (const Stage& stage : run.run->stages) {
       commands[stage.name] = recorded_command(*run.run, stage);
@@ -379,7 +382,10 @@ Json json_of(const Report& report) {
                             {"seed", run.run->seed},
                             {"directory", run.run->directory.filename().string()},
                             {"commands", commands},
-                            {"environment", run.training.environment},
+                            {"environment",
+                             {{"version", environment.version},
+                              {"device", environment.device},
+                              {"threads", environment.threads}}},
                             {"doubts", run.doubts},
                             {"values", run.values}});
   }
@@ -393,7 +399,7 @@ void save_report(const Report& report) {
     write_file_atomically(name + ending, std::string_view(text));
   };
   save(".md", markdown_of(report));
-  save(".json", json_of(report).dump(1) + "\n");
+  save(".json", json_text(json_of(report), 1) + "\n");
   save(".html", html_of(report));
   save("-robustness.svg", robustness_chart(report, SvgPlace::file));
   save("-trade-off.svg", trade_off_chart(report, SvgPlace::file));

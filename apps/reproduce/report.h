@@ -2,6 +2,8 @@
 // Markdown, JSON and one HTML page that needs nothing else.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "apps/reproduce/plan.h"
 #include "apps/reproduce/results.h"
 

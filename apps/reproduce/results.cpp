@@ -1,5 +1,7 @@
 #include "apps/reproduce/results.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json_text.h"
@@ -57,9 +59,9 @@ TrainingResult read_training(const fs::path& directory) {
   reading(directory / "config.json", [&](const std::string& text) {
     const Json config = parse_json(text);
     result.warnings = warnings_of(config);
-    for (const char* key : {"version", "device", "threads"}) {
-      result.environment[key] = config.at("environment").at(key);
-    }
+    const Json& environment = config.at("environment");
+    result.environment = {environment.at("version"), environment.at("device"),
+                          environment.at("threads")};
   });
   return result;
 }

@@ -1,17 +1,23 @@
 // Results: what saddle-train and saddle-attack left in a run's directory.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 namespace saddle::reproduce {
 
+// What a training ran with.
+struct TrainingEnvironment {
+  std::string version, device;
+  std::int64_t threads = 0;
+};
+
 struct TrainingResult {
   std::vector<double> test_accuracy;  // after each epoch so far, percent of all test images
   double seconds = 0;                 // of all epochs
-  nlohmann::json environment;         // version, device, threads
+  TrainingEnvironment environment;
   std::vector<std::string> warnings;  // that the training was told
 };
 

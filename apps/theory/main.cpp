@@ -1,15 +1,15 @@
 // saddle-theory: Section 4 of the paper, checked number by number.
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "apps/common/command_line.h"
+#include "apps/common/parse.h"
+#include "apps/common/program_options.h"
 #include "apps/common/plot.h"
 #include "apps/theory/statements.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle::theory {
 namespace {
@@ -18,37 +18,23 @@ struct Options {
   CommonOptions common;
   std::vector<std::string> models = {"0.95,0.1,100", "0.95,0.1,1000", "0.7,0.05,100", "0.9,0.5,10",
                                      "0.6,0.01,10",  "0.8,0.2,2",     "0.95,0.3,1"};
-  std::string radii = "0.01,0.1,0.5,1,2,5", at_shares = "0.01,0.1,0.3,0.5";
+  std::vector<double> radii = {0.01, 0.1, 0.5, 1, 2, 5}, at_shares = {0.01, 0.1, 0.3, 0.5};
   std::string training_model = "0.8,0.5,10";
   double training_at_share = 0.4, training_rho = 0.5;
   std::int64_t training_seeds = 5;
   std::string output;
 };
 
-std::vector<double> numbers(const std::string& flag, const std::string& given) {
-  std::vector<double> found;
-  std::istringstream parts(given);
-  for (std::string part; std::getline(parts, part, ',');) {
-    try {
-      found.push_back(parse_number(part));
-    } catch (const UsageError& error) {
-      throw UsageError(text(flag, ": ", error.what()));
-    }
-  }
-  if (found.empty()) throw UsageError(text(flag, ": there is no number in '", given, "'"));
-  return found;
-}
-
 ToyModel model_of(const std::string& flag, const std::string& given) {
-  const std::vector<double> three = numbers(flag, given);
-  if (three.size() != 3) throw UsageError(text(flag, " '", given, "' is not P,ETA,N"));
-  const ToyModel model{three[0], three[1], three[2]};
   try {
+    const std::vector<double> three = parse_numbers(given);
+    require(three.size() == 3, "it is not P,ETA,N");
+    const ToyModel model{three[0], three[1], three[2]};
     check(model);
+    return model;
   } catch (const Error& error) {
     throw UsageError(text(flag, " '", given, "': ", error.what()));
   }
-  return model;
 }
 
 TheoryOptions resolved(const Options& options) {
@@ -56,8 +42,8 @@ TheoryOptions resolved(const Options& options) {
   for (const std::string& given : options.models) {
     theory.models.push_back(model_of("--model", given));
   }
-  theory.radii = numbers("--eps", options.radii);
-  theory.at_shares = numbers("--at-eps-over-eta", options.at_shares);
+  theory.radii = options.radii;
+  theory.at_shares = options.at_shares;
   theory.at_shares.push_back(options.training_at_share);
   for (const double share : theory.at_shares) {
     if (!(share > 0 && share < 1)) {
@@ -129,7 +115,7 @@ void save(const std::filesystem::path& directory, const std::vector<Statement>& 
     json["statements"].push_back(to_json(statement));
     markdown += to_markdown(statement) + "\n";
   }
-  write_file_atomically(directory / "theory.json", std::string_view(json.dump(1) + "\n"));
+  write_file_atomically(directory / "theory.json", std::string_view(json_text(json, 1) + "\n"));
   write_file_atomically(directory / "theory.md", std::string_view(markdown));
   save_pictures(directory, options);
 }
@@ -165,25 +151,22 @@ int main(int argc, char** argv) {
       "saddle-theory", "Checks the theorems of the paper's Section 4 in its toy model.", argc, argv,
       [&](CLI::App& app) {
         add_common_options(app, options.common);
-        app.add_option(
-               "--model", options.models,
-               "a toy model, repeatable; p: how often the robust feature is right, eta: mean "
-               "of the n others")
-            ->type_name("P,ETA,N");
-        app.add_option("--eps", options.radii, "SAM's radii, non-robust weights being 1")
-            ->type_name("R,...");
-        app.add_option("--at-eps-over-eta", options.at_shares,
-                       "AT's radii as parts of eta, in (0, 1)")
-            ->type_name("R,...");
-        app.add_option("--training-model", options.training_model, "the toy model that is trained")
-            ->type_name("P,ETA,N");
+        add_texts(app, "--model", options.models, "P,ETA,N",
+                  "a toy model, repeatable; p: how often the robust feature is right, eta: mean "
+                  "of the n others");
+        add_numbers(app, "--eps", options.radii, "SAM's radii, non-robust weights being 1",
+                    "0.01,0.1,0.5,1,2,5");
+        add_numbers(app, "--at-eps-over-eta", options.at_shares,
+                    "AT's radii as parts of eta, in (0, 1)", "0.01,0.1,0.3,0.5");
+        add_text(app, "--training-model", options.training_model, "P,ETA,N",
+                 "the toy model that is trained");
         add_number(app, "--training-at-eps-over-eta", options.training_at_share,
                    "radius of its adversarial training, part of eta");
         add_number(app, "--training-rho", options.training_rho, "radius of its SAM");
         add_integer(app, "--training-seeds", options.training_seeds, 0,
                     "trainings of each kind, whose spread is shown; 0: none");
-        app.add_option("--output", options.output,
-                       "directory that receives theory.json, theory.md and pictures");
+        add_text(app, "--output", options.output, "DIR",
+                 "directory that receives theory.json, theory.md and pictures");
       },
       [&] { run(options, command); });
 }

@@ -12,6 +12,7 @@
 #include "apps/common/fingerprint.h"
 #include "apps/train/mixing.h"
 #include "apps/train/validation.h"
+#include "apps/training/run_config.h"
 #include "attacks/free_training.h"
 #include "attacks/rows.h"
 

@@ -1,6 +1,5 @@
 // saddle-train: trains an image classifier with SGD, Adam(W) or SAM, on clean or adversarial
 // images.
-#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "apps/common/settings.h"
@@ -13,7 +12,6 @@ void add_flags(CLI::App& app, saddle::TrainOptions& options) {
   add_dataset_options(app, options.dataset, saddle::DatasetSplits::train_and_test);
   add_settings(app, settings_of(options));
   add_sharpness_flags(app, options.sharpness);
-  app.get_option("--output")->required();
 }
 
 }  // namespace

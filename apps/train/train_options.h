@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "apps/common/command_line.h"
+#include "apps/common/program_options.h"
 #include "apps/common/device_dataset.h"
 #include "apps/train/sharpness_flags.h"
 #include "apps/training/trainer.h"

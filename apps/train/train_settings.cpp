@@ -285,7 +285,7 @@ std::vector<Setting> settings_of_run(TrainOptions& o) {
        "init_from",
        &o.init_from,
        "starting weights, a safetensors file, by name",
-       {.recorded = Recorded::always}},
+       {.recorded = Recorded::always, .type = "FILE"}},
       {"--new-head",
        "new_head",
        &o.new_head,
@@ -309,7 +309,7 @@ std::vector<Setting> settings_of_run(TrainOptions& o) {
        "",
        &o.output,
        "directory that receives the run",
-       {.recorded = Recorded::never}}};
+       {.recorded = Recorded::never, .type = "DIR", .required = true}}};
 }
 
 }  // namespace

@@ -8,8 +8,10 @@
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
 #include "apps/common/fingerprint.h"
+#include "apps/training/run_config.h"
 #include "apps/training/tensorboard.h"
 #include "core/file.h"
+#include "core/json_text.h"
 
 namespace saddle {
 namespace {
@@ -40,11 +42,12 @@ std::string differences(const Json& was, const Json& now) {
   for (const auto& [key, value] : now.items()) {
     const Json old = was.value(key, Json());
     if (old != value)
-      list += (list.empty() ? "" : ", ") + text(key, " (", old.dump(), ", now ", value.dump(), ")");
+      list += (list.empty() ? "" : ", ") +
+              text(key, " (", json_text(old), ", now ", json_text(value), ")");
   }
   for (const auto& [key, value] : was.items()) {
     if (!now.contains(key))
-      list += (list.empty() ? "" : ", ") + text(key, " (", value.dump(), ", now unset)");
+      list += (list.empty() ? "" : ", ") + text(key, " (", json_text(value), ", now unset)");
   }
   return list;
 }
@@ -87,7 +90,7 @@ std::string changed_inputs(const Json& was, const Json& now) {
 std::string identity_of(const RunConfig& config) {
   Json settings = config.settings;
   if (is_open_ended(settings)) settings.erase("epochs");
-  return fingerprint_of_text(settings.dump() + config.inputs.dump());
+  return fingerprint_of_text(json_text(settings) + json_text(config.inputs));
 }
 
 // In the order of removal: a kill in between must never leave a state whose settings are gone.
@@ -158,7 +161,7 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config)
                   {"inputs", config.inputs},
                   {"environment", config.environment},
                   {"warnings", config.warnings}};
-  const std::string lines = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string lines = json_text(json, 2) + "\n";
   write_file_atomically(path_ / kConfig, std::string_view(lines));
 }
 
@@ -215,7 +218,7 @@ void RunDirectory::save(const SavedParts& parts, const RunPosition& position, bo
   if (is_best) save_checkpoint(path_ / kBest, tested);
   save_checkpoint(path_ / kLast, tested);
   std::string lines;
-  for (const Json& epoch : position.metrics) lines += epoch.dump() + "\n";
+  for (const Json& epoch : position.metrics) lines += json_text(epoch) + "\n";
   write_file_atomically(path_ / kMetrics, std::string_view(lines));
   update_event_file(path_ / kEvents, position.metrics);
 
@@ -233,7 +236,7 @@ void RunDirectory::save(const SavedParts& parts, const RunPosition& position, bo
                      {"metrics", position.metrics},
                      {"batches_tracked", parts.model.batches_tracked},
                      {"optimizer_steps", parts.minimiser.steps()}};
-  save_safetensors(path_ / kState, entries, {{"position", json.dump()}});
+  save_safetensors(path_ / kState, entries, {{"position", json_text(json)}});
 }
 
 }  // namespace saddle

@@ -16,7 +16,6 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -27,14 +26,7 @@
 
 namespace saddle {
 
-// What a run is, as config.json holds it.
-struct RunConfig {
-  std::string program;                     // who speaks in warnings; not in the file
-  nlohmann::json settings;                 // every resolved flag that decides about the result
-  nlohmann::json inputs;                   // fingerprints: "train_data", "test_data", "init_from"
-  nlohmann::json environment;              // what may differ between a run and its continuation
-  std::vector<std::string> warnings = {};  // what its reader should know
-};
+struct RunConfig;
 
 // What a state file holds of the training itself.
 struct SavedParts {

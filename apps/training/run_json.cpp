@@ -1,5 +1,7 @@
 #include "apps/training/run_json.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
 #include "core/json_text.h"
 

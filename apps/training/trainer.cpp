@@ -5,10 +5,11 @@
 #include <cmath>
 #include <cstdio>
 #include <deque>
-#include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "apps/common/command_line.h"
 #include "apps/common/progress.h"
+#include "apps/training/run_config.h"
 
 namespace saddle {
 namespace {

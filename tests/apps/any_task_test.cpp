@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "apps/training/run_config.h"
 #include "apps/training/trainer.h"
 #include "attacks/rows.h"
 #include "core/file.h"

@@ -2,7 +2,9 @@
 #include "apps/training/batches.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
 #include "tests/apps/training_runs.h"
 
 namespace saddle {
@@ -68,7 +70,7 @@ TEST(training, with_a_last_batch_of_one_image_joins_it_and_says_so_once) {
         said);
     EXPECT_EQ(said.find("joins"), said.rfind("joins"));
     EXPECT_EQ(timeless_metrics(directory.path()).size(), 2u);
-    const auto config = nlohmann::json::parse(contents(directory.path() / "config.json"));
+    const auto config = parse_json(contents(directory.path() / "config.json"));
     EXPECT_EQ(config.at("warnings").size(), 1u);
   }
 }

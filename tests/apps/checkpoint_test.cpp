@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
 #include "tests/apps/editable_checkpoint.h"
 #include "tests/apps/training_runs.h"
 
@@ -399,18 +401,18 @@ TEST_F(Checkpoint, whose_class_names_are_not_utf8_is_written_and_read) {
 
 TEST_F(Checkpoint, without_class_names_is_taken) {
   Editable file(path_);
-  Json json = Json::parse(file.metadata.at("saddle"));
+  Json json = parse_json(file.metadata.at("saddle"));
   json.erase("class_names");
-  file.metadata["saddle"] = json.dump();
+  file.metadata["saddle"] = json_text(json);
   file.save(path_);
 
   EXPECT_TRUE(load().class_names.empty());
 }
 
 TEST_F(Checkpoint, with_hostile_sizes_is_refused_before_memory_is_taken) {
-  Json unnamed = Json::parse(Editable(path_).metadata.at("saddle"));
+  Json unnamed = parse_json(Editable(path_).metadata.at("saddle"));
   unnamed.erase("class_names");
-  const std::string whole = unnamed.dump();
+  const std::string whole = json_text(unnamed);
   const auto error_with = [&](const std::string& key, const Json& value) {
     return error_after([&](Editable& file) {
       file.metadata["saddle"] = whole;

@@ -1,8 +1,8 @@
 // The command line that all programs share: numbers, exit codes, what an error looks like; the
 // progress line.
-#include "apps/common/command_line.h"
+#include "apps/common/parse.h"
+#include "apps/common/program_options.h"
 
-#include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 #include <new>
 #include <sys/resource.h>

@@ -5,6 +5,7 @@
 
 #include "apps/attack/program.h"
 #include "core/file.h"
+#include "core/json_text.h"
 #include "tests/apps/image_files.h"
 
 namespace saddle {
@@ -21,8 +22,7 @@ int called(int (*program)(int, const char* const*), Words words) {
 
 nlohmann::json json_in(const std::filesystem::path& path) {
   const Blob bytes = read_file(path, 1 << 20);
-  const auto* text = reinterpret_cast<const char*>(bytes.data());
-  return nlohmann::json::parse(text, text + bytes.size());
+  return parse_json(Bytes(bytes));
 }
 
 // Two classes of noise about two greys, in different sizes; one image in the test split is broken.

@@ -5,7 +5,9 @@
 
 #include <limits>
 #include <random>
+#include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
 #include "tests/apps/training_runs.h"
 
 namespace saddle {
@@ -50,12 +52,12 @@ std::vector<std::string> changed(const Json& sound, const std::vector<Json>& val
     for (const Json& value : values) {
       Json other = sound;
       other[place] = value;
-      texts.push_back(other.dump());
+      texts.push_back(json_text(other));
     }
     texts.push_back(
-        sound.patch(Json::array({Json{{"op", "remove"}, {"path", place.to_string()}}})).dump());
+        json_text(sound.patch(Json::array({Json{{"op", "remove"}, {"path", place.to_string()}}}))));
   }
-  const std::string text = sound.dump();
+  const std::string text = json_text(sound);
   std::mt19937 random(1);
   for (int i = 0; i < 50; ++i) {
     texts.push_back(text.substr(0, random() % text.size()));
@@ -98,7 +100,7 @@ TEST(foreign_json, in_a_checkpoint_is_taken_or_refused) {
   const NetworkOptions network{"preact_resnet10", 2, 3, 8, 8, 5};
   save_checkpoint(path, Model(cpu_device(), {network, {0.1f, 0.2f, 0.3f}, {1, 1, 1}}, 3));
   const SafetensorsFile file = SafetensorsFile::load(path);
-  const Json sound = Json::parse(file.metadata().at("saddle"));
+  const Json sound = parse_json(file.metadata().at("saddle"));
 
   int taken = 0, refused = 0;
   for (const std::string& text : changed(sound, kStrangeValues)) {
@@ -143,7 +145,7 @@ class ForeignJsonInARun : public testing::Test {
 
 TEST_F(ForeignJsonInARun, as_its_position_is_taken_or_refused) {
   const SafetensorsFile file = SafetensorsFile::load(run() / "state.safetensors");
-  const Json sound = Json::parse(file.metadata().at("position"));
+  const Json sound = parse_json(file.metadata().at("position"));
 
   const int count = refused(changed(sound, kStrangeValues), [&](const std::string& text) {
     write_with_metadata(run() / "state.safetensors", file, {{"position", text}});
@@ -153,7 +155,7 @@ TEST_F(ForeignJsonInARun, as_its_position_is_taken_or_refused) {
 }
 
 TEST_F(ForeignJsonInARun, as_its_settings_is_taken_or_refused) {
-  const Json sound = Json::parse(contents(run() / "config.json"));
+  const Json sound = parse_json(contents(run() / "config.json"));
 
   const int count =
       refused(changed(sound, {nullptr, 1e300, "x", Json::array()}),

@@ -1,7 +1,9 @@
 // Trainings by the SAM family: resumed equals uninterrupted, batch-norm moves as often as it
 // should, and the command line keeps the methods' numbers apart.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "apps/training/run_config.h"
 #include "apps/training/run_directory.h"
 #include "tests/apps/training_runs.h"
 #include "tests/support/expect_near.h"
@@ -64,7 +66,7 @@ struct Training {
 TEST_P(SamFamilyRuns, resumed_give_the_bits_of_one_never_stopped) {
   const TemporaryDirectory directory;
   const RunDirectory files(directory.path(), RunDirectory::Open::fresh,
-                           {"test", Json::object(), Json::object(), Json::object()});
+                           RunConfig{"test", Json::object(), Json::object(), Json::object()});
   Training whole(GetParam()), stopped(GetParam()), resumed(GetParam());
   whole.run_until(4);
   stopped.run_until(3);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json_text.h"
 #include "tests/support/expect_near.h"
 
 namespace saddle::theory {
@@ -91,7 +92,7 @@ TEST(statements, become_json_and_markdown) {
       "name", "claim", "HOLDS", {"a", "b"}, {{1.5, std::numeric_limits<double>::quiet_NaN()}}};
 
   EXPECT_TRUE(to_json(statement).at("rows")[0][0] == 1.5);
-  EXPECT_CONTAINS(to_json(statement).dump(), "null");
+  EXPECT_CONTAINS(json_text(to_json(statement)), "null");
   EXPECT_CONTAINS(to_markdown(statement), "| 1.5 | - |");
   EXPECT_CONTAINS(to_markdown(statement), "**HOLDS**");
 }

@@ -1,5 +1,6 @@
 // resolved(): the defaults of a training run, and what makes no sense together.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tests/apps/training_runs.h"
 

@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
 #include "tests/apps/training_runs.h"
 
 extern char** environ;
@@ -391,9 +393,9 @@ TEST(resume, of_a_position_that_cannot_be_is_refused) {
   for (const auto& [name, tensor] : state.tensors())
     tensors.push_back({name, tensor.dtype, tensor.shape, tensor.bytes});
   const auto refusal = [&](const std::string& key, const nlohmann::json& value) {
-    auto position = nlohmann::json::parse(state.metadata().at("position"));
+    auto position = parse_json(state.metadata().at("position"));
     position[key] = value;
-    save_safetensors(path, tensors, {{"position", position.dump()}});
+    save_safetensors(path, tensors, {{"position", json_text(position)}});
     return run.refusal();
   };
   expect_part("is not a training state", refusal("epochs_done", -1));
@@ -407,14 +409,14 @@ TEST(resume, of_a_position_that_cannot_be_is_refused) {
 TEST(resume, of_a_run_that_does_not_say_what_it_began_with_is_refused) {
   Interrupted run;
   const fs::path path = run.directory.path() / "run/config.json";
-  auto config = nlohmann::json::parse(contents(path));
+  auto config = parse_json(contents(path));
   for (const char* part : {"settings", "inputs", "environment"}) {
     auto changed = config;
     changed.erase(part);
-    write_file_atomically(path, std::string_view(changed.dump()));
+    write_file_atomically(path, std::string_view(json_text(changed)));
     expect_part("does not say what the run began with", run.refusal());
     changed[part] = {1, 2};
-    write_file_atomically(path, std::string_view(changed.dump()));
+    write_file_atomically(path, std::string_view(json_text(changed)));
     expect_part("does not say what the run began with", run.refusal());
   }
 }

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "apps/common/evaluate.h"
+#include "core/json_text.h"
 #include "tests/apps/training_runs.h"
 
 namespace saddle {
@@ -45,7 +47,7 @@ TEST(training, records_every_settings_value) {
   options.epochs = 1;
   train_small(options);
 
-  const auto config = nlohmann::json::parse(contents(directory.path() / "config.json"));
+  const auto config = parse_json(contents(directory.path() / "config.json"));
   EXPECT_EQ(config.at("settings"), to_json(resolved(options)));
   EXPECT_EQ(config.at("environment").at("device"), "cpu");
 }
@@ -59,7 +61,7 @@ TEST(training, keeps_what_the_data_warned_of) {
   test.warnings = {"1 file is left out"};
   train(resolved(options), training, test);
 
-  const auto config = nlohmann::json::parse(contents(directory.path() / "config.json"));
+  const auto config = parse_json(contents(directory.path() / "config.json"));
   EXPECT_EQ(config.at("warnings"), (nlohmann::json{"3 files are left out", "1 file is left out"}));
 }
 
@@ -139,7 +141,7 @@ TEST(divergence, keeps_the_epochs_before) {
   // The run goes on from a state whose momentum is near the end of float: the next epoch must
   // diverge.
   const SafetensorsFile state = SafetensorsFile::load(directory.path() / "state.safetensors");
-  auto position = nlohmann::json::parse(state.metadata().at("position"));
+  auto position = parse_json(state.metadata().at("position"));
   std::vector<float> momentum = state.read_f32("optimizer.momentum");
   for (float& value : momentum) value = 3e38f;
   std::vector<NamedTensor> tensors;
@@ -151,7 +153,7 @@ TEST(divergence, keeps_the_epochs_before) {
   position["epochs_done"] = 1;
   position["metrics"].erase(1);
   save_safetensors(directory.path() / "state.safetensors", tensors,
-                   {{"position", position.dump()}});
+                   {{"position", json_text(position)}});
   const std::string before = contents(directory.path() / "state.safetensors");
   options.resume = true;
   const std::string message = error_of([&] { train_small(options); });

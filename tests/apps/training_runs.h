@@ -4,167 +4,49 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "apps/common/checkpoint.h"
 #include "apps/train/classification.h"
-#include "kernels/philox.h"
 #include "tests/apps/data_files.h"
 
 namespace saddle {
 
 // `size` images of 12 x 12 grey noise; the quadrant that is the label is brighter. Four classes.
-inline Dataset quadrants(std::int64_t size, std::uint64_t seed) {
-  constexpr std::int64_t kSide = 12;
-  Dataset data{"quadrants", kSide, kSide, 1, 4, {}, {}, {0.4f}, {0.25f}, {"a", "b", "c", "d"}};
-  const Stream noise{seed, Purpose::data_order, 0};
-  for (std::int64_t n = 0; n < size; ++n) {
-    const auto label = static_cast<std::int32_t>(n % 4);
-    data.labels.push_back(label);
-    for (std::int64_t pixel = 0; pixel < kSide * kSide; ++pixel) {
-      const std::int64_t y = pixel / kSide, x = pixel % kSide;
-      const bool bright = (y >= kSide / 2) * 2 + (x >= kSide / 2) == label;
-      const Random4 bits =
-          noise.bits(static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(pixel));
-      data.pixels.push_back(
-          static_cast<std::uint8_t>(uniform_below(bits.v[0], 140) + (bright ? 100 : 0)));
-    }
-  }
-  return data;
-}
+Dataset quadrants(std::int64_t size, std::uint64_t seed);
 
-// 60 and 33: neither is a multiple of the batch size.
-inline Dataset training_data() { return quadrants(60, 1); }
-inline Dataset test_data() { return quadrants(33, 2); }
+// 60 and 33 of them: neither is a multiple of the batch size.
+Dataset training_data();
+Dataset test_data();
 
 // Unresolved options of a small run, "sgd", "sgd-one-epoch", "sam-adam", "pgd", "awp", "trades",
 // "free" (with averaged weights, so that all is kept that can be), "averaged"
 // (with a clipped gradient, smoothed labels and warm-up besides), "mixed" (in pieces besides),
 // "pieces" (of an adversarial batch), "deit" (with stochastic depth), "ssam-dynamic" or one of the
 // SAM family; augmented as CIFAR-10 is.
-inline TrainOptions small_run(const std::string& name, const std::filesystem::path& output) {
-  TrainOptions options;
-  options.common.quiet = true;
-  options.common.device = "cpu";
-  options.common.seed = 5;
-  options.dataset.name = "cifar10";
-  options.model = "preact_resnet10";
-  options.width = 2;
-  options.epochs = 6;
-  options.batch_size = 16;
-  options.output = output.string();
-  if (name == "sam-adam") {
-    options.optimizer = "sam";
-    options.base_optimizer = "adam";
-  } else if (name == "pgd") {
-    options.adversarial = "pgd";
-    options.at_steps = 2;
-  } else if (name == "sgd-one-epoch") {
-    options.epochs = 1;
-  } else if (name == "trades") {
-    options.adversarial = "trades";
-    options.at_steps = 2;
-  } else if (name == "free") {
-    options.adversarial = "free";
-    options.free_replays = 2;
-    options.ema = 0.9;
-  } else if (name == "averaged") {
-    options.ema = 0.9;
-    options.clip_norm = 0.5;
-    options.label_smoothing = 0.1;
-    options.warmup_epochs = 2;
-  } else if (name == "mixed") {
-    options.mixup = 0.8;
-    options.cutmix = 1;
-    options.accumulate = 3;
-  } else if (name == "pieces") {
-    options.optimizer = "sam";
-    options.adversarial = "pgd";
-    options.at_steps = 1;
-    options.accumulate = 2;
-  } else if (name == "deit") {
-    options.model = "deit_tiny";
-    options.width = 64;
-    options.patch = 6;
-    options.optimizer = "sam";
-    options.drop_path = 0.3;
-    options.lr = 0.01;
-    options.epochs = 2;
-  } else if (name == "awp") {
-    options.adversarial = "pgd";
-    options.at_steps = 1;
-    options.sharpness.awp = 0.01;
-  } else if (name == "ssam-dynamic") {
-    options.optimizer = "ssam";
-    options.sharpness.ssam_mask = "dynamic";
-    options.sharpness.ssam_update_epochs = 3;
-  } else if (is_sam_family(name)) {
-    options.optimizer = name;
-    if (name == "ssam") options.sharpness.ssam_update_epochs = 2;
-    if (name == "ssam") options.sharpness.ssam_samples = 20;
-  } else {
-    require(name == "sgd", "tests: no run is named ", name);
-  }
-  return options;
-}
+TrainOptions small_run(const std::string& name, const std::filesystem::path& output);
 
 // The classification task of a run on `data`.
-inline Task task_of(const TrainOptions& options, const DeviceDataset& data) {
-  return classification_task(data, classification_options_of(options), options.batch_size);
-}
+Task task_of(const TrainOptions& options, const DeviceDataset& data);
 
-inline TrainResult train_small(const TrainOptions& options) {
-  return train(resolved(options), training_data(), test_data());
-}
+TrainResult train_small(const TrainOptions& options);
 
-inline std::string contents(const std::filesystem::path& path) {
-  const std::vector<std::byte> bytes = read_file(path, std::int64_t{1} << 30);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+// A file's bytes.
+std::string contents(const std::filesystem::path& path);
 
 // Every tensor's bytes by name.
-inline std::map<std::string, std::string> tensors_of(const std::filesystem::path& path) {
-  const SafetensorsFile file = SafetensorsFile::load(path);
-  std::map<std::string, std::string> tensors;
-  for (const auto& [name, tensor] : file.tensors()) {
-    tensors[name] = {reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size()};
-  }
-  return tensors;
-}
+std::map<std::string, std::string> tensors_of(const std::filesystem::path& path);
 
 // The epochs of metrics.jsonl without what a clock wrote.
-inline std::vector<nlohmann::json> timeless_metrics(const std::filesystem::path& run) {
-  std::vector<nlohmann::json> epochs;
-  std::istringstream lines(contents(run / "metrics.jsonl"));
-  for (std::string line; std::getline(lines, line);) {
-    nlohmann::json epoch = nlohmann::json::parse(line);
-    EXPECT_TRUE(epoch.contains("seconds") && epoch.contains("images_per_second")) << line;
-    epoch.erase("seconds");
-    epoch.erase("images_per_second");
-    epochs.push_back(epoch);
-  }
-  return epochs;
-}
+std::vector<nlohmann::json> timeless_metrics(const std::filesystem::path& run);
 
 // Names in a directory, sorted.
-inline std::vector<std::string> names_in(const std::filesystem::path& directory) {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
+std::vector<std::string> names_in(const std::filesystem::path& directory);
 
 // Two runs that must not be told apart, but for the time they took.
-inline void expect_equal_runs(const std::filesystem::path& got, const std::filesystem::path& want) {
-  EXPECT_EQ(names_in(got), names_in(want));
-  EXPECT_TRUE(contents(got / "last.safetensors") == contents(want / "last.safetensors"));
-  EXPECT_TRUE(contents(got / "best.safetensors") == contents(want / "best.safetensors"));
-  EXPECT_TRUE(tensors_of(got / "state.safetensors") == tensors_of(want / "state.safetensors"));
-  EXPECT_EQ(timeless_metrics(got), timeless_metrics(want));
-}
+void expect_equal_runs(const std::filesystem::path& got, const std::filesystem::path& want);
 
 }  // namespace saddle

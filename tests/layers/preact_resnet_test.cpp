@@ -8,6 +8,7 @@
 #include "apps/common/checkpoint.h"
 #include "apps/training/training_step.h"
 #include "attacks/pgd.h"
+#include "core/json_text.h"
 #include "tests/layers/stored_vectors.h"
 #include "tests/support/devices.h"
 #include "tests/support/source_directory.h"
@@ -141,7 +142,7 @@ BaseOptimizer base_optimizer(const std::string& name, const nlohmann::json& opti
 }
 
 TEST_P(PreActResNetVectors, five_steps_of_every_optimiser_agree) {
-  const auto optimisers = nlohmann::json::parse(file().metadata().at("vectors")).at("optimizers");
+  const auto optimisers = parse_json(file().metadata().at("vectors")).at("optimizers");
   int compared = 0;
   for (const auto& [name, options] : optimisers.items()) {
     if (!file().contains(name + ".losses")) continue;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/safetensors.h"
+#include "core/json_text.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/optimizer_step.h"
@@ -159,7 +160,7 @@ const SafetensorsFile& torch_answers() {
 }
 
 nlohmann::json torch_settings(const std::string& name) {
-  return nlohmann::json::parse(torch_answers().metadata().at("vectors")).at("optimizers").at(name);
+  return parse_json(torch_answers().metadata().at("vectors")).at("optimizers").at(name);
 }
 
 // Five steps on the file's gradients; after each, torch's parameters. Weights and gradients are of

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/safetensors.h"
+#include "core/json_text.h"
 #include "tests/support/devices.h"
 #include "tests/support/regression.h"
 #include "tests/support/source_directory.h"
@@ -22,7 +23,7 @@ const SafetensorsFile& answers() {
   return file;
 }
 
-nlohmann::json settings() { return nlohmann::json::parse(answers().metadata().at("vectors")); }
+nlohmann::json settings() { return parse_json(answers().metadata().at("vectors")); }
 
 // The file's values, tensor after tensor, at their places in a buffer; and back.
 std::vector<float> spread(const WeightLayout& layout, const float* values) {

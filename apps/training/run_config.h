@@ -1,0 +1,18 @@
+// RunConfig: what a training run is, as config.json holds it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace saddle {
+
+struct RunConfig {
+  std::string program;                     // who speaks in warnings; not in the file
+  nlohmann::json settings;                 // every resolved flag that decides about the result
+  nlohmann::json inputs;                   // fingerprints: "train_data", "test_data", "init_from"
+  nlohmann::json environment;              // what may differ between a run and its continuation
+  std::vector<std::string> warnings = {};  // what its reader should know
+};
+
+}  // namespace saddle
