@@ -32,7 +32,7 @@ AttackMember member_of(const std::string& name, const Options& options, std::uin
   member.name = name;
   member.against = [options, seed](const LogitsFunction& logits, std::int64_t) -> Attempt {
     return [run = std::make_shared<Class>(logits, options), seed](
-               const Batch& batch, AttemptCounts& counts) { return (*run)(batch, seed, &counts); };
+               const Batch& batch, PassCounts& counts) { return (*run)(batch, seed, &counts); };
   };
   return member;
 }
@@ -79,9 +79,8 @@ Attack pgd_attack(const std::string& name, const PgdOptions& options, std::uint6
   AttackMember member;
   member.name = name;
   member.against = [options, seed](const LogitsFunction& logits, std::int64_t) -> Attempt {
-    return
-        [run = std::make_shared<Pgd>(logits, options), seed](
-            const Batch& batch, AttemptCounts& counts) { return (*run)(batch, seed, 0, &counts); };
+    return [run = std::make_shared<Pgd>(logits, options), seed](
+               const Batch& batch, PassCounts& counts) { return (*run)(batch, seed, 0, &counts); };
   };
   member.restarts = restarts;
   member.passes = 2 * options.steps + 1;
@@ -155,7 +154,7 @@ Attack make_apgd(const SpecValues& values, const std::string& name, ApgdLoss los
     ApgdOptions aimed = options;
     if (targets > 0) aimed.targets = static_cast<int>(targets);
     return [run = std::make_shared<Apgd>(logits, aimed), seed](
-               const Batch& batch, AttemptCounts& counts) { return (*run)(batch, seed, &counts); };
+               const Batch& batch, PassCounts& counts) { return (*run)(batch, seed, &counts); };
   };
   member.least_classes = loss == ApgdLoss::dlr ? 3 : loss == ApgdLoss::targeted_dlr ? 4 : 2;
   member.passes = 2 * options.eot * options.steps + 3;
@@ -199,7 +198,7 @@ Attack make_fab_t(const SpecValues& values) {
     FabOptions aimed = options;
     aimed.targets = static_cast<int>(targets);
     return [run = std::make_shared<Fab>(logits, aimed), seed](
-               const Batch& batch, AttemptCounts& counts) { return (*run)(batch, seed, &counts); };
+               const Batch& batch, PassCounts& counts) { return (*run)(batch, seed, &counts); };
   };
   member.restarts = values.integer("restarts", 1, 1);
   member.targets = targets_value(values);

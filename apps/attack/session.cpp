@@ -153,12 +153,12 @@ class Session {
                NamedResult& named) {
     const std::size_t place = next_++;
     if (place < resumed_) {
-      AttackRun(logits, data_, report.clean, job.attack, options_.which, batch_size_)
+      AttackRun(logits, data_.examples(), report.clean, job.attack, options_.which, batch_size_)
           .check(finished_[place]);
       named.result = finished_[place];
       return;
     }
-    AttackRun run(logits, data_, report.clean, job.attack, options_.which, batch_size_);
+    AttackRun run(logits, data_.examples(), report.clean, job.attack, options_.which, batch_size_);
     if (current_) {
       run.resume(*std::exchange(current_, std::nullopt));
     } else if (job.continues) {
@@ -169,7 +169,7 @@ class Session {
     named.finished = run.finished();
     named.result = run.result();
     if (!named.finished) {
-      save(&run.state());
+      save_current(run);
       return;
     }
     for (std::string& warning : check_members(job.attack, named.result, report.clean.accuracy)) {
@@ -231,7 +231,7 @@ class Session {
       stepped_ = true;
       progress.advance(run.done() - done, {std::nullopt, run.robust_accuracy()});
       done = run.done();
-      if (clock_.due() && !run.finished()) save(&run.state());
+      if (clock_.due() && !run.finished()) save_current(run);
     }
   }
 
@@ -268,6 +268,11 @@ class Session {
       save_state(*options_.state, options_.command, finished_, current, saved_images(),
                  options_.circumstances);
     });
+  }
+
+  void save_current(const AttackRun& run) {
+    const AttackState state = run.state();
+    save(&state);
   }
 
   SavedImages saved_images() const {

@@ -66,4 +66,9 @@ Batch DeviceDataset::batch(std::int64_t first, std::int64_t count) const {
   return batch(indices, {}, 0, 0);
 }
 
+Examples DeviceDataset::examples() const {
+  return {&device(), size_,
+          [this](const std::vector<std::int32_t>& indices) { return batch(indices, {}, 0, 0); }};
+}
+
 }  // namespace saddle

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "apps/data/dataset.h"
-#include "attacks/attack.h"
+#include "attacks/verdict.h"
 
 namespace saddle {
 
@@ -36,6 +36,8 @@ class DeviceDataset {
               const Tensor& epoch) const;
   // Examples [first, first + count) as they are.
   Batch batch(std::int64_t first, std::int64_t count) const;
+  // The same as an attack receives them, for as long as this data set lives.
+  Examples examples() const;
 
  private:
   Tensor pixels_, labels_;

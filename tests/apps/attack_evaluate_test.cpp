@@ -37,7 +37,7 @@ LogitsFunction linear_logits(const std::vector<float>& w) {
 
 LogitsFunction identity_logits() { return linear_logits({1, 0, 0, 1}); }
 
-using AttackFunction = std::function<Tensor(const Batch& batch, AttemptCounts& counts)>;
+using AttackFunction = std::function<Tensor(const Batch& batch, PassCounts& counts)>;
 
 AttackMember member_of(const AttackFunction& function, std::int64_t restarts = 1) {
   AttackMember member;
@@ -53,7 +53,7 @@ Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
   AttackMember member;
   member.name = "pgd";
   member.against = [options](const LogitsFunction& logits, std::int64_t) -> Attempt {
-    return [=](const Batch& batch, AttemptCounts& counts) {
+    return [=](const Batch& batch, PassCounts& counts) {
       return pgd(logits, batch, options, 5, 0, &counts);
     };
   };
@@ -64,7 +64,7 @@ Attack pgd_of(const PgdOptions& options, std::int64_t restarts = 1) {
 
 // Every adversarial image is these two channels.
 Attack always(float first, float second) {
-  return attack_of({member_of([=](const Batch& batch, AttemptCounts&) {
+  return attack_of({member_of([=](const Batch& batch, PassCounts&) {
     std::vector<float> values;
     for (std::int64_t i = 0; i < batch.inputs.shape()[0]; ++i)
       values.insert(values.end(), {first, second});
@@ -75,7 +75,7 @@ Attack always(float first, float second) {
 // Turns over the prediction of the rows that `breaks` says, and leaves the others alone.
 AttackFunction breaking(
     const std::function<bool(std::int32_t example, std::int32_t attempt)>& breaks) {
-  return [=](const Batch& batch, AttemptCounts& counts) {
+  return [=](const Batch& batch, PassCounts& counts) {
     std::vector<float> x = batch.inputs.to_host<float>();
     const std::vector<std::int32_t> labels = batch.targets.to_host<std::int32_t>(),
                                     examples = batch.indices.to_host<std::int32_t>(),
@@ -187,7 +187,7 @@ TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_succe
   const Victim victim;
   std::vector<std::vector<std::int32_t>> seen;
   // Attempt r breaks the examples of label r.
-  const AttackFunction fake = [&](const Batch& batch, AttemptCounts& counts) {
+  const AttackFunction fake = [&](const Batch& batch, PassCounts& counts) {
     seen.push_back(batch.indices.to_host<std::int32_t>());
     const std::vector<std::int32_t> labels = four_examples().labels;
     return breaking([=](std::int32_t example, std::int32_t attempt) {
@@ -300,7 +300,7 @@ TEST(EvaluateAttack, tries_as_many_target_classes_as_the_model_has_and_says_so) 
 
 TEST(EvaluateAttack, warns_of_attempts_that_began_with_a_zero_gradient) {
   const Victim victim;
-  const Attack attack = attack_of({member_of([](const Batch& batch, AttemptCounts& counts) {
+  const Attack attack = attack_of({member_of([](const Batch& batch, PassCounts& counts) {
     for (std::int32_t row = 0; row < batch.inputs.shape()[0]; ++row) {
       counts.zero_gradients.push_back(row);
     }
@@ -317,7 +317,7 @@ TEST(EvaluateAttack, warns_of_attempts_that_began_with_a_zero_gradient) {
 // passes forward and one backward.
 Attack uneven_attack() {
   return attack_of({member_of(
-      [](const Batch& batch, AttemptCounts& counts) {
+      [](const Batch& batch, PassCounts& counts) {
         const std::vector<std::int32_t> examples = batch.indices.to_host<std::int32_t>(),
                                         attempts = batch.attempts.to_host<std::int32_t>();
         PassCounts ignored;
@@ -354,13 +354,13 @@ TEST(EvaluateAttack, counts_each_examples_own_passes_whatever_the_batch_size) {
 TEST(EvaluateAttack, warns_where_every_adversarial_image_is_the_clean_one) {
   const Victim victim;
   Attack attack =
-      attack_of({member_of([](const Batch& batch, AttemptCounts&) { return batch.inputs; })});
+      attack_of({member_of([](const Batch& batch, PassCounts&) { return batch.inputs; })});
 
   const AttackResult result = victim.attack(attack);
   attack.ball = Ball{Norm::linf, 0.};
   const AttackResult no_radius = victim.attack(attack);
   const AttackResult tiny_steps =
-      victim.attack(attack_of({member_of([](const Batch& batch, AttemptCounts&) {
+      victim.attack(attack_of({member_of([](const Batch& batch, PassCounts&) {
         std::vector<float> x = batch.inputs.to_host<float>();
         for (float& value : x) value *= 1 - 1e-7f;
         return Tensor::from_host(batch.inputs.device(), batch.inputs.shape(), x);
@@ -401,7 +401,7 @@ TEST(EvaluateAttack, halves_the_batch_where_memory_runs_out) {
   const AttackFunction honest =
       breaking([](std::int32_t, std::int32_t attempt) { return attempt == 1; });
   const Attack attack = attack_of({member_of(
-      [&](const Batch& batch, AttemptCounts& counts) {
+      [&](const Batch& batch, PassCounts& counts) {
         require(batch.inputs.shape()[0] <= 1, "cuda: cudaMalloc: out of memory");
         return honest(batch, counts);
       },
@@ -416,7 +416,7 @@ TEST(EvaluateAttack, halves_the_batch_where_memory_runs_out) {
 
 TEST(EvaluateAttack, gives_up_where_not_even_one_image_fits) {
   const Victim victim;
-  const Attack attack = attack_of({member_of([](const Batch&, AttemptCounts&) -> Tensor {
+  const Attack attack = attack_of({member_of([](const Batch&, PassCounts&) -> Tensor {
     fail("out of memory: 7 bytes more are not to be had");
   })});
 
@@ -438,7 +438,7 @@ TEST(AttackRun, goes_on_from_any_state_as_if_it_had_not_been_interrupted) {
   const Attack attack = long_attack();
   const AttackResult whole = victim.attack(attack, AttackedExamples::correct_only, 1);
   const auto start = [&](std::int64_t batch_size) {
-    return AttackRun(victim.logits, victim.data, victim.clean, attack,
+    return AttackRun(victim.logits, victim.data.examples(), victim.clean, attack,
                      AttackedExamples::correct_only, batch_size);
   };
   AttackRun run = start(1);
@@ -468,8 +468,8 @@ TEST(AttackRun, goes_on_from_any_state_as_if_it_had_not_been_interrupted) {
 TEST(AttackRun, counts_passes_down_to_nothing_left) {
   const Victim victim;
   const Attack attack = long_attack();
-  AttackRun run(victim.logits, victim.data, victim.clean, attack, AttackedExamples::correct_only,
-                2);
+  AttackRun run(victim.logits, victim.data.examples(), victim.clean, attack,
+                AttackedExamples::correct_only, 2);
   std::int64_t done = run.done();
 
   EXPECT_EQ(done, 0);
@@ -485,8 +485,8 @@ TEST(AttackRun, counts_passes_down_to_nothing_left) {
 TEST(AttackRun, refuses_the_state_of_other_examples) {
   const Victim victim;
   const Attack attack = long_attack();
-  AttackRun run(victim.logits, victim.data, victim.clean, attack, AttackedExamples::correct_only,
-                2);
+  AttackRun run(victim.logits, victim.data.examples(), victim.clean, attack,
+                AttackedExamples::correct_only, 2);
   AttackState state = run.state();
   state.result.examples[1].label = 0;
 
@@ -500,7 +500,7 @@ void expect_no_result(const std::string& part, const std::function<void(AttackRe
   const Victim victim;
   const Attack attack = pgd_of(fgsm(8.f / 255), 2);
   AttackResult result = victim.attack(attack);
-  const AttackRun run(victim.logits, victim.data, victim.clean, attack,
+  const AttackRun run(victim.logits, victim.data.examples(), victim.clean, attack,
                       AttackedExamples::correct_only, 3);
   run.check(result);  // the true one is taken
 
@@ -533,7 +533,7 @@ TEST(AttackRun, refuses_a_place_in_the_queue_that_is_not_there) {
   const Victim victim;
   const Attack attack = pgd_of(fgsm(8.f / 255), 2);
   const auto start = [&] {
-    return AttackRun(victim.logits, victim.data, victim.clean, attack,
+    return AttackRun(victim.logits, victim.data.examples(), victim.clean, attack,
                      AttackedExamples::correct_only, 1);
   };
   AttackRun run = start();
@@ -560,8 +560,8 @@ TEST(AttackRun, takes_over_what_a_smaller_radius_broke) {
       {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 1; }))});
   const AttackResult smaller = victim.attack(attack_of(
       {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 0; }))}));
-  AttackRun run(victim.logits, victim.data, victim.clean, attack, AttackedExamples::correct_only,
-                4);
+  AttackRun run(victim.logits, victim.data.examples(), victim.clean, attack,
+                AttackedExamples::correct_only, 4);
 
   run.inherit(smaller);
   while (!run.finished()) run.step();

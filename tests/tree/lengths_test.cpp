@@ -24,7 +24,6 @@ const Reasons kLongFiles = {
     {"apps/attack/attack_table.cpp", "every attack's keys and how it is made, one after the other"},
     {"apps/attack/program.cpp", "flags and their checks want a file of their own"},
     {"apps/attack/report.cpp", "table, JSON, CSV and pictures want a file each"},
-    {"apps/common/evaluate.cpp", "the run over examples and its result want a file each"},
     {"apps/reproduce/report.cpp", "what is read and what is written want a file each"},
     {"attacks/apgd.cpp", "one algorithm, in the order of the paper"},
     {"core/onednn.cpp", "one library, named nowhere else"},
