@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
+#include "attacks/open_rows.h"
 #include "attacks/rows.h"
 #include "core/attack_ops.h"
 #include "core/ops.h"
@@ -46,16 +46,15 @@ struct Apgd::Phase {
   bool last;  // of the phases: the one whose misclassified iterates count
 };
 
-// Rows beyond `places` pad the batch to its size; they are marked as broken, so they rest.
-struct Apgd::Rows {
-  std::vector<std::int32_t> places;                       // which row of the batch each is
+// Rows beyond those of the batch pad it to its size; they are marked as broken, so they rest.
+struct Apgd::Iterates {
   Tensor images, now, old, best, g, g_best, adversarial;  // [size, H, W, C]
   Tensor labels, targets;                                 // i32 [size]
   Tensor state;                                           // [size, kApgdFields]
   float eps;
   Replay iteration;
 
-  Rows(Device& device, const Shape& shape)
+  Iterates(Device& device, const Shape& shape)
       : images(device, shape),
         now(device, shape),
         old(device, shape),
@@ -77,22 +76,6 @@ namespace {
 
 bool targeted(ApgdLoss loss) {
   return loss == ApgdLoss::targeted_dlr || loss == ApgdLoss::targeted_ce;
-}
-
-// How many rows a batch has that must hold `rows`. Where steps are captured, sizes have three
-// leading bits: few, so that captures and the library's plans are used again, and at most an eighth
-// of the rows is padding.
-std::int64_t padded(const Device& device, std::int64_t rows) {
-  if (!device.captures()) return rows;
-  std::int64_t unit = 1;
-  while (rows > 8 * unit) unit *= 2;
-  return ceil_divide(rows, unit) * unit;
-}
-
-// 0, 1, ..., rows - 1 and then 0 up to `size`.
-std::vector<std::int32_t> padded_list(std::vector<std::int32_t> rows, std::int64_t size) {
-  rows.resize(static_cast<std::size_t>(size), rows.front());
-  return rows;
 }
 
 Shape with_rows(const Shape& shape, std::int64_t rows) {
@@ -163,7 +146,7 @@ void Apgd::make_room(Device& device, const Shape& images, std::int64_t rows) {
   const Shape shape = with_rows(images, padded(device, rows));
   if (!at_ || &at_->device() != &device || at_->images.shape() != shape) {
     at_.reset();  // first, so that its memory can be used again
-    at_ = std::make_shared<Rows>(device, shape);
+    at_ = std::make_shared<Iterates>(device, shape);
   }
 }
 
@@ -198,10 +181,8 @@ void Apgd::begin(const Batch& batch, const Tensor& targets, const Tensor& start,
   Device& device = batch.inputs.device();
   const std::int64_t rows = batch.inputs.shape()[0];
   make_room(device, batch.inputs.shape(), rows);
-  Rows& at = *at_;
-  at.places.resize(static_cast<std::size_t>(rows));
-  std::iota(at.places.begin(), at.places.end(), 0);
-  const Tensor taken = row_numbers(device, padded_list(at.places, at.size()));
+  Iterates& at = *at_;
+  const Tensor taken = row_numbers(device, padded_list(all_rows(rows), at.size()));
   at.images.copy_from(select_rows(batch.inputs, taken));
   at.labels.copy_from(select_rows(batch.targets, taken));
   at.targets.copy_from(select_rows(targets ? targets : batch.targets, taken));
@@ -231,7 +212,7 @@ void Apgd::begin(const Batch& batch, const Tensor& targets, const Tensor& start,
 
 // The loss at the newest iterate, and what follows from it for every row.
 void Apgd::evaluate(Gradient gradient, const Phase& phase) {
-  Rows& at = *at_;
+  Iterates& at = *at_;
   Device& device = at.device();
   const int draws = gradient == Gradient::wanted ? options_.eot : 1;
   Tensor dx;
@@ -264,7 +245,7 @@ void Apgd::evaluate(Gradient gradient, const Phase& phase) {
 }
 
 void Apgd::step(const Phase& phase) {
-  const Rows& at = *at_;
+  const Iterates& at = *at_;
   Device& device = at.device();
   const std::int64_t rows = at.size(), columns = at.columns();
   if (options_.norm == Norm::linf) {
@@ -291,7 +272,7 @@ void Apgd::step(const Phase& phase) {
 
 // `iteration` counts from 1.
 void Apgd::checkpoint(const Phase& phase, int iteration) {
-  const Rows& at = *at_;
+  const Iterates& at = *at_;
   Device& device = at.device();
   if (options_.norm == Norm::l1) {
     if (iteration % std::max(static_cast<int>(.04 * phase.steps), 1) != 0) return;
@@ -313,54 +294,48 @@ void Apgd::checkpoint(const Phase& phase, int iteration) {
          at.size(), at.columns());
 }
 
-// What a row used in a phase. Each loss is a pass forward and backward for each draw, the last of a
-// phase, after the last step, one forward pass.
-void Apgd::count_row(const std::vector<float>& state, std::size_t row, const Phase& phase,
-                     PassCounts& counts) const {
-  const auto losses = static_cast<std::int64_t>(state[row * kApgdFields + kApgdCounted]);
-  const bool last = losses == phase.steps + 1;
-  const std::int64_t gradients = (last ? losses - 1 : losses) * options_.eot;
-  counts.add(at_->places[row], {gradients + (last ? 1 : 0), gradients});
+// What a row used in a phase that asked for the loss `losses` times. Each is a pass forward and
+// backward for each draw, the last of a phase, after the last step, one forward pass.
+Passes Apgd::passes_of(float losses, const Phase& phase) const {
+  const auto asked = static_cast<std::int64_t>(losses);
+  const bool last = asked == phase.steps + 1;
+  const std::int64_t gradients = (last ? asked - 1 : asked) * options_.eot;
+  return {gradients + (last ? 1 : 0), gradients};
 }
 
-// Goes on with the rows that stand where a quarter of them is done; false where none stands. What
-// the others found is put into `answer`, and what they used into `counts`.
-bool Apgd::drop_broken_rows(const Tensor& answer, const Phase& phase, PassCounts& counts) {
-  const std::shared_ptr<Rows> from = at_;
-  Device& device = from->device();
-  const std::vector<float> state = from->state.to_host<float>();
-  std::vector<std::int32_t> standing, places;
-  for (std::size_t row = 0; row < from->places.size(); ++row) {
-    if (state[row * kApgdFields + kApgdBroken] != 0) continue;
-    standing.push_back(static_cast<std::int32_t>(row));
-    places.push_back(from->places[row]);
+// What these rows found is put into `answer`, and what they used into `counts`.
+void Apgd::put_away(const Leaving& leaving, const Tensor& found, const Phase& phase,
+                    const Tensor& answer, PassCounts& counts) const {
+  const std::vector<float> state = at_->state.to_host<float>();
+  for (std::size_t i = 0; i < leaving.rows.size(); ++i) {
+    const float* fields = &state[static_cast<std::size_t>(leaving.places[i]) * kApgdFields];
+    counts.add(leaving.rows[i], passes_of(fields[kApgdCounted], phase));
   }
-  if (standing.empty()) return false;
-  const auto count = static_cast<std::int64_t>(standing.size());
-  const std::int64_t size = padded(device, count);
-  if (4 * count > 3 * from->size() || size == from->size()) return true;
+  put_rows(answer, row_numbers(at_->device(), leaving.rows), select_rows(found, leaving.numbers));
+}
 
-  for (std::size_t row = 0; row < from->places.size(); ++row) {
-    if (state[row * kApgdFields + kApgdBroken] != 0) count_row(state, row, phase, counts);
+// Goes on without the rows that are broken, where that is worth it.
+void Apgd::drop_broken_rows(OpenRows& open, const Phase& phase, const Tensor& answer,
+                            PassCounts& counts) {
+  const std::shared_ptr<Iterates> from = at_;
+  const std::vector<float> state = from->state.to_host<float>();
+  Flags broken;
+  for (std::int64_t row = 0; row < from->size(); ++row) {
+    broken.push_back(state[static_cast<std::size_t>(row) * kApgdFields + kApgdBroken] != 0 ? 1 : 0);
   }
-  put_rows(answer, row_numbers(device, from->places),
-           from->adversarial.slice(
-               0, with_rows(answer.shape(), static_cast<std::int64_t>(from->places.size()))));
-  const auto to = std::make_shared<Rows>(device, with_rows(from->images.shape(), size));
-  const Tensor taken = row_numbers(device, padded_list(standing, size));
-  for (Tensor Rows::*part :
-       {&Rows::images, &Rows::now, &Rows::old, &Rows::best, &Rows::g, &Rows::g_best,
-        &Rows::adversarial, &Rows::labels, &Rows::targets, &Rows::state}) {
-    *to.*part = select_rows(*from.*part, taken);
+  const std::optional<Leaving> leaving = open.leave(broken);
+  if (!leaving) return;
+  put_away(*leaving, from->adversarial, phase, answer, counts);
+  if (open.empty()) return;
+  const std::int64_t size = leaving->stay.count();
+  const auto to = std::make_shared<Iterates>(from->device(), with_rows(from->images.shape(), size));
+  for (Tensor Iterates::*part : {&Iterates::images, &Iterates::now, &Iterates::old, &Iterates::best,
+                                 &Iterates::g, &Iterates::g_best, &Iterates::adversarial,
+                                 &Iterates::labels, &Iterates::targets, &Iterates::state}) {
+    *to.*part = select_rows(*from.*part, leaving->stay);
   }
-  const Tensor padding = Tensor::filled(device, {1}, 1.f);
-  for (std::int64_t row = count; row < size; ++row) {
-    to->state.slice(row * kApgdFields + kApgdBroken, {1}).copy_from(padding);
-  }
-  to->places = places;
   to->eps = from->eps;
   at_ = to;
-  return true;
 }
 
 // One phase on every row of the batch, whose clean predictions are right. Returns its answer, but
@@ -371,15 +346,14 @@ Tensor Apgd::run(const Batch& batch, const Tensor& targets, const Tensor& start,
   const bool freeze = phase.last && options_.answer == ApgdAnswer::misclassified;
   const Tensor answer = batch.inputs.clone();
   begin(batch, targets, start, phase);
+  OpenRows open(device, all_rows(batch.inputs.shape()[0]), at_->size());
   const Gradient first = phase.steps > 0 ? Gradient::wanted : Gradient::none;
   evaluate(first, phase);
   if (phase.last && first == Gradient::wanted) {
-    counts.zero_gradients = zero_rows(at_->g, at_->places.size());
+    counts.zero_gradients = zero_rows(at_->g, open.rows().size());
   }
-  // Where launches are asynchronous, looking at the rows is waiting for the device.
-  const int looks_every = device.captures() ? 8 : 1;
-  bool standing = !freeze || drop_broken_rows(answer, phase, counts);
-  for (int i = 1; i <= phase.steps && standing; ++i) {
+  if (freeze) drop_broken_rows(open, phase, answer, counts);
+  for (int i = 1; i <= phase.steps && !open.empty(); ++i) {
     // The last step needs no gradient.
     const Gradient gradient = i < phase.steps ? Gradient::wanted : Gradient::none;
     const auto iterate = [&] {
@@ -393,14 +367,11 @@ Tensor Apgd::run(const Batch& batch, const Tensor& targets, const Tensor& start,
       iterate();
     }
     checkpoint(phase, i);
-    if (freeze && i % looks_every == 0) standing = drop_broken_rows(answer, phase, counts);
+    if (freeze && is_time_to_look(device, i)) drop_broken_rows(open, phase, answer, counts);
   }
-  const std::vector<float> state = at_->state.to_host<float>();
-  for (std::size_t row = 0; row < at_->places.size(); ++row) count_row(state, row, phase, counts);
-  const Tensor& found = freeze ? at_->adversarial : at_->best;
-  put_rows(
-      answer, row_numbers(device, at_->places),
-      found.slice(0, with_rows(answer.shape(), static_cast<std::int64_t>(at_->places.size()))));
+  if (!open.empty()) {
+    put_away(open.leave_all(), freeze ? at_->adversarial : at_->best, phase, answer, counts);
+  }
   return answer;
 }
 
@@ -413,8 +384,7 @@ Tensor Apgd::operator()(const Batch& batch, std::uint64_t seed, PassCounts* coun
   if (counts) counts->add_to_all(batch.inputs.shape()[0], {1, 0});
   std::vector<std::int32_t> rows = rows_predicted_right(clean, batch.targets);
   if (options_.answer == ApgdAnswer::best_loss) {
-    rows.resize(static_cast<std::size_t>(batch.inputs.shape()[0]));
-    std::iota(rows.begin(), rows.end(), 0);
+    rows = all_rows(batch.inputs.shape()[0]);
   }
   if (rows.empty()) return answer;
 

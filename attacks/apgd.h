@@ -21,6 +21,9 @@
 
 namespace saddle {
 
+class OpenRows;
+struct Leaving;
+
 // What is climbed. The targeted losses aim at a class t, and any misclassification is a success.
 enum class ApgdLoss { ce, dlr, targeted_dlr, targeted_ce };
 
@@ -67,8 +70,8 @@ class Apgd {
   Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
 
  private:
-  struct Rows;   // the rows that are worked on, in buffers that keep their addresses
-  struct Phase;  // a radius and its number of steps
+  struct Iterates;  // of the rows that are worked on, in buffers that keep their addresses
+  struct Phase;     // a radius and its number of steps
   std::vector<Phase> phases() const;
   void make_room(Device& device, const Shape& images, std::int64_t rows);
   Tensor draw_start(const Batch& batch, std::uint64_t seed, float eps) const;
@@ -78,14 +81,16 @@ class Apgd {
   void evaluate(Gradient gradient, const Phase& phase);
   void step(const Phase& phase);
   void checkpoint(const Phase& phase, int iteration);
-  bool drop_broken_rows(const Tensor& answer, const Phase& phase, PassCounts& counts);
-  void count_row(const std::vector<float>& state, std::size_t row, const Phase& phase,
-                 PassCounts& counts) const;
+  Passes passes_of(float losses, const Phase& phase) const;
+  void put_away(const Leaving& leaving, const Tensor& found, const Phase& phase,
+                const Tensor& answer, PassCounts& counts) const;
+  void drop_broken_rows(OpenRows& open, const Phase& phase, const Tensor& answer,
+                        PassCounts& counts);
 
   LogitsFunction logits_;
   Loss loss_;
   ApgdOptions options_;
-  std::shared_ptr<Rows> at_;
+  std::shared_ptr<Iterates> at_;
 };
 
 }  // namespace saddle

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "attacks/row_lists.h"
+#include "attacks/open_rows.h"
 #include "attacks/rows.h"
 #include "core/attack_ops.h"
 #include "kernels/carlini_wagner.h"
@@ -79,24 +79,13 @@ void CarliniWagner::iterate(const State& state, int check_every) const {
 
 namespace {
 
-// Of rows that have not stopped.
-Rows running_rows(const Tensor& stopped) {
-  const std::vector<float> flags = stopped.to_host<float>();
-  Rows rows;
-  for (std::size_t i = 0; i < flags.size(); ++i) {
-    if (flags[i] == 0.f) rows.push_back(static_cast<std::int32_t>(i));
-  }
-  return rows;
-}
-
 Tensor full(Device& device, std::int64_t rows, float value) {
   return Tensor::filled(device, {rows}, value);
 }
 
 }  // namespace
 
-// One value of c for each row. Rows that stop leave, once they are a quarter of those that are
-// left. `counts` is by the rows of `all`.
+// One value of c for each row; rows that stop leave. `counts` is by the rows of `all`.
 void CarliniWagner::search(const State& all, Replay& whole, PassCounts& counts) const {
   Device& device = all.x0.device();
   launch(device,
@@ -107,33 +96,29 @@ void CarliniWagner::search(const State& all, Replay& whole, PassCounts& counts) 
 
   const int check_every =
       options_.abort_early ? std::max(options_.iterations / 10, 1) : options_.iterations;
-  Tensor places;  // of the rows of `now` in `all`; empty: all of them
   State now = all;
-  Rows of_all = all_rows(all.x0.shape()[0]), running = of_all;  // `places`; those that go on
+  OpenRows open(device, all_rows(all.x0.shape()[0]));  // of `all`
+  Replay of_fewer;
   Replay* replay = &whole;  // of all rows, which serves every search
-  std::unique_ptr<Replay> of_fewer;
-  const auto put_away = [&] {
-    if (!places) return;
-    put_rows(all.adversarial, places, now.adversarial);
-    put_rows(all.best, places, now.best);
-    put_rows(all.succeeded, places, now.succeeded);
+  const auto put_away = [&](const Leaving& leaving) {
+    const Tensor rows = row_numbers(device, leaving.rows);
+    for (Tensor State::*part : {&State::adversarial, &State::best, &State::succeeded}) {
+      put_rows(all.*part, rows, select_rows(now.*part, leaving.numbers));
+    }
   };
-  for (int i = 0; i < options_.iterations; ++i) {
+  for (int i = 0; i < options_.iterations && !open.empty(); ++i) {
     (*replay)(device, [&] { iterate(now, check_every); });
-    counts.add(running, Passes{1, 1});
+    counts.add(open.open(), Passes{1, 1});
     if (i == 0 || i % check_every != 0) continue;
-    const Rows still = running_rows(now.stopped);
-    running = chosen(of_all, still);
-    if (4 * still.size() > 3 * of_all.size()) continue;
-    put_away();
-    if (still.empty()) return;
-    of_all = running;
-    places = row_numbers(device, of_all);
-    now = now.of(row_numbers(device, still));
-    of_fewer = std::make_unique<Replay>();
-    replay = of_fewer.get();
+    const std::optional<Leaving> leaving = open.leave(flags_from(now.stopped, 1.f));
+    if (!leaving) continue;
+    put_away(*leaving);
+    if (open.empty()) return;
+    now = now.of(leaving->stay);
+    of_fewer = Replay();
+    replay = &of_fewer;
   }
-  put_away();
+  put_away(open.leave_all());
 }
 
 MinimalNorm CarliniWagner::nearest(const Batch& batch, PassCounts* counts) {

@@ -1,8 +1,8 @@
 #include "attacks/deepfool.h"
 
 #include <cmath>
-#include <numeric>
 
+#include "attacks/open_rows.h"
 #include "attacks/rows.h"
 #include "kernels/deepfool.h"
 #include "kernels/elementwise.h"
@@ -23,11 +23,9 @@ namespace {
 
 // The rows that are still predicted right, r and x' of each.
 struct Walk {
-  std::vector<std::int32_t> rows;  // place of each in the batch
-  std::vector<std::int32_t> open;  // those of them that are not done
-  Tensor x0, x1, r, adversarial;   // [n, H, W, C]
-  Tensor labels;                   // i32 [n]
-  Tensor best;                     // [n]: distance of x' once it is misclassified
+  Tensor x0, x1, r, adversarial;  // [n, H, W, C]
+  Tensor labels;                  // i32 [n]
+  Tensor best;                    // [n]: distance of x' once it is misclassified
 };
 
 constexpr float kDone = 0.5f * kFarthest;  // any distance found is below
@@ -60,38 +58,18 @@ void step(const Walk& walk, const Linearised& plane, const DeepFoolOptions& opti
   }
 }
 
-// Puts away the rows that are done, where they are a quarter of all or all; the rest walks on.
-void drop_done(Walk& walk, Findings& findings, float eps) {
-  const std::vector<float> best = walk.best.to_host<float>();
-  std::vector<std::int32_t> left, done, rows_left, rows_done;  // the rows in the batch
-  for (std::size_t i = 0; i < best.size(); ++i) {
-    const bool finished = best[i] <= kDone;
-    (finished ? done : left).push_back(static_cast<std::int32_t>(i));
-    (finished ? rows_done : rows_left).push_back(walk.rows[i]);
-  }
-  walk.open = rows_left;
-  if (4 * done.size() < best.size()) return;
-  Device& device = walk.x0.device();
-  const Tensor gone = row_numbers(device, done), stay = row_numbers(device, left);
-  findings.put(rows_done, select_rows(walk.adversarial, gone), select_rows(walk.best, gone), eps);
-  walk = {rows_left,
-          rows_left,
-          select_rows(walk.x0, stay),
-          select_rows(walk.x1, stay),
-          select_rows(walk.r, stay),
-          select_rows(walk.adversarial, stay),
-          select_rows(walk.labels, stay),
-          select_rows(walk.best, stay)};
+Walk select(const Walk& walk, const Tensor& rows) {
+  return {select_rows(walk.x0, rows),     select_rows(walk.x1, rows),
+          select_rows(walk.r, rows),      select_rows(walk.adversarial, rows),
+          select_rows(walk.labels, rows), select_rows(walk.best, rows)};
 }
 
 Walk begin(const Batch& batch) {
   const Tensor& x = batch.inputs;
-  std::vector<std::int32_t> rows(static_cast<std::size_t>(x.shape()[0]));
-  std::iota(rows.begin(), rows.end(), 0);
   const Tensor r(x.device(), x.shape()), best(x.device(), {x.shape()[0]});
   launch(x.device(), Fill{r.array(), 0.f}, r.count());
   launch(x.device(), Fill{best.array(), kFarthest}, best.count());
-  return {rows, rows, x, x.clone(), r, x.clone(), batch.targets, best};
+  return {x, x.clone(), r, x.clone(), batch.targets, best};
 }
 
 }  // namespace
@@ -112,20 +90,28 @@ MinimalNorm DeepFool::nearest(const Batch& batch, PassCounts* counts) {
   }
   Findings findings(batch);
   Walk walk = begin(batch);
+  OpenRows open(batch.inputs.device(), all_rows(batch.inputs.shape()[0]));
+  const auto put_away = [&](const Leaving& leaving) {
+    findings.put(leaving.rows, select_rows(walk.adversarial, leaving.numbers),
+                 select_rows(walk.best, leaving.numbers), options_.eps);
+  };
   for (int i = 0;; ++i) {
     Tape tape;
     const Var x = tape.input(walk.x1, Gradient::wanted);
     const Var z = logits_(tape, x);
     check_classes(z.value(), "deepfool");
-    if (counts) counts->add(walk.open, Passes{1, 0});
+    if (counts) counts->add(open.open(), Passes{1, 0});
     judge(walk, z.value(), options_.norm);
     if (i == options_.steps) break;
-    if (counts) counts->add(walk.open, Passes{0, z.shape()[1] - 1});
+    if (counts) counts->add(open.open(), Passes{0, z.shape()[1] - 1});
     step(walk, linearise_nearest(tape, x, z, walk.labels, options_.norm), options_);
-    drop_done(walk, findings, options_.eps);
-    if (walk.rows.empty()) return findings.result();
+    const std::optional<Leaving> leaving = open.leave(flags_up_to(walk.best, kDone));
+    if (!leaving) continue;
+    put_away(*leaving);
+    if (open.empty()) return findings.result();
+    walk = select(walk, leaving->stay);
   }
-  findings.put(walk.rows, walk.adversarial, walk.best, options_.eps);
+  put_away(open.leave_all());
   return findings.result();
 }
 

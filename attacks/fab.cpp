@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "attacks/row_lists.h"
+#include "attacks/open_rows.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
 #include "kernels/elementwise.h"
@@ -31,11 +31,10 @@ void check(const FabOptions& options) {
 
 // All that a step reads and writes, at fixed addresses.
 struct Fab::State {
-  std::vector<std::int32_t> rows;  // place of each row in the batch
-  Tensor x0, x1, adversarial;      // [n, H, W, C]
-  Tensor labels, targets;          // i32 [n]
-  Tensor best;                     // [n]
-  Tensor steps;                    // i32 [n]: made until the row was done
+  Tensor x0, x1, adversarial;  // [n, H, W, C]
+  Tensor labels, targets;      // i32 [n]
+  Tensor best;                 // [n]
+  Tensor steps;                // i32 [n]: made until the row was done
   Replay replay;
 
   std::int64_t count() const { return x0.shape()[0]; }
@@ -60,8 +59,7 @@ std::shared_ptr<Fab::State> Fab::state_for(const Batch& batch, const Tensor& tar
   const Shape& shape = batch.inputs.shape();
   const std::int64_t rows = shape[0];
   if (!full_ || full_->x0.shape() != shape || &full_->x0.device() != &device) {
-    full_ = std::make_shared<State>(State{{},
-                                          Tensor(device, shape),
+    full_ = std::make_shared<State>(State{Tensor(device, shape),
                                           Tensor(device, shape),
                                           Tensor(device, shape),
                                           Tensor(device, {rows}, DType::i32),
@@ -127,33 +125,14 @@ void Fab::step(const State& state) const {
   });
 }
 
-// Goes on with the rows that are not done, once these are a quarter fewer; the others' findings are
-// put away, and what they used is counted. Null where no row is left.
-std::shared_ptr<Fab::State> Fab::compacted(const std::shared_ptr<State>& state, Findings& findings,
-                                           PassCounts& counts) const {
-  const std::vector<float> best = state->best.to_host<float>();
-  std::vector<std::int32_t> left, done, rows_left, rows_done;
-  for (std::size_t i = 0; i < best.size(); ++i) {
-    const bool finished = best[i] <= stop_;
-    (finished ? done : left).push_back(static_cast<std::int32_t>(i));
-    (finished ? rows_done : rows_left).push_back(state->rows[i]);
-  }
-  if (4 * done.size() < best.size()) return state;
-  Device& device = state->x0.device();
-  const Tensor gone = row_numbers(device, done);
-  findings.put(rows_done, select_rows(state->adversarial, gone), select_rows(state->best, gone),
-               accepted_);
-  add_passes(counts, rows_done, select_rows(state->steps, gone), passes_of_a_step());
-  if (left.empty()) return nullptr;
-  const Tensor stay = row_numbers(device, left);
-  return std::make_shared<State>(State{rows_left,
-                                       select_rows(state->x0, stay),
-                                       select_rows(state->x1, stay),
-                                       select_rows(state->adversarial, stay),
-                                       select_rows(state->labels, stay),
-                                       select_rows(state->targets, stay),
-                                       select_rows(state->best, stay),
-                                       select_rows(state->steps, stay),
+std::shared_ptr<Fab::State> Fab::selected(const State& state, const Tensor& rows) {
+  return std::make_shared<State>(State{select_rows(state.x0, rows),
+                                       select_rows(state.x1, rows),
+                                       select_rows(state.adversarial, rows),
+                                       select_rows(state.labels, rows),
+                                       select_rows(state.targets, rows),
+                                       select_rows(state.best, rows),
+                                       select_rows(state.steps, rows),
                                        {}});
 }
 
@@ -184,17 +163,22 @@ MinimalNorm Fab::nearest(const Batch& batch, std::uint64_t seed, PassCounts* cou
                                                        attacked.attempts, options_.targets)
                                : attacked.targets;  // not looked at
     std::shared_ptr<State> state = state_for(attacked, targets, seed);
-    state->rows = right;
-    // Asking who is done waits for the device, which costs a GPU more than a few idle rows.
-    const int check_every = device.captures() ? 10 : 1;
-    for (int i = 0; i < options_.steps && state; ++i) {
+    OpenRows open(device, right);
+    const auto put_away = [&](const Leaving& leaving) {
+      findings.put(leaving.rows, select_rows(state->adversarial, leaving.numbers),
+                   select_rows(state->best, leaving.numbers), accepted_);
+      add_passes(used, leaving.rows, select_rows(state->steps, leaving.numbers),
+                 passes_of_a_step());
+    };
+    for (int i = 0; i < options_.steps && !open.empty(); ++i) {
       state->replay(device, [&] { step(*state); });
-      if (stop_ >= 0 && (i + 1) % check_every == 0) state = compacted(state, findings, used);
+      if (stop_ < 0 || !is_time_to_look(device, i)) continue;
+      const std::optional<Leaving> leaving = open.leave(flags_up_to(state->best, stop_));
+      if (!leaving) continue;
+      put_away(*leaving);
+      if (!open.empty()) state = selected(*state, leaving->stay);
     }
-    if (state) {
-      findings.put(state->rows, state->adversarial, state->best, accepted_);
-      add_passes(used, state->rows, state->steps, passes_of_a_step());
-    }
+    if (!open.empty()) put_away(open.leave_all());
   }
   if (counts) counts->add(all_rows(batch.inputs.shape()[0]), used);
   findings.put_clean_errors(right);

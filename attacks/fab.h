@@ -69,8 +69,7 @@ class Fab {
   struct State;  // the rows under attack, and the captured step that works on them
 
   std::shared_ptr<State> state_for(const Batch& batch, const Tensor& targets, std::uint64_t seed);
-  std::shared_ptr<State> compacted(const std::shared_ptr<State>& state, Findings& findings,
-                                   PassCounts& counts) const;
+  static std::shared_ptr<State> selected(const State& state, const Tensor& rows);
   void step(const State& state) const;
   Linearised boundary(const State& state) const;
   Passes passes_of_a_step() const;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "attacks/row_lists.h"
+#include "attacks/open_rows.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
 #include "kernels/pixle.h"
@@ -189,33 +189,31 @@ Tensor Pixle::operator()(const Batch& batch, std::uint64_t seed, PassCounts* cou
   const PixleRun run(logits_, options_, seed, shape);
   State state = new_state(batch);
   run.score_clean(state);
-  Rows rows = all_rows(state.rows());  // of the batch, one for each of `state`
+  OpenRows open(device, all_rows(state.rows()));
   PassCounts used;
   used.add_to_all(shape[0], {1, 0});
+  const auto put_away = [&](const Leaving& leaving, const Tensor& images) {
+    add_passes(used, leaving.rows, select_rows(state.proposals, leaving.numbers), {1, 0});
+    put_rows(answers, row_numbers(device, leaving.rows), select_rows(images, leaving.numbers));
+  };
   std::int64_t proposal = 0;
   Replay step;
 
   const int restarts = options_.algorithm == PixleAlgorithm::restart ? options_.restarts : 1;
-  for (int restart = 0; restart < restarts && !rows.empty(); ++restart) {
-    for (int i = 0; i < options_.max_iterations && !rows.empty(); ++i, ++proposal) {
+  for (int restart = 0; restart < restarts && !open.empty(); ++restart) {
+    for (int i = 0; i < options_.max_iterations && !open.empty(); ++i, ++proposal) {
       step(device, [&] { run.propose_and_judge(state); });
-      if (!is_time_to_look(device, proposal, 8)) continue;
-      const RowSplit halves = split_by_flag(state.done);
-      if (!halves.worth_shrinking()) continue;
-      const Tensor done = row_numbers(device, halves.done);
-      const Rows leaving = chosen(rows, halves.done);
-      add_passes(used, leaving, select_rows(state.proposals, done), {1, 0});
-      put_rows(answers, row_numbers(device, leaving), select_rows(state.best, done));
-      rows = chosen(rows, halves.open);
-      state = select(state, row_numbers(device, halves.open));
+      if (!is_time_to_look(device, proposal)) continue;
+      const std::optional<Leaving> leaving = open.leave(flags_of(state.done));
+      if (!leaving) continue;
+      put_away(*leaving, state.best);
+      if (open.empty()) break;
+      state = select(state, leaving->stay);
       step = Replay();
     }
-    if (!rows.empty() && options_.max_iterations > 0) run.rebase(state);
+    if (!open.empty() && options_.max_iterations > 0) run.rebase(state);
   }
-  if (!rows.empty()) {
-    add_passes(used, rows, state.proposals, {1, 0});
-    put_rows(answers, row_numbers(device, rows), state.base);
-  }
+  if (!open.empty()) put_away(open.leave_all(), state.base);
   if (counts) counts->add(all_rows(shape[0]), used);
   return answers;
 }

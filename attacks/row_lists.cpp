@@ -28,17 +28,4 @@ void add_passes(PassCounts& counts, const Rows& rows, const Tensor& times, Passe
   }
 }
 
-RowSplit split_by_flag(const Tensor& done) {
-  const Rows flags = done.to_host<std::int32_t>();
-  RowSplit found;
-  for (std::size_t i = 0; i < flags.size(); ++i) {
-    (flags[i] != 0 ? found.done : found.open).push_back(static_cast<std::int32_t>(i));
-  }
-  return found;
-}
-
-bool is_time_to_look(const Device& device, std::int64_t count, std::int64_t interval) {
-  return !device.captures() || count < 8 || count % interval == 0;
-}
-
 }  // namespace saddle

@@ -5,7 +5,7 @@
 #include <limits>
 #include <map>
 
-#include "attacks/row_lists.h"
+#include "attacks/open_rows.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
 #include "kernels/square.h"
@@ -212,53 +212,49 @@ class SquareRun {
   std::uint64_t seed_;
 };
 
-// The search on rows `rows` of the batch that `images` came from; the broken ones' best images go
+// The search on rows `right` of the batch that `images` came from; the broken ones' best images go
 // to `images`, and the rows are returned. `counts` is added to.
-Rows search(const SquareRun& run, State state, Rows rows, int proposals, const Tensor& images,
-            PassCounts& counts) {
+Rows search(const SquareRun& run, State state, const Rows& right, int proposals,
+            const Tensor& images, PassCounts& counts) {
   Device& device = images.device();
   Rows broken;
   // Broken or spent; reads both back.
-  const auto split = [&] {
-    const std::vector<float> margin = state.margin.to_host<float>();
+  const auto done = [&] {
+    Flags flags = flags_up_to(state.margin, 0.f);
     const Rows queries = state.queries.to_host<std::int32_t>();
-    RowSplit found;
-    for (std::size_t i = 0; i < margin.size(); ++i) {
-      const bool done = margin[i] <= 0 || queries[i] > proposals;
-      (done ? found.done : found.open).push_back(static_cast<std::int32_t>(i));
+    for (std::size_t i = 0; i < flags.size(); ++i) {
+      if (queries[i] > proposals) flags[i] = 1;
     }
-    return found;
+    return flags;
   };
-  const auto put_away = [&](const Rows& done) {
-    if (done.empty()) return;
-    const Tensor places = row_numbers(device, done);
-    add_passes(counts, chosen(rows, done), select_rows(state.passes, places), {1, 0});
-    const std::vector<float> margin = state.margin.to_host<float>();
-    Rows success;
-    for (std::int32_t place : done) {
-      if (margin[static_cast<std::size_t>(place)] <= 0) success.push_back(place);
+  const auto put_away = [&](const Leaving& leaving) {
+    add_passes(counts, leaving.rows, select_rows(state.passes, leaving.numbers), {1, 0});
+    const Flags success = flags_up_to(state.margin, 0.f);
+    Rows places, numbers;
+    for (std::size_t i = 0; i < leaving.rows.size(); ++i) {
+      if (success[static_cast<std::size_t>(leaving.places[i])] == 0) continue;
+      places.push_back(leaving.places[i]);
+      numbers.push_back(leaving.rows[i]);
     }
-    const Rows numbers = chosen(rows, success);
     put_rows(images, row_numbers(device, numbers),
-             select_rows(state.best, row_numbers(device, success)));
+             select_rows(state.best, row_numbers(device, places)));
     broken.insert(broken.end(), numbers.begin(), numbers.end());
   };
   run.start(state);
+  OpenRows open(device, right);
   Replay step;
   for (int count = 0; count < proposals; ++count) {
-    if (is_time_to_look(device, count, 16)) {
-      const RowSplit halves = split();
-      if (halves.open.empty()) break;
-      if (halves.worth_shrinking()) {
-        put_away(halves.done);
-        rows = chosen(rows, halves.open);
-        state = select(state, row_numbers(device, halves.open));
+    if (is_time_to_look(device, count)) {
+      if (const std::optional<Leaving> leaving = open.leave(done())) {
+        put_away(*leaving);
+        if (open.empty()) return broken;
+        state = select(state, leaving->stay);
         step = Replay();
       }
     }
     step(device, [&] { run.propose_and_judge(state); });
   }
-  put_away(all_rows(state.rows()));
+  put_away(open.leave_all());
   return broken;
 }
 

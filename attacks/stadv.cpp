@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "attacks/row_lists.h"
+#include "attacks/open_rows.h"
 #include "attacks/rows.h"
 #include "core/attack_ops.h"
 #include "core/ops.h"
@@ -131,6 +131,14 @@ class StadvRun {
   Tensor rates_;
 };
 
+// Of the rows that leave last, whose places count from 0.
+template <class Condition>
+Rows places_where(const Leaving& last, const Condition& holds) {
+  Rows places = last.places;
+  std::erase_if(places, [&](std::int32_t i) { return !holds(static_cast<std::size_t>(i)); });
+  return places;
+}
+
 bool is_finite_and_positive(float value) { return std::isfinite(value) && value > 0; }
 
 }  // namespace
@@ -167,36 +175,35 @@ Tensor Stadv::operator()(const Batch& batch, std::uint64_t seed, PassCounts* cou
   const StadvRun run(logits_, options_, device);
   State state = new_state(batch);
   run.start(state, seed);
-  Rows rows = all_rows(state.rows());  // of the batch, one for each of `state`
+  OpenRows open(device, all_rows(state.rows()));
   PassCounts used;
   Replay step;
-  for (int iteration = 0; iteration < options_.iterations && !rows.empty(); ++iteration) {
+  for (int iteration = 0; iteration < options_.iterations && !open.empty(); ++iteration) {
     step(device, [&] { run.descend(state); });
-    if (options_.keep != StadvKeep::first_success || (iteration + 1) % 8 != 0) continue;
-    const RowSplit halves = split_by_flag(state.done);
-    if (!halves.worth_shrinking()) continue;
-    const Tensor done = row_numbers(device, halves.done);
-    const Rows leaving = chosen(rows, halves.done);
-    add_passes(used, leaving, select_rows(state.iterations, done), {1, 1});
-    put_rows(answers, row_numbers(device, leaving), select_rows(state.kept, done));
-    rows = chosen(rows, halves.open);
-    state = select(state, row_numbers(device, halves.open));
+    if (options_.keep != StadvKeep::first_success || !is_time_to_look(device, iteration)) continue;
+    const std::optional<Leaving> leaving = open.leave(flags_of(state.done));
+    if (!leaving) continue;
+    add_passes(used, leaving->rows, select_rows(state.iterations, leaving->numbers), {1, 1});
+    put_rows(answers, row_numbers(device, leaving->rows),
+             select_rows(state.kept, leaving->numbers));
+    if (open.empty()) break;
+    state = select(state, leaving->stay);
     step = Replay();
   }
-  if (!rows.empty()) {
-    add_passes(used, rows, state.iterations, {1, 1});
-    const Tensor last = run.warped(state);
+  if (!open.empty()) {
+    const Leaving last = open.leave_all();
+    add_passes(used, last.rows, select_rows(state.iterations, last.numbers), {1, 1});
+    const Tensor warped = run.warped(state);
     if (options_.keep != StadvKeep::last) {
-      used.add(chosen(rows, split_by_flag(state.done).open), Passes{1, 0});
-      run.score(state, last);
+      const Flags done = flags_of(state.done);
+      used.add(chosen(last.rows, places_where(last, [&](std::size_t i) { return done[i] == 0; })),
+               Passes{1, 0});
+      run.score(state, warped);
     }
-    put_rows(answers, row_numbers(device, rows), last);
-    Rows kept;
+    put_rows(answers, row_numbers(device, last.rows), select_rows(warped, last.numbers));
     const std::vector<float> losses = state.kept_loss.to_host<float>();
-    for (std::size_t i = 0; i < losses.size(); ++i) {
-      if (std::isfinite(losses[i])) kept.push_back(static_cast<std::int32_t>(i));
-    }
-    put_rows(answers, row_numbers(device, chosen(rows, kept)),
+    const Rows kept = places_where(last, [&](std::size_t i) { return std::isfinite(losses[i]); });
+    put_rows(answers, row_numbers(device, chosen(last.rows, kept)),
              select_rows(state.kept, row_numbers(device, kept)));
   }
   if (counts) counts->add(all_rows(answers.shape()[0]), used);
