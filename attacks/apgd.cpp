@@ -16,6 +16,10 @@
 
 namespace saddle {
 
+bool is_targeted(ApgdLoss loss) {
+  return loss == ApgdLoss::targeted_dlr || loss == ApgdLoss::targeted_ce;
+}
+
 void check(const ApgdOptions& options) {
   require(std::isfinite(options.eps) && options.eps >= 0, "apgd: eps ", options.eps,
           " must be finite and not negative");
@@ -73,10 +77,6 @@ struct Apgd::Iterates {
 };
 
 namespace {
-
-bool targeted(ApgdLoss loss) {
-  return loss == ApgdLoss::targeted_dlr || loss == ApgdLoss::targeted_ce;
-}
 
 Shape with_rows(const Shape& shape, std::int64_t rows) {
   std::vector<std::int64_t> extents(shape.begin(), shape.end());
@@ -391,7 +391,7 @@ Tensor Apgd::operator()(const Batch& batch, std::uint64_t seed, PassCounts* coun
   const Tensor taken = row_numbers(device, rows);
   const Batch part =
       select({batch.inputs, batch.targets, batch.indices, attempts_of(batch)}, taken);
-  const Tensor targets = targeted(options_.loss)
+  const Tensor targets = is_targeted(options_.loss)
                              ? other_classes_at_rank(select_rows(clean, taken), part.targets,
                                                      part.attempts, options_.targets)
                              : Tensor();

@@ -27,6 +27,8 @@ struct Leaving;
 // What is climbed. The targeted losses aim at a class t, and any misclassification is a success.
 enum class ApgdLoss { ce, dlr, targeted_dlr, targeted_ce };
 
+bool is_targeted(ApgdLoss loss);
+
 // `misclassified`: the first misclassified iterate, or the clean image where there is none; clean
 // errors are returned unchanged. `best_loss`: the iterate of the highest loss, of every row.
 enum class ApgdAnswer { misclassified, best_loss };
@@ -37,7 +39,7 @@ enum class ApgdRadius { fixed, shrinking };
 
 struct ApgdOptions {
   Norm norm = Norm::linf;
-  float eps = 8.f / 255;  // radius, pixel range [0, 1]
+  float eps = default_eps(Norm::linf);  // radius, pixel range [0, 1]
   ApgdLoss loss = ApgdLoss::ce;
   int steps = 100;    // n_iter
   float rho = 0.75f;  // share of steps that must raise the loss for the step size to stay

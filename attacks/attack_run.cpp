@@ -1,9 +1,8 @@
 #include "attacks/attack_run.h"
 
 #include <algorithm>
-#include <memory>
-#include <utility>
 
+#include "attacks/members.h"
 #include "core/error.h"
 
 namespace saddle {
@@ -43,17 +42,7 @@ std::span<const float> image_of(const AttackResult& result, std::size_t example)
 }  // namespace
 
 Attack pgd_attack(const PgdOptions& options, std::uint64_t seed) {
-  AttackMember member;
-  member.name = "pgd";
-  member.against = [options, seed](const LogitsFunction& logits, std::int64_t) -> Attempt {
-    return [run = std::make_shared<Pgd>(logits, options), seed](
-               const Batch& batch, PassCounts& counts) { return (*run)(batch, seed, 0, &counts); };
-  };
-  member.on_failure = OnFailure::last_iterate;
-  Attack attack;
-  attack.members.push_back(std::move(member));
-  attack.ball = Ball{options.norm, options.eps};
-  return attack;
+  return {{member_of(options, {seed})}, Ball{options.norm, options.eps}};
 }
 
 std::vector<std::int32_t> AttackResult::predictions() const {

@@ -36,8 +36,9 @@ enum class Boundary {
 enum class Accept { within_eps, any_distance };
 
 struct FabOptions {
-  Norm norm = Norm::l2;    // linf, l2 or l1
-  float eps = 32.f / 255;  // what is farther is discarded; random starts are eps / 2 away
+  Norm norm = Norm::linf;
+  float eps =
+      default_eps(Norm::linf);  // what is farther is discarded; random starts are eps / 2 away
   int steps = 100;
   float alpha_max = 0.1f;  // at most this share comes from the image's projection
   float eta = 1.05f;       // overshoot

@@ -24,6 +24,10 @@ void check(const MiFgsmOptions& options) {
           " must be finite and not negative");
 }
 
+MiFgsmOptions default_mi_fgsm(double eps) {
+  return {static_cast<float>(eps), static_cast<float>(eps / 4)};
+}
+
 MiFgsm::MiFgsm(LogitsFunction logits, const MiFgsmOptions& options)
     : logits_(std::move(logits)), options_(options) {
   check(options);

@@ -10,15 +10,19 @@
 #include <cstdint>
 
 #include "attacks/attack.h"
+#include "attacks/pgd.h"
 
 namespace saddle {
 
 struct MiFgsmOptions {
-  float eps = 8.f / 255;    // radius, pixel range [0, 1]
-  float alpha = 2.f / 255;  // step size
+  float eps = default_eps(Norm::linf);  // radius, pixel range [0, 1]
+  float alpha = eps / 4;                // step size
   int steps = 10;
   float decay = 1.f;  // of the momentum
 };
+
+// What is taken where only the radius is said: alpha is a quarter of it.
+MiFgsmOptions default_mi_fgsm(double eps);
 
 // Throws Error where a number is negative or not finite, alpha is 0 and there are steps and a
 // radius, or eps is over 1.

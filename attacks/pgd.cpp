@@ -144,6 +144,14 @@ Loss climbed_loss() {
 }
 
 PgdOptions fgsm(float eps) { return {Norm::linf, eps, eps, 1, Start::zero}; }
+PgdOptions default_pgd(Norm norm, double eps) {
+  PgdOptions options;
+  options.norm = norm;
+  options.eps = static_cast<float>(eps);
+  options.alpha = static_cast<float>(eps / (norm == Norm::l2 ? 8 : 4));
+  if (norm == Norm::l1) options.steps = 50;
+  return options;
+}
 
 void check(const PgdOptions& options) {
   require(std::isfinite(options.eps) && options.eps >= 0, "pgd: eps ", options.eps,

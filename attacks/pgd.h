@@ -25,10 +25,16 @@ enum class Start {
   near,    // l-inf and l2: 0.001 N(0, I), as TRADES starts where its loss has no gradient
 };
 
+// The radius where none is asked for, pixel range [0, 1]: the paper's, and for l1 RobustBench's.
+constexpr double default_eps(Norm norm) {
+  if (norm == Norm::l1) return 12;
+  return norm == Norm::l2 ? 32. / 255 : 1. / 255;
+}
+
 struct PgdOptions {
   Norm norm = Norm::linf;
-  float eps = 1.f / 255;      // radius, pixel range [0, 1]
-  float alpha = 0.25f / 255;  // step size
+  float eps = default_eps(Norm::linf);  // radius, pixel range [0, 1]
+  float alpha = 0.25f / 255;            // step size
   int steps = 10;
   Start start = Start::random;
   float share = 0.05f;  // l1: of the pixels that a step moves
@@ -36,6 +42,10 @@ struct PgdOptions {
 
 // FGSM is one step of alpha = eps from the image itself.
 PgdOptions fgsm(float eps);
+
+// What is taken where only norm and radius are said: alpha eps / 4 (l-inf), eps / 8 (l2), 10 steps,
+// as in the paper; in l1, ours, eps / 4 and 50 steps.
+PgdOptions default_pgd(Norm norm, double eps);
 
 // Throws Error where eps, alpha or steps are negative or not finite, alpha is 0 and there are steps
 // and a radius, eps is over 1 (l-inf) or share outside (0, 1].

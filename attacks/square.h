@@ -22,9 +22,9 @@ enum class SquareLoss { margin, cross_entropy };
 
 struct SquareOptions {
   Norm norm = Norm::linf;
-  float eps = 8.f / 255;  // radius, pixel range [0, 1]
-  int queries = 5000;     // proposals an example; the start and the last check come on top
-  float p_init = 0.8f;    // share of the image that the first windows cover
+  float eps = default_eps(Norm::linf);  // radius, pixel range [0, 1]
+  int queries = 5000;   // proposals an example; the start and the last check come on top
+  float p_init = 0.8f;  // share of the image that the first windows cover
   SquareLoss loss = SquareLoss::margin;
   bool rescale_schedule = false;   // the schedule of 10000 queries, compressed to `queries`
   bool reference_windows = false;  // corners that never reach the last row and column

@@ -4,7 +4,6 @@
 #include <iostream>
 #include <set>
 
-#include "apps/attack/auto_attack.h"
 #include "apps/attack/report.h"
 #include "apps/attack/session.h"
 #include "apps/common/checkpoint.h"

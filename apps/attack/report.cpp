@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "apps/attack/auto_attack.h"
+#include "apps/attack/spec.h"
 #include "apps/common/plot.h"
 #include "apps/common/png.h"
 #include "core/json_text.h"

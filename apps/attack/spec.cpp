@@ -1,10 +1,10 @@
 #include "apps/attack/spec.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <utility>
 
-#include "apps/attack/auto_attack.h"
 #include "apps/common/parse.h"
 
 namespace saddle {
@@ -76,6 +76,19 @@ std::string text_of(const AttackSpec& spec) {
 }
 
 }  // namespace
+
+namespace {
+
+template <class Number>
+std::string shortest(Number number) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
+}
+
+}  // namespace
+
+std::string exact_text(double number) { return shortest(number); }
+std::string exact_text(float number) { return shortest(number); }
 
 AttackSpec with_eps(const AttackSpec& spec, const std::string& eps) {
   const AttackRow* row = find_row(spec.name);

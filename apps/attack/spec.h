@@ -25,6 +25,10 @@ struct AttackSpec {
 // Throws UsageError where the text is not NAME[:key=value,...] or names a key twice.
 AttackSpec parse_attack_spec(const std::string& text);
 
+// The shortest text that reads back as the same number.
+std::string exact_text(double number);
+std::string exact_text(float number);
+
 // The spec with this radius, and its text without any. Throws UsageError where the attack has no
 // radius.
 AttackSpec with_eps(const AttackSpec& spec, const std::string& eps);

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/attack/auto_attack.h"
 #include "tests/apps/data_files.h"
 
 namespace saddle {
@@ -185,30 +184,6 @@ TEST(AutoAttackSpec, has_the_members_of_each_version) {
             (std::vector<std::string>{"apgd-ce", "apgd-dlr", "fab", "square", "apgd-t", "fab-t"}));
   EXPECT_EQ(members_of("autoattack:version=rand"),
             (std::vector<std::string>{"apgd-ce", "apgd-dlr"}));
-}
-
-TEST(AutoAttackSpec, has_the_parameters_of_each_preset) {
-  AutoAttackOptions options;
-  options.norm = "l2";
-  options.eps = 0.5;
-
-  EXPECT_EQ(
-      auto_attack_specs(options),
-      (std::vector<std::string>{
-          "apgd-ce:norm=l2,eps=0.5,steps=100", "apgd-t:norm=l2,eps=0.5,steps=100,classes=9",
-          "fab-t:norm=l2,eps=0.5,steps=100,classes=9", "square:norm=l2,eps=0.5,queries=5000"}));
-  options.preset = "torchattacks";
-  EXPECT_EQ(auto_attack_specs(options),
-            (std::vector<std::string>{"apgd-ce:norm=l2,eps=0.5,steps=10",
-                                      "apgd-t:norm=l2,eps=0.5,steps=10,classes=all",
-                                      "fab-t:norm=l2,eps=0.5,steps=10,classes=all",
-                                      "square:norm=l2,eps=0.5,queries=5000,schedule=rescaled"}));
-  options.preset = "official";
-  options.norm = "l1";
-  EXPECT_EQ(auto_attack_specs(options)[0],
-            "apgd-ce:norm=l1,eps=0.5,steps=100,restarts=5,largereps=on");
-  EXPECT_EQ(auto_attack_specs(options)[1],
-            "apgd-t:norm=l1,eps=0.5,steps=100,classes=5,largereps=on");
 }
 
 TEST(WithEps, replaces_the_radius_of_a_spec) {

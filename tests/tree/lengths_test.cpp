@@ -21,7 +21,6 @@ constexpr int kLinesOfFile = 400, kLinesOfFunction = 60;
 
 // "cases": tests of one subject, one after the other, each to be read alone.
 const Reasons kLongFiles = {
-    {"apps/attack/attack_table.cpp", "every attack's keys and how it is made, one after the other"},
     {"apps/attack/program.cpp", "flags and their checks want a file of their own"},
     {"apps/attack/report.cpp", "table, JSON, CSV and pictures want a file each"},
     {"apps/reproduce/report.cpp", "what is read and what is written want a file each"},
@@ -56,7 +55,6 @@ const Reasons kLongFiles = {
 
 // By file and function.
 const Reasons kLongFunctions = {
-    {"apps/attack/attack_table.cpp: attack_table", "a table: a row an attack"},
     {"apps/bench/kernels.cpp: activation_cases", "a table: an entry a kernel"},
     {"apps/train/train_settings.cpp: settings_of_adversarial", "a table: a row a flag"},
     {"apps/train/train_settings.cpp: settings_of_epochs", "a table: a row a flag"},
