@@ -6,8 +6,6 @@
 
 #include "attacks/open_rows.h"
 #include "attacks/rows.h"
-#include "core/attack_ops.h"
-#include "core/ops.h"
 #include "core/replay.h"
 #include "kernels/apgd.h"
 #include "kernels/elementwise.h"
@@ -15,10 +13,6 @@
 #include "kernels/philox.h"
 
 namespace saddle {
-
-bool is_targeted(ApgdLoss loss) {
-  return loss == ApgdLoss::targeted_dlr || loss == ApgdLoss::targeted_ce;
-}
 
 void check(const ApgdOptions& options) {
   require(std::isfinite(options.eps) && options.eps >= 0, "apgd: eps ", options.eps,
@@ -109,26 +103,10 @@ std::vector<std::int32_t> zero_rows(const Tensor& g, std::size_t rows) {
   return zero;
 }
 
-Loss loss_named(ApgdLoss name) {
-  return [name](Tape& tape, const LogitsFunction& f, const Var& x, const Batch& batch,
-                LossReduction reduction) {
-    const Var logits = f(tape, x);
-    switch (name) {
-      case ApgdLoss::dlr: return dlr_loss(tape, logits, batch.targets);
-      case ApgdLoss::targeted_dlr:
-        return targeted_dlr_loss(tape, logits, batch.targets, batch.aims);
-      case ApgdLoss::targeted_ce:
-        return targeted_cross_entropy_loss(tape, logits, batch.targets, batch.aims);
-      case ApgdLoss::ce: break;
-    }
-    return cross_entropy(tape, logits, batch.targets, reduction);
-  };
-}
-
 }  // namespace
 
 Apgd::Apgd(LogitsFunction logits, const ApgdOptions& options)
-    : logits_(std::move(logits)), loss_(loss_named(options.loss)), options_(options) {
+    : logits_(std::move(logits)), loss_(apgd_loss(options.loss)), options_(options) {
   check(options);
 }
 

@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "attacks/apgd_loss.h"
 #include "attacks/attack.h"
 #include "attacks/pgd.h"
 
@@ -23,11 +24,6 @@ namespace saddle {
 
 class OpenRows;
 struct Leaving;
-
-// What is climbed. The targeted losses aim at a class t, and any misclassification is a success.
-enum class ApgdLoss { ce, dlr, targeted_dlr, targeted_ce };
-
-bool is_targeted(ApgdLoss loss);
 
 // `misclassified`: the first misclassified iterate, or the clean image where there is none; clean
 // errors are returned unchanged. `best_loss`: the iterate of the highest loss, of every row.
