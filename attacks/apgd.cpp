@@ -49,7 +49,8 @@ struct Apgd::Iterates {
   Tensor images, now, old, best, g, g_best, adversarial;  // [size, H, W, C]
   Tensor labels, targets;                                 // i32 [size]
   Tensor state;                                           // [size, kApgdFields]
-  float eps;
+  float eps = 0;
+  bool aimed = false;  // at `targets`, and nothing less is a success
   Replay iteration;
 
   Iterates(Device& device, const Shape& shape)
@@ -62,8 +63,7 @@ struct Apgd::Iterates {
         adversarial(device, shape),
         labels(device, {shape[0]}, DType::i32),
         targets(device, {shape[0]}, DType::i32),
-        state(device, {shape[0], kApgdFields}),
-        eps(0) {}
+        state(device, {shape[0], kApgdFields}) {}
 
   Device& device() const { return images.device(); }
   std::int64_t size() const { return images.shape()[0]; }
@@ -184,8 +184,11 @@ void Apgd::begin(const Batch& batch, const Tensor& targets, const Tensor& start,
     field[kApgdChanged] = changed[row];
   }
   at.state.copy_from_host(state.data());
-  if (at.eps != phase.eps) at.iteration = Replay();  // a captured step holds its radius
+  const bool aimed = static_cast<bool>(batch.aims);
+  // A captured step holds its radius and its loss.
+  if (at.eps != phase.eps || at.aimed != aimed) at.iteration = Replay();
   at.eps = phase.eps;
+  at.aimed = aimed;
 }
 
 // The loss at the newest iterate, and what follows from it for every row.
@@ -194,7 +197,8 @@ void Apgd::evaluate(Gradient gradient, const Phase& phase) {
   Device& device = at.device();
   const int draws = gradient == Gradient::wanted ? options_.eot : 1;
   Tensor dx;
-  const Batch batch{at.images, at.labels, {}, {}, at.targets};
+  const bool aims = at.aimed || is_targeted(options_.loss);
+  const Batch batch{at.images, at.labels, {}, {}, aims ? at.targets : Tensor()};
   LossValue found;
   for (int draw = 0; draw < draws; ++draw) {
     Tape tape;
@@ -313,6 +317,7 @@ void Apgd::drop_broken_rows(OpenRows& open, const Phase& phase, const Tensor& an
     *to.*part = select_rows(*from.*part, leaving->stay);
   }
   to->eps = from->eps;
+  to->aimed = from->aimed;
   at_ = to;
 }
 
@@ -360,7 +365,9 @@ Tensor Apgd::operator()(const Batch& batch, std::uint64_t seed, PassCounts* coun
   Device& device = batch.inputs.device();
   const Tensor clean = logits_of(logits_, batch.inputs);
   if (counts) counts->add_to_all(batch.inputs.shape()[0], {1, 0});
-  std::vector<std::int32_t> rows = rows_predicted_right(clean, batch.targets);
+  require(!batch.aims || options_.loss == ApgdLoss::ce,
+          "apgd: only the cross-entropy can be aimed at a class");
+  std::vector<std::int32_t> rows = rows_to_attack(clean, batch);
   if (options_.answer == ApgdAnswer::best_loss) {
     rows = all_rows(batch.inputs.shape()[0]);
   }
@@ -368,11 +375,11 @@ Tensor Apgd::operator()(const Batch& batch, std::uint64_t seed, PassCounts* coun
 
   const Tensor taken = row_numbers(device, rows);
   const Batch part =
-      select({batch.inputs, batch.targets, batch.indices, attempts_of(batch)}, taken);
+      select({batch.inputs, batch.targets, batch.indices, attempts_of(batch), batch.aims}, taken);
   const Tensor targets = is_targeted(options_.loss)
                              ? other_classes_at_rank(select_rows(clean, taken), part.targets,
                                                      part.attempts, options_.targets)
-                             : Tensor();
+                             : part.aims;
   const std::vector<Phase> all = phases();
   Tensor iterate = draw_start(part, seed, all.front().eps);
   PassCounts used;  // by the part's rows

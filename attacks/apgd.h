@@ -1,5 +1,5 @@
 // APGD: PGD with momentum that finds its own step size, on cross-entropy or the difference of
-// logits ratio, untargeted or aimed at one class after the other.
+// logits ratio, untargeted or aimed at one class after the other or at the batch's.
 //
 // Sources: Croce and Hein 2020, "Reliable evaluation of adversarial robustness with an ensemble of
 // diverse parameter-free attacks"; Croce and Hein 2021, "Mind the box" (l1). Where we differ from
@@ -62,9 +62,10 @@ class Apgd {
   // Throws Error as check() does.
   Apgd(LogitsFunction logits, const ApgdOptions& options);
 
-  // The adversarial images [N, H, W, C]; `counts` also gets the rows whose first gradient was
-  // exactly zero, whose verdict says little. Throws Error where the loss needs more classes than
-  // the model has, or its logits do not depend on the pixels.
+  // The adversarial images [N, H, W, C]. Of a batch with aims (ApgdLoss::ce alone) log p(aim) is
+  // climbed, and only an iterate taken for its aim is a success. `counts` also gets the rows whose
+  // first gradient was exactly zero, whose verdict says little. Throws Error where the loss needs
+  // more classes than the model has, or its logits do not depend on the pixels.
   Tensor operator()(const Batch& batch, std::uint64_t seed, PassCounts* counts = nullptr);
 
  private:

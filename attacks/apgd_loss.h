@@ -11,7 +11,8 @@ enum class ApgdLoss { ce, dlr, targeted_dlr, targeted_ce };
 bool is_targeted(ApgdLoss loss);
 
 // Of ce, dlr and their targeted forms, t being batch.aims; `right` says where the label is
-// predicted.
+// predicted. ce of a batch with aims is log softmax(z)_t, and `right` says where t is not predicted
+// yet.
 Loss apgd_loss(ApgdLoss name);
 
 }  // namespace saddle

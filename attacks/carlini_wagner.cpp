@@ -7,6 +7,7 @@
 #include "attacks/rows.h"
 #include "core/attack_ops.h"
 #include "kernels/carlini_wagner.h"
+#include "kernels/l1_projection.h"
 #include "kernels/fab.h"
 
 namespace saddle {
@@ -30,6 +31,7 @@ struct CarliniWagner::State {
   Tensor succeeded, stopped, previous;  // [n]
   Tensor w, x1, mean, square;           // [n, H, W, C]
   Tensor iteration;                     // i32 [1]
+  bool aimed;                           // `labels` are the classes aimed at
 
   CarliniWagnerRows rows() const {
     return {c.array(),         low.array(),     high.array(),
@@ -38,9 +40,9 @@ struct CarliniWagner::State {
   // A copy of these rows alone; the iteration stays shared.
   State of(const Tensor& numbers) const {
     const auto take = [&](const Tensor& tensor) { return select_rows(tensor, numbers); };
-    return {take(x0),  take(labels), take(adversarial), take(best),    take(c),
-            take(low), take(high),   take(succeeded),   take(stopped), take(previous),
-            take(w),   take(x1),     take(mean),        take(square),  iteration};
+    return {take(x0),   take(labels),    take(adversarial), take(best),     take(c), take(low),
+            take(high), take(succeeded), take(stopped),     take(previous), take(w), take(x1),
+            take(mean), take(square),    iteration,         aimed};
   }
 };
 
@@ -53,22 +55,43 @@ Tensor CarliniWagner::operator()(const Batch& batch, std::uint64_t, PassCounts* 
   return nearest(batch, counts).images;
 }
 
+namespace {
+
+// What is to fall, z_from - z_to: the label's logit against the strongest other one, or that
+// against the logit of the class aimed at.
+struct Falling {
+  Tensor margin;    // f32 [n]
+  Tensor from, to;  // i32 [n]
+};
+
+Falling falling_logit(const Tensor& z, const Tensor& labels, bool aimed) {
+  const Rival verdict = rival(z, labels);
+  if (!aimed) return {verdict.margin, labels, verdict.other};
+  const Tensor margin(z.device(), verdict.margin.shape());
+  const Tensor zero = Tensor::filled(z.device(), margin.shape(), 0.f);
+  launch(z.device(), Difference{verdict.margin.array(), zero.array(), margin.array()},
+         margin.count());
+  return {margin, verdict.other, labels};
+}
+
+}  // namespace
+
 void CarliniWagner::iterate(const State& state, int check_every) const {
   Device& device = state.x0.device();
   const std::int64_t rows = state.x0.shape()[0], columns = columns_of(state.x0);
   Tape tape;
   const Var x = tape.input(state.x1, Gradient::wanted);
   const Var z = logits_(tape, x);
-  const Rival verdict = rival(z.value(), state.labels);
+  const Falling falling = falling_logit(z.value(), state.labels, state.aimed);
   const Tensor weight(device, {rows});
   launch(device,
-         CarliniWagnerJudge{verdict.margin.array(), state.labels.array<std::int32_t>(),
-                            verdict.other.array<std::int32_t>(), state.x0.array(), state.x1.array(),
+         CarliniWagnerJudge{falling.margin.array(), falling.from.array<std::int32_t>(),
+                            falling.to.array<std::int32_t>(), state.x0.array(), state.x1.array(),
                             state.iteration.array<std::int32_t>(), state.rows(),
                             state.adversarial.array(), state.best.array(), weight.array(), columns,
                             check_every, options_.kappa},
          rows);
-  tape.backward(logit_difference(tape, z, state.labels, verdict.other, weight).sum);
+  tape.backward(logit_difference(tape, z, falling.from, falling.to, weight).sum);
   launch(device,
          CarliniWagnerStep{state.x0.array(), x.gradient().array(), state.stopped.array(),
                            state.iteration.array<std::int32_t>(), state.w.array(), state.x1.array(),
@@ -132,13 +155,13 @@ MinimalNorm CarliniWagner::nearest(const Batch& batch, PassCounts* counts) {
   if (counts) counts->add_to_all(batch.inputs.shape()[0], {1, 0});
 
   Findings findings(batch);
-  const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.targets);
-  if (!right.empty()) {
-    const Batch attacked = select(batch, right);
+  const std::vector<std::int32_t> standing = rows_to_attack(clean, batch);
+  if (!standing.empty()) {
+    const Batch attacked = select(batch, standing);
     const Shape& shape = attacked.inputs.shape();
     const std::int64_t n = shape[0];
     const State state{attacked.inputs,
-                      attacked.targets,
+                      attacked.aims ? attacked.aims : attacked.targets,
                       attacked.inputs.clone(),
                       full(device, n, kFarthest),
                       full(device, n, options_.c),
@@ -151,17 +174,18 @@ MinimalNorm CarliniWagner::nearest(const Batch& batch, PassCounts* counts) {
                       Tensor(device, shape),
                       Tensor(device, shape),
                       Tensor(device, shape),
-                      Tensor(device, {1}, DType::i32)};
+                      Tensor(device, {1}, DType::i32),
+                      static_cast<bool>(attacked.aims)};
     Replay whole;
     PassCounts used;  // by the attacked rows
     for (int i = 0; i < options_.searches; ++i) {
       search(state, whole, used);
       launch(device, CarliniWagnerSearch{state.rows()}, n);
     }
-    if (counts) counts->add(right, used);
-    findings.put(right, state.adversarial, state.best, options_.eps);
+    if (counts) counts->add(standing, used);
+    findings.put(standing, state.adversarial, state.best, options_.eps);
   }
-  findings.put_clean_errors(right);
+  findings.put_clean_errors(standing);
   return findings.result();
 }
 

@@ -5,10 +5,12 @@
 // `searches` times, with c from a binary search an example: success halves the way down, failure
 // goes up tenfold until something has succeeded. Of all iterates the nearest misclassified one (by
 // kappa at least) is kept. Source: Carlini and Wagner 2017, "Towards evaluating the robustness of
-// neural networks", untargeted. As in their code Adam starts anew in each search. There a search
-// stops once the whole batch's objective has not fallen below 0.999999 of what it was `iterations`
-// / 10 iterations ago; here only with `abort_early`, and each example by itself. That saves time
-// and costs strength, for one example's objective rises for a while where Adam turns.
+// neural networks". Of a batch with aims it is max over j != aim of z_j - z_aim that falls, and
+// only what is taken for its aim is a success. As in their code Adam starts anew in each search.
+// There a search stops once the whole batch's objective has not fallen below 0.999999 of what it
+// was `iterations` / 10 iterations ago; here only with `abort_early`, and each example by itself.
+// That saves time and costs strength, for one example's objective rises for a while where Adam
+// turns.
 #pragma once
 
 #include <limits>

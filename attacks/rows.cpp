@@ -1,5 +1,9 @@
 #include "attacks/rows.h"
 
+#include <algorithm>
+
+#include "attacks/row_lists.h"
+
 #include <cmath>
 #include <numeric>
 
@@ -145,6 +149,14 @@ std::vector<std::int32_t> rows_predicted_right(const Tensor& logits, const Tenso
       rows.push_back(static_cast<std::int32_t>(i));
     }
   }
+  return rows;
+}
+
+std::vector<std::int32_t> rows_to_attack(const Tensor& logits, const Batch& batch) {
+  if (!batch.aims) return rows_predicted_right(logits, batch.targets);
+  const std::vector<std::int32_t> there = rows_predicted_right(logits, batch.aims);
+  std::vector<std::int32_t> rows = all_rows(logits.shape()[0]);
+  std::erase_if(rows, [&](std::int32_t row) { return std::ranges::binary_search(there, row); });
   return rows;
 }
 

@@ -48,6 +48,10 @@ Tensor largest_entries(const Tensor& tensor);
 // batch.attempts, or zeros [N] where it is empty.
 Tensor attempts_of(const Batch& batch);
 
+// The rows, in order, on which an attack has yet to succeed: those predicted right, of a batch with
+// aims those that are not taken for theirs. Waits for the device.
+std::vector<std::int32_t> rows_to_attack(const Tensor& logits, const Batch& batch);
+
 // The rows, in order, whose prediction is their label: a host list, so this waits for the device. A
 // row with a NaN logit counts as predicted right: a failure of the model is no success of an
 // attack.

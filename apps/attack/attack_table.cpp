@@ -236,7 +236,7 @@ AttackRow carlini_wagner_row() {
        number_key("kappa", &Options::kappa, "margin of the misclassification, logits"),
        choice_key("abort_early", &Options::abort_early, kOffOn,
                   "on: stop an example whose objective has ceased to fall"),
-       seed_key<Options>(kSeedOfNothing)},
+       target_key<Options>(), seed_key<Options>(kSeedOfTarget)},
       [](const Settings<Options>& settings) { return within(settings, Norm::l2); });
 }
 
@@ -308,7 +308,7 @@ const std::vector<AttackRow>& attack_table() {
       pgd_row(),
       mi_fgsm_row(),
       apgd_row("apgd-ce", "Croce and Hein 2020, step size found by itself, cross-entropy",
-               ApgdLoss::ce),
+               ApgdLoss::ce, {target_key<ApgdOptions>()}),
       apgd_row("apgd-dlr", "Croce and Hein 2020, difference of logits ratio (3 classes or more)",
                ApgdLoss::dlr),
       apgd_targeted_row(),

@@ -83,7 +83,8 @@ const std::vector<std::string>& full_specs() {
       "fgsm:eps=0.1,target=random,seed=3",
       "pgd:norm=l1,eps=2,alpha=0.5,steps=3,start=random,target=4,restarts=2,seed=3",
       "mifgsm:eps=0.1,alpha=0.01,steps=3,decay=0.9,target=least,seed=3",
-      "apgd-ce:norm=l1,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=on,reference_wrap=on,seed="
+      "apgd-ce:norm=l1,eps=2,steps=3,target=1,restarts=2,rho=0.5,eot=2,largereps=on,reference_wrap="
+      "on,seed="
       "3",
       "apgd-dlr:norm=l2,eps=2,steps=3,restarts=2,rho=0.5,eot=2,largereps=off,reference_wrap=on,"
       "seed=3",
@@ -95,7 +96,7 @@ const std::vector<std::string>& full_specs() {
       "restarts=2,seed=3",
       "stadv:bound=0.1,iterations=3,lr=0.02,lambda=0.1,kappa=1,start=random,restarts=2,seed=3",
       "pixle:reading=five-proposals,restarts=2,iterations=3,seed=3",
-      "cw:eps=2,searches=2,iterations=3,c=0.1,lr=0.02,kappa=1,abort_early=on,seed=3",
+      "cw:eps=2,searches=2,iterations=3,c=0.1,lr=0.02,kappa=1,abort_early=on,target=1,seed=3",
       "deepfool:norm=linf,eps=0.1,steps=3,overshoot=0.1,seed=3",
       "autoattack:norm=l2,eps=2,version=plus,preset=torchattacks,mode=individual,steps=3,queries=7,"
       "classes=2,seed=3"};
@@ -130,6 +131,8 @@ TEST(MakeAttack, reads_targets) {
   EXPECT_EQ(make("pgd:target=3").aim->to, 3);
   EXPECT_EQ(make("fgsm:target=least").aim->at, Aim::At::least);
   EXPECT_EQ(make("mifgsm:target=random,seed=8").aim->seed, 8u);
+  EXPECT_EQ(make("apgd-ce:target=random,seed=8").aim->seed, 8u);
+  EXPECT_EQ(make("cw:target=0").aim->to, 0);
   expect_usage_error("target: 'cat' is not an integer", "pgd:target=cat");
   expect_usage_error("target: -1 is outside 0", "pgd:target=-1");
 }

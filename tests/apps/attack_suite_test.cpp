@@ -280,6 +280,23 @@ TEST(TargetedAttack, succeeds_where_the_target_is_predicted_and_nowhere_else) {
   EXPECT_EQ(result.robust_accuracy, 100. * static_cast<double>(right) / 60);
 }
 
+TEST(TargetedAttack, of_apgd_and_cw_succeeds_where_the_target_is_predicted) {
+  const Target target(cpu_device(), 40);
+  for (const char* spec :
+       {"apgd-ce:eps=0.1,steps=20,target=2", "cw:searches=4,iterations=60,target=2"}) {
+    const AttackResult result = target.attack(spec);
+
+    int hits = 0;
+    for (const ExampleRecord& record : result.examples) {
+      if (record.attacked == 0) continue;
+      EXPECT_EQ(record.broken(), record.prediction == 2) << spec;
+      EXPECT_TRUE(record.broken() || record.linf == 0) << spec;  // failures are the clean image
+      hits += record.broken() ? 1 : 0;
+    }
+    EXPECT_GT(hits, 0) << spec;
+  }
+}
+
 TEST(TargetedAttack, leaves_alone_what_is_of_the_class_already) {
   const Target target(cpu_device(), 30);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -232,14 +233,24 @@ Batch examples(Device& device, const Integers& which) {
   return random_examples(device, which, kExamples, 3, 5, 5);
 }
 
-// Right and wrong ones, of five classes, some of which the attack breaks.
-void expect_independent_of_the_batch(Device& device, const ApgdOptions& options) {
+// Each example aims at the class so far behind its label, of five.
+Tensor aims_behind(const Tensor& labels, std::int32_t by) {
+  Integers aims = labels.to_host<std::int32_t>();
+  for (std::int32_t& aim : aims) aim = (aim + by) % 5;
+  return row_numbers(labels.device(), aims);
+}
+
+// Right and wrong ones, of five classes, some of which the attack breaks. `aim` as in aims_behind;
+// 0: at no class.
+void expect_independent_of_the_batch(Device& device, const ApgdOptions& options,
+                                     std::int32_t aim = 0) {
   const LogitsFunction model = bit_stable_model(device, 5);
   Integers which;
   for (std::int32_t i = 0; i < kExamples; ++i) which.push_back((i * 10 + 4) % kExamples);
   Batch batch = examples(device, which);
   // Labels are the predictions, so that all but a few are right.
   batch.targets = predict(logits_of(model, batch.inputs));
+  if (aim != 0) batch.aims = aims_behind(batch.targets, aim);
   const Batch tries = with_attempts(batch, 0, 2);
   Apgd apgd(model, options);
   const Tensor together = apgd(tries, 3);
@@ -267,6 +278,54 @@ TEST_P(ApgdOn, l2_of_a_row_does_not_depend_on_who_else_is_in_the_batch) {
 
 TEST_P(ApgdOn, l1_of_a_row_does_not_depend_on_who_else_is_in_the_batch) {
   expect_independent_of_the_batch(device(), options_of(Norm::l1, 2.f, ApgdLoss::targeted_dlr, 6));
+}
+
+TEST_P(ApgdOn, aimed_at_a_class_does_not_depend_on_who_else_is_in_the_batch) {
+  expect_independent_of_the_batch(device(), options_of(Norm::linf, .05f, ApgdLoss::ce, 20), 1);
+}
+
+// Class 1 of LIN4 begins at 1/30; class 2 is nowhere the largest, however wrong the answers are.
+TEST_P(ApgdOn, succeeds_only_where_the_class_aimed_at_is_predicted) {
+  const auto aimed = [&](std::int32_t aim, float eps) {
+    Batch batch = single_image(device(), grey());
+    batch.aims = row_numbers(device(), {aim});
+    return Apgd(lin4(device()), options_of(Norm::linf, eps, ApgdLoss::ce, 10))(batch, 1)
+        .to_host<float>();
+  };
+
+  EXPECT_LT(lin_margin(aimed(1, .035f)), 0);
+  EXPECT_EQ(aimed(1, .033f), grey());
+  EXPECT_EQ(aimed(2, .1f), grey());
+}
+
+TEST_P(ApgdOn, leaves_alone_what_is_taken_for_the_class_aimed_at) {
+  Batch batch = single_image(device(), grey(), 1);  // a clean error: class 0 is predicted
+  batch.aims = row_numbers(device(), {0});
+  PassCounts counts;
+
+  EXPECT_EQ(Apgd(lin4(device()), options_of(Norm::linf, .1f, ApgdLoss::ce, 10))(batch, 1, &counts)
+                .to_host<float>(),
+            grey());
+  EXPECT_EQ(counts.forward, 1);
+}
+
+TEST_P(ApgdOn, aims_after_it_did_not) {
+  Apgd apgd(lin4(device()), options_of(Norm::linf, .1f, ApgdLoss::ce, 10));
+  Batch batch = single_image(device(), grey());
+
+  EXPECT_LT(lin_margin(apgd(batch, 1).to_host<float>()), 0);
+  batch.aims = row_numbers(device(), {2});
+  EXPECT_EQ(apgd(batch, 1).to_host<float>(), grey());
+}
+
+TEST(apgd, aims_with_the_cross_entropy_alone) {
+  Batch batch = single_image(cpu_device(), grey());
+  batch.aims = row_numbers(cpu_device(), {1});
+  ApgdOptions options;
+  options.loss = ApgdLoss::dlr;
+
+  EXPECT_CONTAINS(message_of<Error>([&] { Apgd(lin4(cpu_device()), options)(batch, 1); }),
+                  "only the cross-entropy can be aimed");
 }
 
 TEST_P(ApgdOn, stays_in_the_ball_and_in_the_pixel_range) {
@@ -362,14 +421,16 @@ struct LossAndSlope {
   Doubles slope;
 };
 
-LossAndSlope wave_loss(const Doubles& x) {
+// Cross-entropy of label 0, or log p_aim.
+LossAndSlope wave_loss(const Doubles& x, std::optional<std::size_t> aim) {
   double f = 0;
   for (std::size_t i = 0; i < x.size(); ++i) f += wave(x[i], i);
-  const Doubles z = {3 - f, f, 0};
+  const Doubles z = {3 - f, f, 0}, dz = {-1, 1, 0};
   double sum = 0;
   for (double value : z) sum += std::exp(value);
-  LossAndSlope found{std::log(sum) - z[0], {}};
-  const double d = (std::exp(z[1]) - std::exp(z[0])) / sum + 1;
+  const double log_sum = std::log(sum), d_log_sum = (std::exp(z[1]) - std::exp(z[0])) / sum;
+  LossAndSlope found{aim ? z[*aim] - log_sum : log_sum - z[0], {}};
+  const double d = aim ? dz[*aim] - d_log_sum : d_log_sum - dz[0];
   for (std::size_t i = 0; i < x.size(); ++i) found.slope.push_back(d * wave_slope(x[i], i));
   return found;
 }
@@ -394,9 +455,9 @@ Doubles onto_ball(const Doubles& x, Doubles moved, Norm norm, double eps) {
 
 // Algorithm 1 of the paper, line by line, from x0; the best iterate, and how often it went back.
 std::pair<Doubles, int> apgd_in_double(const Doubles& x, Doubles now, Norm norm, double eps,
-                                       int steps) {
-  Doubles best = now, old = now, losses = {wave_loss(now).loss};
-  Doubles g = wave_loss(now).slope, g_best = g;
+                                       int steps, std::optional<std::size_t> aim) {
+  Doubles best = now, old = now, losses = {wave_loss(now, aim).loss};
+  Doubles g = wave_loss(now, aim).slope, g_best = g;
   double best_loss = losses[0], step = 2 * eps, best_at_check = best_loss;
   bool reduced = true;
   int backs = 0, last_check = 0;
@@ -413,7 +474,7 @@ std::pair<Doubles, int> apgd_in_double(const Doubles& x, Doubles now, Norm norm,
     }
     old = now;
     now = onto_ball(x, next, norm, eps);
-    const LossAndSlope at = wave_loss(now);
+    const LossAndSlope at = wave_loss(now, aim);
     g = at.slope;
     losses.push_back(at.loss);
     if (at.loss > best_loss) best_loss = at.loss, best = now, g_best = g;
@@ -431,11 +492,12 @@ std::pair<Doubles, int> apgd_in_double(const Doubles& x, Doubles now, Norm norm,
   return {best, backs};
 }
 
-void expect_the_algorithm_in_double(Norm norm, float eps) {
+void expect_the_algorithm_in_double(Norm norm, float eps, std::optional<std::size_t> aim = {}) {
   const Floats x = random_values(7, 5, .2f, .8f);
-  const Batch batch{Tensor::from_host(cpu_device(), {1, 1, 1, 7}, x),
-                    Tensor::from_host(cpu_device(), {1}, Integers{0}),
-                    Tensor::from_host(cpu_device(), {1}, Integers{0})};
+  Batch batch{Tensor::from_host(cpu_device(), {1, 1, 1, 7}, x),
+              Tensor::from_host(cpu_device(), {1}, Integers{0}),
+              Tensor::from_host(cpu_device(), {1}, Integers{0})};
+  if (aim) batch.aims = row_numbers(cpu_device(), {static_cast<std::int32_t>(*aim)});
   ApgdOptions options = options_of(norm, eps, ApgdLoss::ce, 40);
   options.answer = ApgdAnswer::best_loss;
   // A model of one answer keeps the start for the best.
@@ -450,8 +512,9 @@ void expect_the_algorithm_in_double(Norm norm, float eps) {
 
     const Floats got = Apgd(wave_model(), options)(batch, seed).to_host<float>();
 
-    const auto [want, backs] = apgd_in_double(
-        Doubles(x.begin(), x.end()), Doubles(start.begin(), start.end()), norm, double{eps}, 40);
+    const auto [want, backs] =
+        apgd_in_double(Doubles(x.begin(), x.end()), Doubles(start.begin(), start.end()), norm,
+                       double{eps}, 40, aim);
     all_backs += backs;
     for (std::size_t i = 0; i < x.size(); ++i) {
       // Forty steps of numbers up to 1, each rounded, on slopes up to 81 that are climbed, not
@@ -469,6 +532,11 @@ TEST(apgd, linf_follows_the_algorithm_written_out_in_double) {
 
 TEST(apgd, l2_follows_the_algorithm_written_out_in_double) {
   expect_the_algorithm_in_double(Norm::l2, .5f);
+}
+
+TEST(apgd, aimed_at_a_class_follows_the_algorithm_written_out_in_double) {
+  expect_the_algorithm_in_double(Norm::linf, .05f, 1);
+  expect_the_algorithm_in_double(Norm::l2, .1f, 1);
 }
 
 // Errors ------------------------------------------------------------------------------------------

@@ -91,6 +91,49 @@ TEST_P(CarliniWagnerAttack, moves_black_and_white_pixels) {
   EXPECT_LT(nearest.distances.item(), 1.1 * .3 / std::sqrt(18.));
 }
 
+// z = (x_0 + .1, x_1 + .08, x_2): from the grey image class 2 is reached in l2 along s = .06, where
+// 3 s = .1 + .08: delta = (s - .1, s - .08, s).
+LogitsFunction three_pixels(Device& device) {
+  return linear_model(device, {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0}, {.1f, .08f, 0});
+}
+
+Batch aimed_at(Batch batch, std::int32_t aim) {
+  batch.aims = row_numbers(batch.inputs.device(), {aim});
+  return batch;
+}
+
+TEST_P(CarliniWagnerAttack, comes_near_the_distance_of_the_class_aimed_at) {
+  CarliniWagner attack(three_pixels(device()), searching(9, 300));
+  const double distance = std::sqrt(.04 * .04 + .02 * .02 + .06 * .06);
+
+  const MinimalNorm nearest = attack.nearest(aimed_at(single_image(device(), grey()), 2));
+
+  EXPECT_GT(nearest.distances.item(), distance - 1e-6);
+  EXPECT_LT(nearest.distances.item(), 1.03 * distance);
+  EXPECT_EQ(predict(logits_of(three_pixels(device()), nearest.images)).to_host<std::int32_t>(),
+            Rows{2});
+}
+
+TEST_P(CarliniWagnerAttack, leads_to_the_class_aimed_at_with_a_margin_of_kappa) {
+  CarliniWagnerOptions options = searching(9, 300);
+  options.kappa = .03f;  // 3 s = .13 + .11
+  const double distance = std::sqrt(.05 * .05 + .03 * .03 + .08 * .08);
+
+  const MinimalNorm nearest = CarliniWagner(three_pixels(device()), options)
+                                  .nearest(aimed_at(single_image(device(), grey()), 2));
+
+  EXPECT_GT(nearest.distances.item(), distance - 1e-6);
+  EXPECT_LT(nearest.distances.item(), 1.03 * distance);
+}
+
+TEST_P(CarliniWagnerAttack, does_not_take_another_wrong_class_for_the_one_aimed_at) {
+  const MinimalNorm nearest = CarliniWagner(lin4(device()), searching(9, 100))
+                                  .nearest(aimed_at(single_image(device(), grey()), 2));
+
+  EXPECT_EQ(nearest.images.to_host<float>(), grey());
+  EXPECT_EQ(nearest.distances.item(), kInfinity);
+}
+
 constexpr std::int64_t kExamples = 11, kChannels = 4, kColumns = 3 * 5 * kChannels;
 
 TEST_P(CarliniWagnerAttack, does_not_depend_on_who_else_is_in_the_batch) {

@@ -6,6 +6,7 @@
 // besides. CONST has w = 0. Constants are made once, so that a model may be captured.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -32,13 +33,13 @@ inline double lin_margin(const std::vector<float>& x) {
 }
 
 // Images [N, 1, 1, 4] -> logits (w x + bias[0], bias[1], bias[2], ...): a 1x1 convolution, a pool
-// over one pixel, and a linear layer for the bias.
+// over one pixel, and a linear layer for the bias. w [4], or with rows for further classes [., 4].
 inline LogitsFunction linear_model(Device& device, const std::vector<float>& w,
                                    const std::vector<float>& bias) {
   const std::size_t classes = bias.size();
   const auto k = static_cast<std::int64_t>(classes);
   std::vector<float> rows(classes * 4, 0.f), identity(classes * classes, 0.f);
-  for (std::size_t i = 0; i < 4; ++i) rows[i] = w[i];
+  std::copy(w.begin(), w.end(), rows.begin());
   for (std::size_t i = 0; i < classes; ++i) identity[i * classes + i] = 1;
   const Var first(Tensor::from_host(device, {k, 1, 1, 4}, rows), Gradient::none);
   const Var second(Tensor::from_host(device, {k, k}, identity), Gradient::none);
