@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 12
 # What Debian provides; oneDNN 3 is fetched by CMake where the system's is older.
 PACKAGES := build-essential cmake ninja-build python3 python3-pip \
             libboost-context-dev libcli11-dev nlohmann-json3-dev libstb-dev zlib1g-dev \
-            libprotobuf-dev protobuf-compiler libgtest-dev libbenchmark-dev dataset-fashion-mnist
+            libprotobuf-dev protobuf-compiler libgtest-dev dataset-fashion-mnist
 # Without it .webp images are counted as left out.
 OPTIONAL_PACKAGES := libwebp-dev
 TEST_PACKAGES := clang libclang-rt-dev
