@@ -9,17 +9,14 @@
 
 #include "attacks/boundary.h"
 #include "attacks/rows.h"
+#include "core/format.h"
 
 namespace saddle {
 namespace {
 
 constexpr double kMaskedPercent = 0.2;  // as AutoAttack: 0.002 of all examples
 
-std::string percent_text(double percent) {
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.2f %%", percent);
-  return digits;
-}
+std::string percent_text(double percent) { return formatted("%.2f %%", percent); }
 
 std::int64_t count_correct(const std::vector<float>& z, const std::vector<std::int32_t>& labels) {
   const std::size_t classes = z.size() / labels.size();

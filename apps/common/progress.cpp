@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/format.h"
 #include "core/printable.h"
 
 namespace saddle {
@@ -13,13 +14,6 @@ namespace {
 constexpr double kTerminalSeconds = 0.1;  // faster than this nobody reads
 constexpr double kLogSeconds = 10;
 constexpr std::size_t kMostOfLabel = 200;  // bytes
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char buffer[128];
-  std::snprintf(buffer, sizeof buffer, format, values...);
-  return buffer;
-}
 
 // Three significant digits, but no exponent for large rates.
 std::string rate_text(double rate) {

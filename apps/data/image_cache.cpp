@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <iomanip>
-#include <sstream>
 #include <functional>
 #include <string_view>
 #include <system_error>
@@ -18,6 +16,7 @@
 #include "apps/data/image_file.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/hash.h"
 
 namespace saddle {
 namespace {
@@ -38,21 +37,6 @@ std::uint32_t checksum(std::uint32_t before, Bytes bytes) {
   return static_cast<std::uint32_t>(::crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()),
                                               static_cast<z_size_t>(bytes.size())));
 }
-
-// FNV-1a. Whoever may write into the cache may as well write into the data set.
-class Digest {
- public:
-  void add(std::string_view part) {
-    for (const char letter : part) add_byte(static_cast<unsigned char>(letter));
-    add_byte(0);  // "ab", "c" is not "a", "bc"
-  }
-  std::uint64_t value() const { return value_; }
-
- private:
-  void add_byte(std::uint64_t byte) { value_ = (value_ ^ byte) * 0x100000001b3u; }
-
-  std::uint64_t value_ = 0xcbf29ce484222325u;
-};
 
 template <class T>
 std::span<std::byte> bytes_of(std::vector<T>& values) {
@@ -153,27 +137,27 @@ std::optional<DecodedImages> read_sound(const fs::path& file, std::uint64_t key,
 }  // namespace
 
 std::uint64_t cache_key(const ImageList& list, const ImageOptions& options) {
-  Digest digest;
-  digest.add(kMagic);
-  digest.add(options.side ? text(*options.side) : "as they are");
-  digest.add(options.broken == BrokenImages::skip ? "skip" : "error");
-  digest.add(text(options.channels.value_or(3)));
+  // Whoever may write into the cache may as well write into the data set.
+  std::uint64_t key = kHashOfNothing;
+  const auto add = [&](std::string_view part) { key = hash_of(part, key); };
+  add(kMagic);
+  add(options.side ? text(*options.side) : "as they are");
+  add(options.broken == BrokenImages::skip ? "skip" : "error");
+  add(text(options.channels.value_or(3)));
   for (const fs::path& file : list.files) {
     struct stat status;
     require(::stat(file.c_str(), &status) == 0, file.string(), ": ",
             std::generic_category().message(errno), ". Check that the image is there.");
-    digest.add(fs::absolute(file).generic_string());
+    add(fs::absolute(file).generic_string());
     const auto time = [](const timespec& t) { return text(t.tv_sec, '.', t.tv_nsec); };
-    digest.add(text(status.st_ino, ' ', status.st_size, ' ', time(status.st_mtim), ' ',
-                    time(status.st_ctim)));
+    add(text(status.st_ino, ' ', status.st_size, ' ', time(status.st_mtim), ' ',
+             time(status.st_ctim)));
   }
-  return digest.value();
+  return key;
 }
 
 fs::path cache_file(const fs::path& directory, const std::string& name, std::uint64_t key) {
-  std::ostringstream digits;
-  digits << std::hex << std::setw(16) << std::setfill('0') << key;
-  return directory / text(name, '-', digits.str(), ".images");
+  return directory / text(name, '-', hexadecimal(key), ".images");
 }
 
 CacheAnswer read_image_cache(const fs::path& file, std::uint64_t key, std::size_t listed) {

@@ -1,13 +1,7 @@
 #include "apps/reproduce/runner.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <exception>
 #include <mutex>
 #include <system_error>
@@ -15,8 +9,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
-
-extern char** environ;
+#include "core/process.h"
 
 namespace saddle::reproduce {
 namespace {
@@ -47,18 +40,6 @@ void do_run(const PlannedRun& run, const std::function<void(const std::string&)>
   begins("done");
 }
 
-// A process's exit status, as waitpid gives it.
-int wait_for(pid_t process, const std::string& program) {
-  int status = 0;
-  pid_t ended = -1;
-  do {
-    ended = ::waitpid(process, &status, 0);
-  } while (ended < 0 && errno == EINTR);
-  require(ended == process, "how ", program,
-          " ended cannot be known: ", std::generic_category().message(errno));
-  return status;
-}
-
 }  // namespace
 
 OutputLock::OutputLock(const fs::path& directory)
@@ -68,26 +49,11 @@ OutputLock::OutputLock(const fs::path& directory)
             Inherited::yes) {}
 
 void call(const std::vector<std::string>& line, const fs::path& log) {
-  std::vector<char*> arguments;
-  for (const std::string& word : line) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(),
-                                   O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  pid_t process = -1;
-  const int error =
-      posix_spawn(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  require(error == 0, line[0], " cannot be started: ", std::generic_category().message(error),
-          ". Build it, or name its place with --programs");
-  const int status = wait_for(process, line[0]);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
-  const std::string killed =
-      WIFSIGNALED(status) ? text("killed by signal ", WTERMSIG(status), ": ") : std::string();
+  const ProcessEnd end = run_process(line, log);
+  if (end.well()) return;
+  const std::string killed = end.signal != 0 ? text("killed by signal ", end.signal, ": ") : "";
   const std::string what = text(killed, last_line(log), " (", log.string(), ")");
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) throw UsageError(what);
+  if (end.exit_code == 2) throw UsageError(what);
   fail(what);
 }
 
