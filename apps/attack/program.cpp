@@ -49,7 +49,7 @@ void configure(CLI::App& app, AttackOptions& options) {
   add_text(app, "--eps-curve", options.eps_curve, "R,...",
            "Run each attack at each of these radii, smallest first; a larger radius keeps "
            "what a smaller one broke");
-  add_text(app, "--plot", options.plot, "FILE", "Draw the curves of --eps-curve, PNG");
+  add_text(app, "--plot", options.plot, "FILE", "Draw the curves of --eps-curve, SVG");
   add_switch(app, "--list-attacks", options.list_attacks,
              "Print every attack with its keys, and stop");
   add_switch(app, "--attack-all", options.attack_all,
@@ -117,6 +117,9 @@ void check_flags(const AttackOptions& options) {
     throw UsageError("--eps and --eps-curve exclude each other: name the radius in the curve");
   if (!options.plot.empty() && options.eps_curve.empty())
     throw UsageError("--plot draws the curves of --eps-curve: give that, too");
+  if (!options.plot.empty() && !options.plot.ends_with(".svg"))
+    throw UsageError(
+        text("--plot ", options.plot, ": charts are SVG. Name a file that ends in .svg"));
   if (options.time_budget && *options.time_budget <= 0)
     throw UsageError(text("--time-budget: ", *options.time_budget, " s is no time"));
   const bool of_one =

@@ -5,12 +5,16 @@
 
 #include "apps/attack/report.h"
 #include "apps/attack/report_text.h"
-#include "apps/common/plot.h"
+#include "apps/common/chart.h"
 #include "apps/common/png.h"
+#include "core/file.h"
+#include "core/printable.h"
 #include "core/safetensors.h"
 
 namespace saddle {
 namespace {
+
+constexpr std::size_t kMostOfName = 200;  // bytes of a curve's name
 
 // The pixels as the engine sees them: [N, H, W, C] in [0, 1].
 std::vector<float> unit_pixels(const Dataset& data) {
@@ -82,20 +86,21 @@ std::vector<std::int64_t> examples_to_show(const AttackReport& report, const Dat
 
 void save_plot(const std::filesystem::path& path, const std::vector<AttackReport>& reports,
                const Dataset& data) {
-  std::vector<Curve> curves;
+  std::vector<Series> curves;
   for (const AttackReport& report : reports) {
     for (const RadiusCurve& radius : report.curves) {
-      Curve curve{reports.size() > 1 ? radius.spec + "  " + report.checkpoint : radius.spec,
-                  {0},
-                  {report.clean.accuracy}};
+      const std::string name =
+          reports.size() > 1 ? radius.spec + "  " + report.checkpoint : radius.spec;
+      Series curve{printable(name, kMostOfName), {0}, {report.clean.accuracy}};
       curve.x.insert(curve.x.end(), radius.eps.begin(), radius.eps.end());
       curve.y.insert(curve.y.end(), radius.robust_accuracy.begin(), radius.robust_accuracy.end());
       curves.push_back(std::move(curve));
     }
   }
-  plot_curves(text("robust accuracy, ", data.size(), " examples of ", data.name),
-              "eps (pixel range 0 to 1)", "robust accuracy (%)", curves)
-      .write(path);
+  const Axis accuracy{"robust accuracy (%)", 0, 100};
+  const Chart chart{text("robust accuracy, ", data.size(), " examples of ", data.name),
+                    round_axis("eps (pixel range 0 to 1)", curves, &Series::x), accuracy, curves};
+  write_file_atomically(path, std::string_view(svg_of(chart, SvgPlace::file)));
 }
 
 void save_adversarial(const std::filesystem::path& path, const AttackReport& report,

@@ -4,6 +4,7 @@
 
 #include "apps/attack/report.h"
 #include "apps/attack/report_text.h"
+#include "apps/common/table.h"
 #include "core/printable.h"
 
 namespace saddle {
@@ -11,55 +12,27 @@ namespace {
 
 constexpr std::size_t kMostOfWord = 200;  // bytes of a path or an attack in a table
 
-// Lines whose columns are as wide as their widest word: the first two to the left, numbers to the
-// right.
-class Columns {
- public:
-  explicit Columns(std::vector<std::string> heading) : lines_{std::move(heading)} {}
-
-  void add(std::vector<std::string> line) {
-    for (std::string& word : line) word = printable(word, kMostOfWord);
-    lines_.push_back(std::move(line));
-  }
-
-  // Without the first `hidden` columns; nothing where there is only the heading.
-  std::string text(std::size_t hidden) const {
-    if (lines_.size() == 1) return "";
-    std::string all;
-    for (const std::vector<std::string>& line : lines_) {
-      for (std::size_t column = hidden; column < line.size(); ++column) {
-        std::size_t width = 0;
-        for (const auto& other : lines_) width = std::max(width, other[column].size());
-        const std::string space(width - line[column].size(), ' ');
-        all += (column > hidden ? "  " : "") +
-               (column < 2 ? line[column] + space : space + line[column]);
-      }
-      all += "\n";
-    }
-    return all;
-  }
-
- private:
-  std::vector<std::vector<std::string>> lines_;
-};
-
+void add(Table& table, std::vector<std::string> line) {
+  for (std::string& word : line) word = printable(word, kMostOfWord);
+  table.add(std::move(line));
+}
 // A row for the attack, and below it what each of several members left standing.
-void add_rows(Columns& rows, const AttackReport& report, const NamedResult& attack) {
+void add_rows(Table& rows, const AttackReport& report, const NamedResult& attack) {
   const AttackResult& r = attack.result;
-  rows.add({report.checkpoint, attack.spec,
-            (attack.finished ? "" : "at most ") + formatted("%.2f %%", r.robust_accuracy),
-            formatted("%.6f", r.max_linf), formatted("%.6f", r.max_l2), text(r.passes.forward),
-            text(r.passes.backward), formatted("%.4g", images_per_second(r)),
-            formatted("%.2f", r.seconds)});
+  add(rows, {report.checkpoint, attack.spec,
+             (attack.finished ? "" : "at most ") + formatted("%.2f %%", r.robust_accuracy),
+             formatted("%.6f", r.max_linf), formatted("%.6f", r.max_l2), text(r.passes.forward),
+             text(r.passes.backward), formatted("%.4g", images_per_second(r)),
+             formatted("%.2f", r.seconds)});
   const auto add_accuracy = [&](const std::string& what, double accuracy) {
-    rows.add(
+    add(rows,
         {report.checkpoint, "  " + what, formatted("%.2f %%", accuracy), "", "", "", "", "", ""});
   };
   if (r.members.size() >= 2) {
     for (const MemberResult& member : r.members) {
-      rows.add({report.checkpoint, "  " + member.name, formatted("%.2f %%", member.robust_accuracy),
-                "", "", text(member.passes.forward), text(member.passes.backward), "",
-                formatted("%.2f", member.seconds)});
+      add(rows, {report.checkpoint, "  " + member.name,
+                 formatted("%.2f %%", member.robust_accuracy), "", "", text(member.passes.forward),
+                 text(member.passes.backward), "", formatted("%.2f", member.seconds)});
     }
   }
   if (attack.targeted) add_accuracy("taken for the target", target_success(r));
@@ -67,12 +40,12 @@ void add_rows(Columns& rows, const AttackReport& report, const NamedResult& atta
 }
 
 // `of` names the checkpoint where there are several.
-void add_worst_cases(Columns& rows, const AttackReport& report, const std::string& of,
+void add_worst_cases(Table& rows, const AttackReport& report, const std::string& of,
                      std::string& notes) {
   for (const WorstCase& worst : report.worst_cases) {
     const std::string name = "worst case " + ball_text(worst.ball);
-    rows.add({report.checkpoint, name, formatted("%.2f %%", worst.robust_accuracy), "", "", "", "",
-              "", ""});
+    add(rows, {report.checkpoint, name, formatted("%.2f %%", worst.robust_accuracy), "", "", "", "",
+               "", ""});
     notes += name + of + ":";
     for (std::size_t i = 0; i < worst.attacks.size(); ++i) {
       notes += (i > 0 ? "; " : " ") + report.attacks[worst.attacks[i]].spec;
@@ -81,13 +54,13 @@ void add_worst_cases(Columns& rows, const AttackReport& report, const std::strin
   }
 }
 
-void add_transfers(Columns& rows, const AttackReport& report) {
+void add_transfers(Table& rows, const AttackReport& report) {
   for (const TransferResult& other : report.transfers) {
-    rows.add(
+    add(rows,
         {report.checkpoint, other.checkpoint, "clean", formatted("%.2f %%", other.clean_accuracy)});
     for (std::size_t i = 0; i < other.accuracy.size(); ++i) {
-      rows.add({report.checkpoint, other.checkpoint, report.attacks[i].spec,
-                formatted("%.2f %%", other.accuracy[i])});
+      add(rows, {report.checkpoint, other.checkpoint, report.attacks[i].spec,
+                 formatted("%.2f %%", other.accuracy[i])});
     }
   }
 }
@@ -95,10 +68,10 @@ void add_transfers(Columns& rows, const AttackReport& report) {
 }  // namespace
 
 std::string report_table(const std::vector<AttackReport>& reports, const Dataset& data) {
-  Columns rows({"checkpoint", "attack", "robust accuracy", "max linf", "max l2", "forward",
-                "backward", "images/s", "seconds"});
-  Columns curves({"checkpoint", "attack", "eps", "robust accuracy"});
-  Columns transfers({"checkpoint", "transfer to", "images of", "accuracy"});
+  Table rows({"checkpoint", "attack", "robust accuracy", "max linf", "max l2", "forward",
+              "backward", "images/s", "seconds"});
+  Table curves({"checkpoint", "attack", "eps", "robust accuracy"});
+  Table transfers({"checkpoint", "transfer to", "images of", "accuracy"});
   std::string table, notes;
   for (const AttackReport& report : reports) {
     table +=
@@ -113,8 +86,8 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
     add_transfers(transfers, report);
     for (const RadiusCurve& curve : report.curves) {
       for (std::size_t i = 0; i < curve.eps.size(); ++i) {
-        curves.add({report.checkpoint, curve.spec, formatted("%.6g", curve.eps[i]),
-                    formatted("%.2f %%", curve.robust_accuracy[i])});
+        add(curves, {report.checkpoint, curve.spec, formatted("%.6g", curve.eps[i]),
+                     formatted("%.2f %%", curve.robust_accuracy[i])});
       }
     }
     if (report.average_robustness) {
@@ -125,7 +98,7 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
     }
   }
   const std::size_t hidden = reports.size() > 1 ? 0 : 1;  // the checkpoint is one: no column for it
-  return table + rows.text(hidden) + curves.text(hidden) + transfers.text(hidden) + notes;
+  return table + rows.aligned(hidden) + curves.aligned(hidden) + transfers.aligned(hidden) + notes;
 }
 
 }  // namespace saddle

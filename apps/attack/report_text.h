@@ -1,19 +1,12 @@
 // How reports write numbers and radii.
 #pragma once
 
-#include <cstdio>
 #include <string>
 
 #include "attacks/attack_run.h"
+#include "core/format.h"
 
 namespace saddle {
-
-template <class... Values>
-std::string formatted(const char* format, Values... values) {
-  char buffer[256];
-  std::snprintf(buffer, sizeof buffer, format, values...);
-  return buffer;
-}
 
 inline double images_per_second(const AttackResult& result) {
   return result.seconds > 0 ? static_cast<double>(result.attacked) / result.seconds : 0.;

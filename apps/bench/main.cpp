@@ -5,19 +5,18 @@
 // torch_peer.py directly afterwards, in its own process with as many threads, eager and, where
 // asked, compiled, and the ratios are printed: a number from another day or another machine says
 // little.
-#include <sys/wait.h>
-
-#include <cstdio>
 #include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "apps/bench/kernels.h"
 #include "apps/bench/timing.h"
 #include "apps/bench/workload.h"
 #include "apps/common/program_options.h"
+#include "apps/common/table.h"
 #include "core/file.h"
+#include "core/format.h"
 #include "core/json_text.h"
+#include "core/process.h"
 
 namespace saddle::bench {
 namespace {
@@ -53,40 +52,35 @@ Json run_peer(const Options& options, const Device& device, const Row& row,
               const std::string& execution) {
   const std::string where = device.name().starts_with("cuda") ? device.name() : "cpu";
   const BenchModel& model = row.model;
-  const std::string command = text(
-      "'", options.peer, "' '", options.peer_script, "' --model ", model.name, " --width ",
-      model.width, " --input ", model.channels, ' ', model.height, ' ', model.input_width,
-      " --batch ", row.batch, " --mode ", row.mode, " --threads ", threads(), " --seconds ",
-      options.seconds, " --device ", where, " --dtype ", row.precision, " --execution ", execution);
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"),
-                                                   [](FILE*) { return 0; });
-  require(pipe != nullptr, "peer: could not start ", options.peer);
+  const std::vector<std::string> line = {options.peer,       options.peer_script,
+                                         "--model",          model.name,
+                                         "--width",          text(model.width),
+                                         "--input",          text(model.channels),
+                                         text(model.height), text(model.input_width),
+                                         "--batch",          text(row.batch),
+                                         "--mode",           row.mode,
+                                         "--threads",        text(threads()),
+                                         "--seconds",        text(options.seconds),
+                                         "--device",         where,
+                                         "--dtype",          row.precision,
+                                         "--execution",      execution};
   std::string output;
-  char buffer[4096];
-  while (std::fgets(buffer, sizeof buffer, pipe.get()) != nullptr) output += buffer;
-  if (pclose(pipe.get()) == 0) return parse_json(output);
-  print_warning(
-      "saddle-bench",
-      text("peer: '", command, "' failed. Does that Python have torch, numpy and safetensors?"));
+  if (run_process(line, output).well()) return parse_json(output);
+  print_warning("saddle-bench",
+                text(options.peer, " ", options.peer_script,
+                     " failed. Does that Python have torch, numpy and safetensors?"));
   return nullptr;
 }
 
-std::string fixed(double value, int digits) {
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
-  return buffer;
-}
-
-void print_header(const Options& options) {
-  std::string titles = "| precision | mode | model | batch | Saddle images/s | peak MiB |",
-              rule = "|---|---|---|---|---|---|";
+void print_heading(const Options& options) {
+  std::vector<std::string> titles = {"precision",       "mode",    "model", "batch",
+                                     "Saddle images/s", "peak MiB"};
   if (!options.peer.empty()) {
     for (const std::string& execution : options.executions) {
-      titles += text(" PyTorch ", execution, " images/s | peak MiB | ratio |");
-      rule += "---|---|---|";
+      titles.insert(titles.end(), {"PyTorch " + execution + " images/s", "peak MiB", "ratio"});
     }
   }
-  std::cout << titles << '\n' << rule << std::endl;
+  std::cout << markdown_heading(titles) << std::flush;
 }
 
 double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
@@ -105,25 +99,29 @@ Json measure(const Options& options, Device& device, const Row& row) {
   Json json = {{"precision", row.precision}, {"mode", row.mode},   {"model", row.model.name},
                {"width", row.model.width},   {"batch", row.batch}, {"images_per_second", rate},
                {"step_seconds", seconds},    {"peak_bytes", peak}};
-  std::cout << "| " << row.precision << " | " << row.mode << " | " << row.model.name << " --width "
-            << row.model.width << " | " << row.batch << " | " << fixed(rate, 1) << " | "
-            << fixed(mebibytes(peak), 0) << " | ";
+  std::vector<std::string> line = {row.precision,
+                                   row.mode,
+                                   text(row.model.name, " --width ", row.model.width),
+                                   text(row.batch),
+                                   formatted("%.1f", rate),
+                                   formatted("%.0f", mebibytes(peak))};
   if (!options.peer.empty()) {
     for (const std::string& execution : options.executions) {
       const Json peer = run_peer(options, device, row, execution);
       json["torch_" + execution] = peer;
       if (peer.is_null()) {
-        std::cout << "failed | | | ";
+        line.insert(line.end(), {"failed", "", ""});
         continue;
       }
       const double peer_rate = peer.at("images_per_second");
       json["ratio_" + execution] = rate / peer_rate;
-      std::cout << fixed(peer_rate, 1) << " | "
-                << fixed(mebibytes(peer.at("peak_bytes").get<std::size_t>()), 0) << " | "
-                << fixed(rate / peer_rate, 2) << " | ";
+      line.insert(line.end(),
+                  {formatted("%.1f", peer_rate),
+                   formatted("%.0f", mebibytes(peer.at("peak_bytes").get<std::size_t>())),
+                   formatted("%.2f", rate / peer_rate)});
     }
   }
-  std::cout << std::endl;
+  std::cout << markdown_line(line) << std::flush;
   return json;
 }
 
@@ -140,14 +138,14 @@ void print_sam_over_sgd(const Json& rows) {
           sam.at("step_seconds").get<double>() / sgd.at("step_seconds").get<double>();
       std::cout << "SAM step over SGD step, " << sam.at("precision").get<std::string>() << ", "
                 << sam.at("model").get<std::string>() << ", batch " << sam.at("batch") << ": "
-                << fixed(ratio, 3) << std::endl;
+                << formatted("%.3f", ratio) << std::endl;
     }
   }
 }
 
 Json bench_steps(const Options& options, Device& device,
                  const std::vector<std::string>& precisions) {
-  print_header(options);
+  print_heading(options);
   Json rows = Json::array();
   for (const BenchModel& model : kModels) {
     if (std::ranges::find(options.models, model.name) == options.models.end()) continue;
@@ -166,20 +164,21 @@ Json bench_steps(const Options& options, Device& device,
 Json bench_kernels(const Options& options, Device& device,
                    const std::vector<std::string>& precisions) {
   const double copy = copy_bandwidth(device, options.seconds);
-  std::cout << "\ncopy within the device: " << fixed(copy / 1e9, 1)
-            << " GB/s (read and written)\n\n| kernel | activations | batch | microseconds | GB/s | "
-               "share of copy |\n|---|---|---|---|---|---|"
-            << std::endl;
+  std::cout << formatted("\ncopy within the device: %.1f GB/s (read and written)\n\n", copy / 1e9)
+            << markdown_heading(
+                   {"kernel", "activations", "batch", "microseconds", "GB/s", "share of copy"})
+            << std::flush;
   Json rows = Json::array();
   for (const std::string& precision : precisions) {
     if (precision == "tf32") continue;  // stores what fp32 stores
     for (const std::int64_t batch : options.batches) {
       for (const KernelSpeed& speed :
            kernel_speeds(device, precision_named(precision), batch, options.seconds, copy)) {
-        std::cout << "| " << speed.name << " | " << precision << " | " << batch << " | "
-                  << fixed(speed.seconds * 1e6, 1) << " | "
-                  << fixed(speed.bytes_per_second / 1e9, 1) << " | "
-                  << fixed(speed.share_of_copy, 2) << " |" << std::endl;
+        std::cout << markdown_line({speed.name, precision, text(batch),
+                                    formatted("%.1f", speed.seconds * 1e6),
+                                    formatted("%.1f", speed.bytes_per_second / 1e9),
+                                    formatted("%.2f", speed.share_of_copy)})
+                  << std::flush;
         rows.push_back({{"kernel", speed.name},
                         {"precision", precision},
                         {"batch", batch},

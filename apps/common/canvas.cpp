@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 
 #include "apps/common/png.h"
 #include "core/error.h"
@@ -85,21 +84,6 @@ const Glyph& glyph_of(char letter) {
                                   : *std::find_if(std::begin(kFont), std::end(kFont), is('?'));
 }
 
-// Calls draw(down, right) for every inked point of the text, in unscaled letter coordinates.
-template <class Draw>
-void for_each_point(const std::string& text, const Draw& draw) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const Glyph& glyph = glyph_of(text[i]);
-    for (std::int64_t down = 0; down < kGlyphHeight; ++down) {
-      for (std::int64_t right = 0; right < kGlyphWidth; ++right) {
-        const int line = glyph.lines[static_cast<std::size_t>(down)];
-        if ((line >> (kGlyphWidth - 1 - right) & 1) == 0) continue;
-        draw(down, static_cast<std::int64_t>(i) * Canvas::kLetterWidth + right);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 Canvas::Canvas(std::int64_t width, std::int64_t height) : width_(width), height_(height) {
@@ -118,38 +102,17 @@ void Canvas::set(std::int64_t y, std::int64_t x, const Colour& colour) {
   std::copy(colour.begin(), colour.end(), pixels_.begin() + (y * width_ + x) * 3);
 }
 
-void Canvas::fill(std::int64_t y, std::int64_t x, std::int64_t height, std::int64_t width,
-                  const Colour& colour) {
-  for (std::int64_t i = std::max<std::int64_t>(y, 0); i < std::min(y + height, height_); ++i) {
-    for (std::int64_t j = std::max<std::int64_t>(x, 0); j < std::min(x + width, width_); ++j) {
-      set(i, j, colour);
+void Canvas::text(std::int64_t y, std::int64_t x, const std::string& text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const Glyph& glyph = glyph_of(text[i]);
+    for (std::int64_t down = 0; down < kGlyphHeight; ++down) {
+      for (std::int64_t right = 0; right < kGlyphWidth; ++right) {
+        const int line = glyph.lines[static_cast<std::size_t>(down)];
+        if ((line >> (kGlyphWidth - 1 - right) & 1) == 0) continue;
+        set(y + down, x + static_cast<std::int64_t>(i) * kLetterWidth + right, {0, 0, 0});
+      }
     }
   }
-}
-
-void Canvas::line(double y0, double x0, double y1, double x1, const Colour& colour,
-                  std::int64_t thickness) {
-  const double length = std::max(std::fabs(y1 - y0), std::fabs(x1 - x0));
-  const auto points = static_cast<std::int64_t>(std::min(std::ceil(length), 1e5)) + 1;
-  for (std::int64_t i = 0; i < points; ++i) {
-    const double t = points > 1 ? static_cast<double>(i) / static_cast<double>(points - 1) : 0.;
-    fill(std::lround(y0 + t * (y1 - y0)) - thickness / 2,
-         std::lround(x0 + t * (x1 - x0)) - thickness / 2, thickness, thickness, colour);
-  }
-}
-
-void Canvas::text(std::int64_t y, std::int64_t x, const std::string& text, const Colour& colour,
-                  std::int64_t scale) {
-  for_each_point(text, [&](std::int64_t down, std::int64_t right) {
-    fill(y + down * scale, x + right * scale, scale, scale, colour);
-  });
-}
-
-void Canvas::text_upwards(std::int64_t y, std::int64_t x, const std::string& text,
-                          const Colour& colour, std::int64_t scale) {
-  for_each_point(text, [&](std::int64_t down, std::int64_t right) {
-    fill(y - (right + 1) * scale, x + down * scale, scale, scale, colour);
-  });
 }
 
 void Canvas::write(const std::filesystem::path& path) const {

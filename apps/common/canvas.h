@@ -1,6 +1,5 @@
-// Canvas: an RGB picture that is drawn on: rectangles, lines and small letters.
-//
-// Made for tables of images and for plots; no anti-aliasing. What lies outside is not drawn.
+// Canvas: an RGB picture that is drawn on, with images and small letters. What lies outside is not
+// drawn.
 #pragma once
 
 #include <array>
@@ -13,8 +12,6 @@
 namespace saddle {
 
 using Colour = std::array<std::uint8_t, 3>;
-
-inline constexpr Colour kBlack = {0, 0, 0}, kWhite = {255, 255, 255}, kGrey = {200, 200, 200};
 
 // Coordinates are pixels: y from the top, x from the left.
 class Canvas {
@@ -30,17 +27,8 @@ class Canvas {
   std::span<const std::uint8_t, 3> pixel(std::int64_t y, std::int64_t x) const;
 
   void set(std::int64_t y, std::int64_t x, const Colour& colour);
-  void fill(std::int64_t y, std::int64_t x, std::int64_t height, std::int64_t width,
-            const Colour& colour);
-  // A straight stroke `thickness` pixels wide.
-  void line(double y0, double x0, double y1, double x1, const Colour& colour,
-            std::int64_t thickness = 1);
-  // Letters of 5 x 7 pixels, each enlarged `scale` times, as capitals; (y, x) is the top left.
-  void text(std::int64_t y, std::int64_t x, const std::string& text, const Colour& colour = kBlack,
-            std::int64_t scale = 1);
-  // The same read from below to above, beginning at the bottom left (y, x).
-  void text_upwards(std::int64_t y, std::int64_t x, const std::string& text,
-                    const Colour& colour = kBlack, std::int64_t scale = 1);
+  // Black letters of 5 x 7 pixels, as capitals; (y, x) is the top left.
+  void text(std::int64_t y, std::int64_t x, const std::string& text);
 
   // Throws Error where the file cannot be written; all or nothing.
   void write(const std::filesystem::path& path) const;

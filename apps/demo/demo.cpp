@@ -14,8 +14,10 @@
 #include "apps/common/evaluate.h"
 #include "apps/common/load_model.h"
 #include "apps/common/png.h"
+#include "apps/common/table.h"
 #include "apps/train/classification.h"
 #include "core/file.h"
+#include "core/format.h"
 #include "core/json_text.h"
 #include "core/printable.h"
 
@@ -113,27 +115,24 @@ Measured measure(const Contestant& contestant, Device& device, const Dataset& te
   return measured;
 }
 
-std::string percent(double value) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.1f", value);
-  return buffer;
-}
+std::string percent(double value) { return formatted("%.1f", value); }
 
 void print_table(const std::vector<Measured>& rows) {
-  std::cout << "\nAccuracy on attacked test images, percent (radius in 1/255, l-inf)\n\n"
-            << "| trained with | clean |";
+  std::vector<std::string> heading{"trained with", "clean"};
   for (const char* attack : {"FGSM", "PGD-10"}) {
-    for (int radius : kRadii) std::cout << ' ' << attack << ' ' << radius << " |";
+    for (int radius : kRadii) heading.push_back(text(attack, ' ', radius));
   }
-  std::cout << " training |\n|---|---|";
-  for (std::size_t i = 0; i < 2 * kRadii.size(); ++i) std::cout << "---|";
-  std::cout << "---|\n";
+  heading.push_back("training");
+  Table table(heading);
   for (const Measured& row : rows) {
-    std::cout << "| " << row.title << " | " << percent(row.clean) << " |";
-    for (double value : row.fgsm) std::cout << ' ' << percent(value) << " |";
-    for (double value : row.pgd) std::cout << ' ' << percent(value) << " |";
-    std::cout << ' ' << static_cast<int>(row.seconds + 0.5) << " s |\n";
+    std::vector<std::string> line{row.title, percent(row.clean)};
+    for (double value : row.fgsm) line.push_back(percent(value));
+    for (double value : row.pgd) line.push_back(percent(value));
+    line.push_back(formatted("%.0f s", row.seconds));
+    table.add(line);
   }
+  std::cout << "\nAccuracy on attacked test images, percent (radius in 1/255, l-inf)\n\n"
+            << table.markdown();
 }
 
 // One sentence that says what the table shows, whatever it shows.

@@ -5,12 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/program_options.h"
+#include "apps/common/chart.h"
 #include "apps/common/load_model.h"
-#include "apps/common/plot.h"
 #include "apps/common/progress.h"
+#include "apps/common/table.h"
 #include "apps/landscape/landscape.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/format.h"
 #include "core/json_text.h"
 #include "core/printable.h"
 
@@ -107,49 +109,37 @@ std::vector<Sweep> sweeps_of(const Options& o, const DeviceDataset& data) {
            }}};
 }
 
-// The places of a line may be negative; a plot's x may not: it is shifted, and its label says so.
-void save_plot(const fs::path& directory, const Sweep& sweep,
-               const std::vector<std::string>& labels,
-               const std::vector<std::vector<LandscapePoint>>& found) {
-  std::vector<Curve> curves;
-  const double start = found.front().front().at;
+void save_chart(const fs::path& directory, const Sweep& sweep,
+                const std::vector<std::string>& labels,
+                const std::vector<std::vector<LandscapePoint>>& found) {
+  std::vector<Series> curves;
+  double largest = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    Curve curve{labels[i], {}, {}};
+    Series curve{printable(labels[i]), {}, {}};
     for (const LandscapePoint& point : found[i]) {
-      curve.x.push_back((point.at - start) / sweep.unit);
+      curve.x.push_back(point.at / sweep.unit);
       curve.y.push_back(point.loss);
+      largest = std::max(largest, point.loss);
     }
     curves.push_back(curve);
   }
-  const std::string x =
-      start < 0 ? text(sweep.x_label, " from ", start / sweep.unit, " on") : sweep.x_label;
-  PlotRange range = range_of(curves);
-  range.low = 0;
-  plot_curves(sweep.title, x, "loss", curves, range).write(directory / (sweep.name + ".png"));
+  const Axis x = round_axis(sweep.x_label, curves, &Series::x);
+  const std::string svg =
+      svg_of({sweep.title, x, round_axis("loss", 0, largest), curves}, SvgPlace::file);
+  write_file_atomically(directory / (sweep.name + ".svg"), std::string_view(svg));
 }
 
-// Dark where the loss is small; the largest shown is ten times the middle's, or the largest.
+// The largest loss shown is ten times the middle's, or the largest.
 void save_plane(const fs::path& path, const std::string& label, std::int64_t side,
                 const std::vector<LandscapePoint>& points) {
-  constexpr std::int64_t kCell = 16, kTop = 30;
   const double middle = points[points.size() / 2].loss;
-  double largest = 0;
-  for (const LandscapePoint& point : points) largest = std::max(largest, point.loss);
-  largest = std::min(largest, 10 * middle);
-  Canvas canvas(std::max<std::int64_t>(side * kCell, 420), kTop + side * kCell);
-  canvas.text(
-      8, 4, text(label, ": loss ", static_cast<float>(middle), " to ", static_cast<float>(largest)),
-      kBlack, 1);
-  for (std::int64_t i = 0; i < side * side; ++i) {
-    const double share =
-        std::min(1., points[static_cast<std::size_t>(i)].loss / std::max(largest, 1e-12));
-    const auto part = [&](double dark, double light) {
-      return static_cast<std::uint8_t>(std::lround(dark + share * (light - dark)));
-    };
-    canvas.fill(kTop + i / side * kCell, i % side * kCell, kCell, kCell,
-                {part(20, 250), part(40, 240), part(110, 200)});
-  }
-  canvas.write(path);
+  std::vector<double> losses;
+  for (const LandscapePoint& point : points) losses.push_back(point.loss);
+  const double largest = std::min(std::ranges::max(losses), 10 * middle);
+  const std::string title = text(printable(label), ": loss ", static_cast<float>(middle), " to ",
+                                 static_cast<float>(largest));
+  const std::string svg = svg_of_plane(title, static_cast<std::size_t>(side), losses, largest);
+  write_file_atomically(path, std::string_view(svg));
 }
 
 Json to_json(const std::vector<LandscapePoint>& points) {
@@ -162,20 +152,17 @@ Json to_json(const std::vector<LandscapePoint>& points) {
 
 std::string to_markdown(const Sweep& sweep, const std::vector<std::string>& labels,
                         const std::vector<std::vector<LandscapePoint>>& found) {
-  std::string made = "### " + sweep.title + "\n\n| " + sweep.x_label + " |";
-  for (const std::string& label : labels) made += " " + label + " |";
-  made += "\n|---:|";
-  for (std::size_t i = 0; i < labels.size(); ++i) made += "---:|";
-  char cell[64];
+  std::vector<std::string> heading{sweep.x_label};
+  heading.insert(heading.end(), labels.begin(), labels.end());
+  Table table(heading);
   for (std::size_t row = 0; row < found.front().size(); ++row) {
-    std::snprintf(cell, sizeof cell, "\n| %.4g |", found.front()[row].at / sweep.unit);
-    made += cell;
+    std::vector<std::string> line{formatted("%.4g", found.front()[row].at / sweep.unit)};
     for (const auto& points : found) {
-      std::snprintf(cell, sizeof cell, " %.4f (%.1f %%) |", points[row].loss, points[row].accuracy);
-      made += cell;
+      line.push_back(formatted("%.4f (%.1f %%)", points[row].loss, points[row].accuracy));
     }
+    table.add(line);
   }
-  return made + "\n";
+  return "### " + sweep.title + "\n\n" + table.markdown();
 }
 
 void run(const Options& options, const std::string& command) {
@@ -211,7 +198,7 @@ void run(const Options& options, const std::string& command) {
       found.push_back(sweep.look(model));
       progress.advance(1);
     }
-    save_plot(directory, sweep, labels, found);
+    save_chart(directory, sweep, labels, found);
     markdown += to_markdown(sweep, labels, found) + "\n";
     for (std::size_t i = 0; i < found.size(); ++i) json[sweep.name][labels[i]] = to_json(found[i]);
   }
@@ -220,7 +207,7 @@ void run(const Options& options, const std::string& command) {
     const auto points = over_plane(models[i], random_direction(models[i], seed, 0),
                                    random_direction(models[i], seed, 1),
                                    places(options.range, options.plane), data, options.batch_size);
-    save_plane(directory / ("plane-" + labels[i] + ".png"), labels[i], options.plane, points);
+    save_plane(directory / ("plane-" + labels[i] + ".svg"), labels[i], options.plane, points);
     json["plane"][labels[i]] = to_json(points);
   }
   write_file_atomically(directory / "landscape.json", std::string_view(json_text(json, 1) + "\n"));

@@ -3,12 +3,10 @@
 
 #include <string>
 
+#include "apps/common/chart.h"
 #include "apps/reproduce/report.h"
 
 namespace saddle::reproduce {
-
-// Where an SVG stands: within HTML, or in a file of its own, which names its language.
-enum class SvgPlace { page, file };
 
 // Test accuracy over the epochs, of each row's first seed.
 std::string training_chart(const Report& report, SvgPlace place);
@@ -18,8 +16,5 @@ std::string robustness_chart(const Report& report, SvgPlace place);
 // the rows. Rows of one name but for a number at its end ("SAM 0.1", "SAM 0.2") are one line, with
 // the numbers at its points.
 std::string trade_off_chart(const Report& report, SvgPlace place);
-
-// Text within HTML or SVG.
-std::string escaped(const std::string& text);
 
 }  // namespace saddle::reproduce

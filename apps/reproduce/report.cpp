@@ -11,6 +11,7 @@
 #include "apps/reproduce/charts.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/format.h"
 #include "core/json_text.h"
 
 namespace saddle::reproduce {
@@ -235,12 +236,6 @@ std::vector<std::pair<std::string, std::string>> columns_of(const PaperTable& ta
   for (const TableColumn& column : table.columns) columns.emplace_back(column.key, column.title);
   if (!table.average.empty()) columns.emplace_back(kAverage, "average robustness");
   return columns;
-}
-
-std::string formatted(const char* format, double value) {
-  char digits[64];
-  std::snprintf(digits, sizeof digits, format, value);
-  return digits;
 }
 
 std::string markdown_text(const std::string& text) {

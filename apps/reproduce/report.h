@@ -85,7 +85,6 @@ inline constexpr const char* kAboutDoubts =
 // Text within a cell or an item of a list: on one line, with nothing that Markdown or HTML would
 // take for its own.
 std::string markdown_text(const std::string& text);
-std::string formatted(const char* format, double value);    // as printf does
 std::string difference_text(const Difference& difference);  // "+8.0 ± 2.4"
 
 // tableN.md, .json, .html, and the charts tableN-robustness.svg and tableN-trade-off.svg, in the

@@ -3,9 +3,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/chart.h"
 #include "apps/common/parse.h"
 #include "apps/common/program_options.h"
-#include "apps/common/plot.h"
 #include "apps/theory/statements.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -71,7 +71,7 @@ void save_pictures(const std::filesystem::path& directory, const TheoryOptions& 
   const ToyModel& model = options.models.front();
   const double w = standard_optimum(model);
   const std::string name = text("p ", model.p, ", eta ", model.eta, ", n ", model.n);
-  Curve of_w{"u(w)", {}, {}}, at{"AT, x_1 left alone", {}, {}}, all{"AT, all features", {}, {}},
+  Series of_w{"u(w)", {}, {}}, at{"AT, x_1 left alone", {}, {}}, all{"AT, all features", {}, {}},
       sam{"SAM", {}, {}}, printed{"s / ((2/3) w* eps eps), as printed", {}, {}},
       corrected{"s / (w* eps eps / (3 n))", {}, {}};
   for (int i = 0; i <= 200; ++i) {
@@ -82,7 +82,7 @@ void save_pictures(const std::filesystem::path& directory, const TheoryOptions& 
     const double share = i / 31., eps = share * model.eta;
     const double small = share * std::sqrt(model.n), large = 5 * small;
     const auto s = [&](double radius) { return sam_shift(model, radius, density_factor(model)); };
-    const auto add = [&](Curve& curve, double x, double y) {
+    const auto add = [&](Series& curve, double x, double y) {
       curve.x.push_back(x);
       curve.y.push_back(y);
     };
@@ -95,15 +95,18 @@ void save_pictures(const std::filesystem::path& directory, const TheoryOptions& 
     add(corrected, small, s(small) / (w * small * small / (3 * model.n)));
   }
   const auto save = [&](const char* file, const std::string& title, const std::string& x,
-                        const std::string& y, std::vector<Curve> curves) {
-    std::erase_if(curves, [](const Curve& curve) { return curve.x.empty(); });
+                        const std::string& y, std::vector<Series> curves) {
+    std::erase_if(curves, [](const Series& curve) { return curve.x.empty(); });
     if (curves.empty()) return;
-    plot_curves(title + ", " + name, x, y, curves, range_of(curves)).write(directory / file);
+    const std::string svg = svg_of({title + ", " + name, round_axis(x, curves, &Series::x),
+                                    round_axis(y, curves, &Series::y), curves},
+                                   SvgPlace::file);
+    write_file_atomically(directory / file, std::string_view(svg));
   };
-  save("accuracy.png", text("accuracy, best at w* ", w), "w", "accuracy, %", {of_w});
-  save("weights.png", "w over w*", "AT: eps / eta, SAM: eps / (5 sqrt(n))", "w / w*",
+  save("accuracy.svg", text("accuracy, best at w* ", w), "w", "accuracy, %", {of_w});
+  save("weights.svg", "w over w*", "AT: eps / eta, SAM: eps / (5 sqrt(n))", "w / w*",
        {at, all, sam});
-  save("coefficient.png", "theorem 4.4", "eps", "ratio", {printed, corrected});
+  save("coefficient.svg", "theorem 4.4", "eps", "ratio", {printed, corrected});
 }
 
 void save(const std::filesystem::path& directory, const std::vector<Statement>& found,

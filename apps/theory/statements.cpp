@@ -6,7 +6,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/table.h"
 #include "core/error.h"
+#include "core/format.h"
 
 namespace saddle::theory {
 namespace {
@@ -224,12 +226,7 @@ Statement training(Device& device, const TheoryOptions& options) {
   return found;
 }
 
-std::string formatted(double value) {
-  if (std::isnan(value)) return "-";
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.6g", value);
-  return digits;
-}
+std::string number_text(double value) { return std::isnan(value) ? "-" : formatted("%.6g", value); }
 
 }  // namespace
 
@@ -271,16 +268,14 @@ nlohmann::json to_json(const Statement& statement) {
 }
 
 std::string to_markdown(const Statement& statement) {
-  std::string text =
-      "### " + statement.name + "\n\n" + statement.claim + "\n\n**" + statement.verdict + "**\n\n|";
-  for (const std::string& column : statement.columns) text += " " + column + " |";
-  text += "\n|";
-  for (std::size_t i = 0; i < statement.columns.size(); ++i) text += "---:|";
+  Table table(statement.columns);
   for (const std::vector<double>& row : statement.rows) {
-    text += "\n|";
-    for (const double value : row) text += " " + formatted(value) + " |";
+    std::vector<std::string> line;
+    for (const double value : row) line.push_back(number_text(value));
+    table.add(line);
   }
-  return text + "\n";
+  return "### " + statement.name + "\n\n" + statement.claim + "\n\n**" + statement.verdict +
+         "**\n\n" + table.markdown();
 }
 
 }  // namespace saddle::theory

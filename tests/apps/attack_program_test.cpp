@@ -92,7 +92,10 @@ TEST(AttackProgramUsage, returns_2_for_a_wrong_command_line) {
   expect_answer(2, "--model: 'vgg' is not one of", {"--checkpoint", "m", "--model", "vgg"});
   expect_answer(2, "Did you mean 8/255?", {"--checkpoint", "m", "--attack", "square:eps=8"});
   expect_answer(2, "--plot draws the curves of --eps-curve",
-                {"--checkpoint", "m", "--attack", "pgd", "--plot", "p.png"});
+                {"--checkpoint", "m", "--attack", "pgd", "--plot", "p.svg"});
+  expect_answer(
+      2, "--plot p.png: charts are SVG. Name a file that ends in .svg",
+      {"--checkpoint", "m", "--attack", "pgd", "--eps-curve", "1/255", "--plot", "p.png"});
   expect_answer(2, "0/255 is not above 0",
                 {"--checkpoint", "m", "--attack", "pgd", "--eps-curve", "0/255,1/255"});
   expect_answer(2, "1/255 is given twice",
@@ -202,7 +205,7 @@ TEST_F(AttackProgram, compares_checkpoints_along_a_curve_of_radii) {
   const Answer answer = attack({"--checkpoint", checkpoint(), "--checkpoint", file("n.safetensors"),
                                 "--test-limit", "16", "--quiet", "--attack", "pgd:steps=2",
                                 "--attack", "fgsm", "--eps-curve", "2/255,1/255", "--json",
-                                file("r.json"), "--plot", file("p.png"), "--csv", file("e.csv")});
+                                file("r.json"), "--plot", file("p.svg"), "--csv", file("e.csv")});
 
   ASSERT_EQ(answer.exit_code, 0) << answer.err;
   const auto json = read_json(file("r.json"));
@@ -219,7 +222,7 @@ TEST_F(AttackProgram, compares_checkpoints_along_a_curve_of_radii) {
   const std::vector<std::byte> csv = read_file(file("e.csv"), 1 << 24);
   EXPECT_EQ(std::count(csv.begin(), csv.end(), std::byte{'\n'}),
             1 + 2 * (4 + 2) * 16);  // a worst case a radius
-  EXPECT_TRUE(std::filesystem::exists(file("p.png")));
+  EXPECT_TRUE(std::filesystem::exists(file("p.svg")));
   EXPECT_FALSE(std::filesystem::exists(file("r.json.state")));
 }
 

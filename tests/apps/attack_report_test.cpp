@@ -9,7 +9,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/plot.h"
 #include "apps/common/png.h"
 #include "core/safetensors.h"
 #include "core/json_text.h"
@@ -295,36 +294,18 @@ TEST(ReportCsv, has_a_row_an_example_and_attack) {
   expect_part("\"m.safetensors\",\"pgd:eps=1/255\",1,0,0,0,0,0,,,0,0,0,0,0,0,0,0\n", csv);
 }
 
-// The colour of a curve's marker in the picture.
-std::vector<int> colour_at(const Canvas& canvas, const PlotPoint& at) {
-  const auto pixel = canvas.pixel(at.y - 4, at.x - 4);  // a corner of the marker, never hollow
-  return {pixel.begin(), pixel.end()};
-}
-
-TEST(PlotCurves, puts_markers_where_the_points_are) {
-  const Canvas canvas = plot_curves(
-      "t", "x", "y", {{"first", {0, 0.1, 0.2}, {90, 50, 10}}, {"second", {0, 0.4}, {80, 70}}});
-
-  EXPECT_EQ(colour_at(canvas, plot_point(0.1, 50, 0.4)), (std::vector<int>{0, 114, 178}));
-  EXPECT_EQ(colour_at(canvas, plot_point(0.4, 70, 0.4)), (std::vector<int>{213, 94, 0}));
-  EXPECT_EQ(colour_at(canvas, plot_point(0.3, 20, 0.4)), (std::vector<int>{255, 255, 255}));
-}
-
-TEST(PlotCurves, rejects_points_that_cannot_be_drawn) {
-  expect_error("no curve", [] { plot_curves("", "", "", {}); });
-  expect_error("has 2 x and 1 y", [] { plot_curves("", "", "", {{"a", {0, 1}, {1}}}); });
-  expect_error("not in order", [] { plot_curves("", "", "", {{"a", {1, 0}, {1, 2}}}); });
-  expect_error("not finite", [] { plot_curves("", "", "", {{"a", {0}, {std::nan("")}}}); });
-}
-
 TEST(SavePlot, draws_the_clean_accuracy_at_radius_0) {
   const TemporaryDirectory directory;
+  const auto path = directory.path() / "p.svg";
   AttackReport curved = report();
   curved.curves = {{"pgd", {0.25, 0.5}, {40, 12.5}}};
 
-  save_plot(directory.path() / "p.png", {curved, curved}, two_images());
+  save_plot(path, {curved, curved}, two_images());
 
-  EXPECT_GT(std::filesystem::file_size(directory.path() / "p.png"), 1000u);
+  const std::vector<std::byte> svg = read_file(path, 1 << 20);
+  const std::string drawn(reinterpret_cast<const char*>(svg.data()), svg.size());
+  EXPECT_TRUE(drawn.starts_with("<svg xmlns="));
+  expect_part("<circle cx=\"50.0\" cy=\"186.5\"", drawn);  // the left end, half of the height
 }
 
 TEST(SaveAdversarial, writes_channels_first) {
