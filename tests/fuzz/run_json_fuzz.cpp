@@ -1,5 +1,7 @@
 // Fuzzes config.json and the position of a training run: refused, or numbers that agree.
 #include <cstdlib>
+#include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "apps/training/run_json.h"
 #include "core/error.h"
