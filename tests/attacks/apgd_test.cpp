@@ -245,8 +245,9 @@ Tensor aims_behind(const Tensor& labels, std::int32_t by) {
 void expect_independent_of_the_batch(Device& device, const ApgdOptions& options,
                                      std::int32_t aim = 0) {
   const LogitsFunction model = bit_stable_model(device, 5);
+  constexpr std::int64_t kTried = 11;
   Integers which;
-  for (std::int32_t i = 0; i < kExamples; ++i) which.push_back((i * 10 + 4) % kExamples);
+  for (std::int32_t i = 0; i < kTried; ++i) which.push_back((i * 10 + 4) % kExamples);
   Batch batch = examples(device, which);
   // Labels are the predictions, so that all but a few are right.
   batch.targets = predict(logits_of(model, batch.inputs));
@@ -255,7 +256,7 @@ void expect_independent_of_the_batch(Device& device, const ApgdOptions& options,
   Apgd apgd(model, options);
   const Tensor together = apgd(tries, 3);
 
-  for (const Integers& rows : {Integers{7}, Integers{40, 3, 19}, Integers{65, 64, 8, 1, 0}}) {
+  for (const Integers& rows : {Integers{7}, Integers{13, 3, 19}, Integers{21, 20, 8, 1, 0}}) {
     const Tensor alone = apgd(select(tries, rows), 3);
     EXPECT_EQ(bits_of(select_rows(together, row_numbers(device, rows)).to_host<float>()),
               bits_of(alone.to_host<float>()))
@@ -265,7 +266,7 @@ void expect_independent_of_the_batch(Device& device, const ApgdOptions& options,
   std::int64_t moved = 0;
   for (std::size_t i = 0; i < x.size(); i += kColumns) moved += x[i] != x_hat[i] ? 1 : 0;
   EXPECT_GT(moved, 0) << "nothing was broken: the test says nothing";
-  EXPECT_LT(moved, 2 * kExamples) << "everything was broken: the test says little";
+  EXPECT_LT(moved, 2 * kTried) << "everything was broken: the test says little";
 }
 
 TEST_P(ApgdOn, linf_of_a_row_does_not_depend_on_who_else_is_in_the_batch) {

@@ -194,7 +194,8 @@ Batch examples(const LogitsFunction& model, Device& device, const Rows& which) {
 void expect_independent_of_the_batch(Device& device, const FabOptions& options) {
   const LogitsFunction model = bit_stable_model(device, kChannels);
   Fab attack(model, options);
-  const Batch together = with_attempts(examples(model, device, all_rows()), 0, 3);
+  const Rows some = {4, 14, 1, 11, 21, 3, 18};  // 3 is wrong from the beginning
+  const Batch together = with_attempts(examples(model, device, some), 0, 2);
   const MinimalNorm got = attack.nearest(together, 5);
   const Floats images = got.images.to_host<float>(), distances = got.distances.to_host<float>();
 
