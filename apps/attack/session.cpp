@@ -169,7 +169,7 @@ class Session {
     named.finished = run.finished();
     named.result = run.result();
     if (!named.finished) {
-      save_current(run);
+      save(&run);
       return;
     }
     for (std::string& warning : check_members(job.attack, named.result, report.clean.accuracy)) {
@@ -231,7 +231,7 @@ class Session {
       stepped_ = true;
       progress.advance(run.done() - done, {std::nullopt, run.robust_accuracy()});
       done = run.done();
-      if (clock_.due() && !run.finished()) save_current(run);
+      if (clock_.due() && !run.finished()) save(&run);
     }
   }
 
@@ -262,17 +262,15 @@ class Session {
     }
   }
 
-  void save(const AttackState* current) {
+  // `current` is under way; null: none is.
+  void save(const AttackRun* current) {
     if (!options_.state) return;
     clock_.run([&] {
-      save_state(*options_.state, options_.command, finished_, current, saved_images(),
-                 options_.circumstances);
+      std::optional<AttackState> state;
+      if (current) state = current->state();
+      save_state(*options_.state, options_.command, finished_, state ? &*state : nullptr,
+                 saved_images(), options_.circumstances);
     });
-  }
-
-  void save_current(const AttackRun& run) {
-    const AttackState state = run.state();
-    save(&state);
   }
 
   SavedImages saved_images() const {

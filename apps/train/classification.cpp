@@ -1,7 +1,6 @@
 #include "apps/train/classification.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,6 +14,7 @@
 #include "apps/training/run_config.h"
 #include "attacks/free_training.h"
 #include "attacks/rows.h"
+#include "core/format.h"
 
 namespace saddle {
 namespace {
@@ -89,24 +89,20 @@ std::function<Scores(const Model&)> classification_scores(const DeviceDataset& t
   return [&test, validation, attack, seed](const Model& model) {
     Scores scores;
     std::string of_validation;
-    char line[100];
     if (validation) {
       const ValidationAccuracy found = validate(model, *validation, attack, seed);
-      std::snprintf(line, sizeof line, "   validation %5.2f %%", found.clean);
-      of_validation = line;
+      of_validation = formatted("   validation %5.2f %%", found.clean);
       if (found.robust) {
         scores.values.push_back({"validation_robust_accuracy", *found.robust});
-        std::snprintf(line, sizeof line, "   robust %5.2f %%", *found.robust);
-        of_validation += line;
+        of_validation += formatted("   robust %5.2f %%", *found.robust);
       }
       scores.values.push_back({"validation_accuracy", found.clean});
     }
     const Evaluation found = evaluate(model.evaluation(), test, kTestBatch);
     scores.values.push_back({"test_accuracy", found.accuracy});
     scores.values.push_back({"test_loss", found.loss});
-    std::snprintf(line, sizeof line, "test loss %.4f, accuracy %5.2f %%", found.loss,
-                  found.accuracy);
-    scores.line = line + of_validation;
+    scores.line =
+        formatted("test loss %.4f, accuracy %5.2f %%", found.loss, found.accuracy) + of_validation;
     return scores;
   };
 }

@@ -30,8 +30,8 @@ struct Climb {
   BatchNormMode batch_norm = BatchNormMode::update;
 };
 
-// How good a model is, by the keys of metrics.jsonl; the first chooses best.safetensors, the higher
-// the better.
+// How good a model is, by the keys of metrics.jsonl, at least one; the first chooses
+// best.safetensors, the higher the better.
 struct Scores {
   std::vector<std::pair<std::string, double>> values;
   std::string line;  // the same for a reader, "test loss 0.3124, accuracy 90.12 %"

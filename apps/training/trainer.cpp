@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <deque>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/command_line.h"
 #include "apps/common/progress.h"
 #include "apps/training/run_config.h"
+#include "core/format.h"
 
 namespace saddle {
 namespace {
@@ -142,6 +142,7 @@ class Trainer {
   void finish_epoch(std::int64_t epoch, double lr, const EpochSums& sums, double seconds,
                     Progress& progress) {
     const Scores scores = scores_after(epoch);
+    require(!scores.values.empty(), "training: the task has no score to choose the best epoch by");
     const double rate = static_cast<double>(sums.examples) / seconds;
     position_.epochs_done = epoch + 1;
     Json metrics = {{"epoch", epoch + 1},
@@ -157,12 +158,10 @@ class Trainer {
     if (is_best) position_.best_score = chosen_by;
     directory_.save(saved_parts(), position_, is_best);
     if (options_.quiet) return;
-    char line[120];
-    std::snprintf(line, sizeof line, "epoch %3lld  lr %-8.4g train loss %.4f, accuracy %5.2f %%   ",
-                  static_cast<long long>(epoch + 1), lr, sums.mean_loss(), sums.accuracy());
-    char speed[60];
-    std::snprintf(speed, sizeof speed, "   %.0f %s/s", rate, task_.unit.c_str());
-    progress.print(line + scores.line + speed);
+    progress.print(
+        formatted("epoch %3lld  lr %-8.4g train loss %.4f, accuracy %5.2f %%   %s   %.0f %s/s",
+                  static_cast<long long>(epoch + 1), lr, sums.mean_loss(), sums.accuracy(),
+                  scores.line.c_str(), rate, task_.unit.c_str()));
   }
 
   const TrainerOptions& options_;
