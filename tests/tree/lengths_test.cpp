@@ -43,11 +43,8 @@ const Reasons kLongFiles = {
     {"tests/attacks/square_test.cpp", "cases"},
     {"tests/core/cuda_convolution_test.cpp", "a table of shapes, and the plain loops beside it"},
     {"tests/core/ops_test.cpp", "the table of all ops"},
-    {"tests/core/safetensors_test.cpp", "a table of broken files"},
     {"tests/kernels/block_kernels_test.cpp", "the table of all block kernels"},
-    {"tests/kernels/emulator_test.cpp", "a broken kernel for each check of the emulator"},
     {"tests/kernels/span_test.cpp", "the table of all span kernels"},
-    {"tests/optim/sam_family_test.cpp", "cases"},
     {"tests/vectors/make_vectors.py", "one model after the other, as its vectors are stored"},
 };
 
@@ -62,8 +59,8 @@ const Reasons kLongFunctions = {
     {"tests/core/ops_test.cpp: batch_norm_case", "a row of the table, with its plain loops"},
     {"tests/core/ops_test.cpp: cases", "a table: a row an op"},
     {"tests/core/ops_test.cpp: layer_norm_case", "a row of the table, with its plain loops"},
-    {"tests/core/safetensors_test.cpp: bad_sizes", "a table: a row a broken file"},
-    {"tests/core/safetensors_test.cpp: bad_structure", "a table: a row a broken file"},
+    {"tests/core/safetensors_refusals_test.cpp: bad_sizes", "a table: a row a broken file"},
+    {"tests/core/safetensors_refusals_test.cpp: bad_structure", "a table: a row a broken file"},
     {"tests/kernels/block_kernels_test.cpp: cases", "a table: a row a kernel"},
     {"tests/kernels/span_test.cpp: of_the_sam_family", "a table: a row a kernel"},
     {"tests/kernels/span_test.cpp: on_channels", "a table: a row a kernel"},
