@@ -116,7 +116,7 @@ TEST_P(EmulatorChecks, a_thread_that_returns_before_a_barrier_is_named) {
   const std::string message = MESSAGE_OF(ReturnsBeforeBarrier{}, 3);
 
   EXPECT_CONTAINS(message, "ReturnsBeforeBarrier, block 2: divergent barrier: ");
-  EXPECT_CONTAINS(message, "thread 0 waits at sync (emulator_test.cpp:");
+  EXPECT_CONTAINS(message, "thread 0 waits at sync (emulator_checks_test.cpp:");
   EXPECT_CONTAINS(message, "thread 50 has returned");
 }
 

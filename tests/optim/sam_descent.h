@@ -10,8 +10,6 @@
 
 namespace saddle::testing_support {
 
-using Values = std::vector<double>;
-
 inline constexpr double kLr = 0.05;
 
 inline SharpnessOptions options_of(Sharpness method, double rho = 0.3) {

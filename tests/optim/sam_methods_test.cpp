@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/optim/sam_descent.h"
 #include "tests/support/devices.h"
@@ -16,6 +17,7 @@ namespace saddle {
 namespace {
 
 using namespace testing_support;
+using Values = std::vector<double>;
 
 // Two gradients
 // ----------------------------------------------------------------------------------------------
