@@ -10,7 +10,7 @@ PACKAGES := build-essential cmake ninja-build python3 python3-pip \
             libprotobuf-dev protobuf-compiler libgtest-dev dataset-fashion-mnist
 # Without it .webp images are counted as left out.
 OPTIONAL_PACKAGES := libwebp-dev
-TEST_PACKAGES := clang libclang-rt-dev
+TEST_PACKAGES := clang libclang-rt-dev libomp-dev
 
 # install(PACKAGES): apt-get the missing ones, or say what to install.
 define install
@@ -60,6 +60,7 @@ test: build test-asan test-fuzz
 	tests/fault_campaign.py build/bin
 
 test-asan: deps
+	$(call install,$(TEST_PACKAGES))
 	cmake --preset asan >/dev/null
 	cmake --build --preset asan -j $(JOBS)
 	tests/run.sh build-asan/bin $(JOBS)

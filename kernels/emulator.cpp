@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SADDLE_SANITIZE)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -125,13 +125,13 @@ void for_each_block(ThreadOrder order, std::int64_t blocks, Visit visit) {
 // The address sanitizer must be told of every change of stack; else these do nothing.
 void start_switch([[maybe_unused]] void** fake_stack, [[maybe_unused]] const void* to_bottom,
                   [[maybe_unused]] std::size_t to_bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SADDLE_SANITIZE)
   __sanitizer_start_switch_fiber(fake_stack, to_bottom, to_bytes);
 #endif
 }
 void finish_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] const void** from_bottom,
                    [[maybe_unused]] std::size_t* from_bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SADDLE_SANITIZE)
   __sanitizer_finish_switch_fiber(fake_stack, from_bottom, from_bytes);
 #endif
 }

@@ -165,7 +165,8 @@ const TableRow* base_of(const PaperTable& table, const TableRow& row) {
   const std::vector<std::string> sgd = {"--optimizer", "sgd"};
   for (const TableRow& other : table.rows) {
     if (other.model != row.model || other.name == row.name) continue;
-    if (std::ranges::search(other.flags, sgd).begin() == other.flags.begin()) return &other;
+    if (other.flags.size() >= sgd.size() && std::equal(sgd.begin(), sgd.end(), other.flags.begin()))
+      return &other;
   }
   return nullptr;
 }

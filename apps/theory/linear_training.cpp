@@ -40,8 +40,7 @@ Examples draw(const ToyModel& model, std::int64_t count, std::uint64_t seed) {
 class LinearClassifier {
  public:
   LinearClassifier(Device& device, std::int64_t features)
-      : device_(device),
-        slot_(layout_.add("weight", {2, features}, {})),
+      : slot_(layout_.add("weight", {2, features}, {})),
         no_bias_(Tensor::filled(device, {2}, 0.f)),
         weights_(layout_.zeros(device)) {}
 
@@ -66,7 +65,6 @@ class LinearClassifier {
   }
 
  private:
-  Device& device_;
   WeightLayout layout_;
   Slot slot_;
   Tensor no_bias_, weights_;

@@ -205,7 +205,7 @@ TEST(ImageFolder, image_of_too_many_bytes_is_a_broken_one) {
 }
 
 TEST(ImageFolder, more_pixels_than_memory_holds_are_an_error_of_their_own) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SADDLE_SANITIZE
   GTEST_SKIP() << "AddressSanitizer needs all the addresses there are";
 #endif
   const TemporaryDirectory directory;

@@ -145,7 +145,7 @@ TEST_F(Reproduction, begins_no_more_threads_than_there_are_runs) {
 }
 
 TEST_F(Reproduction, does_with_fewer_threads_where_the_system_has_no_more) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SADDLE_SANITIZE
   GTEST_SKIP() << "AddressSanitizer needs all the addresses there are";
 #endif
   const auto scarce = [] {

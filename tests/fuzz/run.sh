@@ -162,14 +162,11 @@ if ! { cmake --preset fuzz && cmake --build --preset fuzz -j 2; } > "$build/buil
   exit 1
 fi
 
-found=0
-mkdir -p "$build/findings"
-for source in tests/fuzz/*_fuzz.cpp; do
-  target=$(basename "$source" .cpp)
-  corpus=$build/corpus/$target
-  log=$build/$target.log
-  options=(-seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024
-    -max_len=8192 -print_final_stats=1 -artifact_prefix="$build/findings/$target-")
+# fuzz TARGET: its one line; 1 if something was found.
+fuzz() {
+  local target=$1 corpus=$build/corpus/$1 log=$build/$1.log runs input what
+  local options=(-seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048
+    -malloc_limit_mb=1024 -max_len=8192 -print_final_stats=1 -artifact_prefix="$build/findings/$target-")
   rm -rf "$build/seeds/$target"
   mkdir -p "$corpus" "$build/seeds/$target"
   if declare -F "seeds_$target" > /dev/null; then "seeds_$target" "$build/seeds/$target"; fi
@@ -181,10 +178,20 @@ for source in tests/fuzz/*_fuzz.cpp; do
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     echo "$target: nothing found in $runs runs ($seconds s)"
   else
-    found=1
     input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
     what=$(grep -m 1 -oE '(ERROR|SUMMARY): .*|.*runtime error: .*' "$log" || true)
     echo "$target: FOUND $what, log $log, repeat with: $build/bin/$target ${input:-INPUT}"
+    return 1
   fi
+}
+
+mkdir -p "$build/findings"
+running=()
+for source in tests/fuzz/*_fuzz.cpp; do
+  while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done  # their ends are looked at below
+  fuzz "$(basename "$source" .cpp)" &
+  running+=($!)
 done
+found=0
+for process in "${running[@]}"; do wait "$process" || found=1; done
 exit $found
