@@ -16,4 +16,10 @@ std::string formatted(const char* format, ...) {
   return made;
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : ", ") + word;
+  return line;
+}
+
 }  // namespace saddle

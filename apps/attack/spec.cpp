@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "apps/common/parse.h"
+#include "core/format.h"
 
 namespace saddle {
 namespace {

@@ -16,6 +16,7 @@
 #include "apps/common/parse.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/format.h"
 #include "core/printable.h"
 
 namespace saddle {

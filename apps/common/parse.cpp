@@ -68,10 +68,4 @@ std::vector<double> parse_numbers(const std::string& list) {
   return numbers;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string line;
-  for (const std::string& word : words) line += (line.empty() ? "" : ", ") + word;
-  return line;
-}
-
 }  // namespace saddle

@@ -20,7 +20,4 @@ std::vector<std::string> split_at_commas(const std::string& list);
 // Numbers with commas between them. Throws as parse_number.
 std::vector<double> parse_numbers(const std::string& list);
 
-// "a, b"
-std::string joined(const std::vector<std::string>& words);
-
 }  // namespace saddle

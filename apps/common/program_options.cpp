@@ -11,6 +11,7 @@
 #include "apps/data/image_set.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/format.h"
 #include "core/threads.h"
 
 namespace saddle {

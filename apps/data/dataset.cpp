@@ -12,6 +12,7 @@
 #include "apps/data/image_set.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/format.h"
 
 namespace saddle {
 namespace {
@@ -126,13 +127,6 @@ const std::vector<Publication>& publications() {
        "fine_label_names.txt"},
   };
   return all;
-}
-
-template <class List>
-std::string joined(const List& list) {
-  std::string line;
-  for (const auto& item : list) line += (line.empty() ? "" : ", ") + text(item);
-  return line;
 }
 
 const Publication& find_publication(const std::string& name) {

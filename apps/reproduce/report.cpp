@@ -165,8 +165,10 @@ const TableRow* base_of(const PaperTable& table, const TableRow& row) {
   const std::vector<std::string> sgd = {"--optimizer", "sgd"};
   for (const TableRow& other : table.rows) {
     if (other.model != row.model || other.name == row.name) continue;
-    if (other.flags.size() >= sgd.size() && std::equal(sgd.begin(), sgd.end(), other.flags.begin()))
+    if (other.flags.size() >= sgd.size() &&
+        std::equal(sgd.begin(), sgd.end(), other.flags.begin())) {
       return &other;
+    }
   }
   return nullptr;
 }
