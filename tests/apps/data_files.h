@@ -1,19 +1,18 @@
-// Small data files for the tests: bytes made by hand, gzip, a directory that goes away.
+// Small data files for the tests: bytes made by hand, gzip.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <zlib.h>
 
 #include "core/error.h"
+#include "tests/support/temporary_directory.h"
 
 namespace saddle {
 
@@ -71,32 +70,6 @@ inline Blob gzip(const Blob& bytes) {
 
 // JSON that overflows the stack of whoever walks down it.
 inline std::string deep_json() { return std::string(300'000, '[') + std::string(300'000, ']'); }
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "saddle-data-XXXXXX").string();
-    if (!mkdtemp(name.data())) ADD_FAILURE() << "no temporary directory " << name;
-    path_ = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
-  // Writes path()/name, folders included.
-  void write(const std::string& name, const Blob& bytes) const {
-    const std::filesystem::path file = path_ / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The message of the saddle::Error that `call` throws; a failure of the test where it throws none.
 inline std::string error_of(const std::function<void()>& call) {

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "tests/support/expect_near.h"
+#include "tests/support/temporary_directory.h"
 
 namespace saddle {
 namespace {
@@ -25,7 +26,8 @@ TEST(process, gives_what_was_written_to_its_output) {
 }
 
 TEST(process, writes_output_and_errors_into_a_log) {
-  const std::filesystem::path log = std::filesystem::path(testing::TempDir()) / "process.log";
+  const TemporaryDirectory directory;
+  const std::filesystem::path log = directory.path() / "process.log";
 
   const ProcessEnd end = run_process({"/bin/sh", "-c", "echo out; echo error >&2; exit 3"}, log);
 
