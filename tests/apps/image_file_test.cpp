@@ -304,6 +304,31 @@ TEST(ImageFile, jpeg_that_uses_an_undefined_huffman_table_decodes_the_same_each_
   EXPECT_EQ(decode(jpeg).pixels, once);
 }
 
+// stb_image goes on with zeros where a scan ends early, up to a number's 11 bits before.
+TEST(ImageFile, jpeg_of_a_scan_that_ends_early_decodes_the_same_each_time_or_is_refused) {
+  Pixels halves;  // each block of 8 x 8 half black, half white: numbers of 10 bits behind codes of 16
+  for (std::uint32_t i = 0; i < 64 * 64; ++i)
+    halves.insert(halves.end(), 3, (i / 512 * 8 + i / 4 % 16) * 2654435761U >> 31 ? 255 : 0);
+  const Blob jpeg = jpeg_of(64, 64, halves);
+  const auto data = find(jpeg, "\xff\xda") - jpeg.begin() + 14;
+  const auto decoded = [](const Blob& file) {
+    try {
+      return decode(file).pixels;
+    } catch (const Error&) {
+      return Pixels{};
+    }
+  };
+
+  int pictures = 0;
+  for (auto end = data; end < std::ssize(jpeg) - 2; ++end) {
+    const Blob cut = Blob(jpeg.begin(), jpeg.begin() + end) + bytes_of("\xff\xd9");
+    const Pixels once = decoded(cut);
+    EXPECT_EQ(decoded(cut), once) << "after " << end - data << " bytes";
+    pictures += !once.empty();
+  }
+  EXPECT_GT(pictures, 0);
+}
+
 TEST(ImageFile, what_a_camera_adds_to_a_jpeg_changes_nothing) {
   const Blob jpeg = grey_jpeg();
   Blob with(jpeg.begin(), jpeg.begin() + 2);
