@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 
 namespace saddle {
@@ -35,17 +36,6 @@ const char* mend_for(int code) {
   fail(path.string(), ": ", what, ": ", std::generic_category().message(code), ". ",
        mend_for(code));
 }
-
-// Closes on every way out of a function.
-struct Descriptor {
-  int value;
-  explicit Descriptor(int opened) : value(opened) {}
-  ~Descriptor() {
-    if (value >= 0) ::close(value);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-};
 
 std::vector<std::byte> allocate(const std::filesystem::path& path, std::size_t size) {
   try {
@@ -75,8 +65,8 @@ std::filesystem::path resolve_target(const std::filesystem::path& path) {
 void sync_directory_of(const std::filesystem::path& file) {
   const std::filesystem::path parent = file.has_parent_path() ? file.parent_path() : ".";
   const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.value < 0) return;
-  if (::fsync(directory.value) == 0 || errno == EINVAL || errno == ENOTSUP) return;
+  if (directory.get() < 0) return;
+  if (::fsync(directory.get()) == 0 || errno == EINVAL || errno == ENOTSUP) return;
   fail_system(parent, "cannot be brought to the disk", errno);
 }
 
@@ -85,9 +75,9 @@ void sync_directory_of(const std::filesystem::path& file) {
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::int64_t max_bytes) {
   // O_NONBLOCK: opening a pipe must not wait for a writer that never comes.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.value < 0) fail_system(path, "cannot be opened", errno);
+  if (file.get() < 0) fail_system(path, "cannot be opened", errno);
   struct stat status;
-  if (::fstat(file.value, &status) != 0) fail_system(path, "cannot be examined", errno);
+  if (::fstat(file.get(), &status) != 0) fail_system(path, "cannot be examined", errno);
   if (S_ISDIR(status.st_mode)) fail_system(path, "cannot be read", EISDIR);
   require(S_ISREG(status.st_mode), path.string(),
           ": cannot be read: it is a device or a pipe. Name a regular file.");
@@ -98,7 +88,7 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::int64_t
   std::vector<std::byte> bytes = allocate(path, size);
   std::size_t filled = 0;
   while (filled < size) {
-    const ssize_t got = ::read(file.value, bytes.data() + filled, size - filled);
+    const ssize_t got = ::read(file.get(), bytes.data() + filled, size - filled);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_system(path, "cannot be read", errno);
     require(got > 0, path.string(), ": ended after ", filled, " of ", size,

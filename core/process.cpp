@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 
 namespace saddle {
@@ -67,29 +68,25 @@ std::string read_all(int descriptor) {
 }  // namespace
 
 ProcessEnd run_process(const std::vector<std::string>& line, const std::filesystem::path& log) {
+  const Descriptor file(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  require(file.get() >= 0, log.string(), ": cannot be written, where the output of ", line[0],
+          " should go: ", error_text(errno));
   Redirections redirections;
-  posix_spawn_file_actions_addopen(redirections.get(), STDOUT_FILENO, log.c_str(),
-                                   O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  posix_spawn_file_actions_adddup2(redirections.get(), STDOUT_FILENO, STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(redirections.get(), file.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(redirections.get(), file.get(), STDERR_FILENO);
   return end_of(start(line, redirections), line[0]);
 }
 
 ProcessEnd run_process(const std::vector<std::string>& line, std::string& output) {
   int ends[2];  // to read, to write
   require(::pipe2(ends, O_CLOEXEC) == 0, "no pipe to ", line[0], ": ", error_text(errno));
+  const Descriptor reading(ends[0]);
+  Descriptor writing(ends[1]);
   Redirections redirections;
-  posix_spawn_file_actions_adddup2(redirections.get(), ends[1], STDOUT_FILENO);
-  pid_t process = -1;
-  try {
-    process = start(line, redirections);
-  } catch (const Error&) {
-    ::close(ends[0]);
-    ::close(ends[1]);
-    throw;
-  }
-  ::close(ends[1]);
-  output = read_all(ends[0]);
-  ::close(ends[0]);
+  posix_spawn_file_actions_adddup2(redirections.get(), writing.get(), STDOUT_FILENO);
+  const pid_t process = start(line, redirections);
+  writing.close();
+  output = read_all(reading.get());
   return end_of(process, line[0]);
 }
 

@@ -15,8 +15,8 @@ struct ProcessEnd {
 };
 
 // Runs a command line, the program first (by its path, or a name that is looked for in PATH). Its
-// output and errors go into `log`. Throws Error where it cannot be started, or its end cannot be
-// known because SIGCHLD is ignored.
+// output and errors go into `log`. Throws Error where `log` cannot be written, the program cannot
+// be started, or its end cannot be known because SIGCHLD is ignored.
 ProcessEnd run_process(const std::vector<std::string>& line, const std::filesystem::path& log);
 
 // The same; its errors go where ours go, and `output` receives what it writes.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "tests/support/temporary_directory.h"
 
 namespace saddle {
 namespace {
@@ -18,13 +19,6 @@ namespace fs = std::filesystem;
 
 class DirectoryLocks : public testing::Test {
  protected:
-  DirectoryLocks() {
-    std::string name = (fs::temp_directory_path() / "saddle-lock-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  ~DirectoryLocks() override { fs::remove_all(directory_); }
-
   // What the second lock says; empty where it is given.
   std::string refusal() const {
     try {
@@ -35,7 +29,8 @@ class DirectoryLocks : public testing::Test {
     }
   }
 
-  fs::path directory_;
+  TemporaryDirectory temporary_;
+  const fs::path directory_ = temporary_.path();
 };
 
 TEST_F(DirectoryLocks, are_for_one_at_a_time_and_leave_nothing) {

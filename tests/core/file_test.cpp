@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "tests/support/temporary_directory.h"
 
 namespace saddle {
 namespace {
@@ -39,20 +40,14 @@ std::string message_of(Action action) {
 // Every test gets an empty directory of its own.
 class FileTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "saddle-file-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
   fs::path at(const char* name) const { return directory_ / name; }
   std::string content(const char* name) const { return text_of(read_file(at(name), 1 << 20)); }
   std::ptrdiff_t files() const {
     return std::distance(fs::directory_iterator(directory_), fs::directory_iterator());
   }
 
-  fs::path directory_;
+  TemporaryDirectory temporary_;
+  const fs::path directory_ = temporary_.path();
 };
 
 TEST_F(FileTest, what_was_written_is_read_back) {

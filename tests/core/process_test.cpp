@@ -37,6 +37,19 @@ TEST(process, writes_output_and_errors_into_a_log) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), "out\nerror\n");
 }
 
+TEST(process, whose_log_cannot_be_written_is_not_started) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path log = directory.path() / "missing" / "process.log";
+  const std::filesystem::path sign = directory.path() / "started";
+
+  EXPECT_CONTAINS(
+      message_of<Error>([&] {
+        run_process({"touch", sign.string()}, log);
+      }),
+      log.string() + ": cannot be written, where the output of touch should go: No such");
+  EXPECT_FALSE(std::filesystem::exists(sign));
+}
+
 TEST(process, says_which_signal_killed_it) {
   std::string output;
 

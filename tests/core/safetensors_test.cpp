@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "tests/core/safetensors_text.h"
+#include "tests/support/temporary_directory.h"
 
 namespace saddle {
 namespace {
@@ -246,14 +247,8 @@ TEST(Safetensors, an_absent_tensor_is_named) {
 
 class SafetensorsOnDisk : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "saddle-safetensors-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
-  fs::path directory_;
+  TemporaryDirectory temporary_;
+  const fs::path directory_ = temporary_.path();
 };
 
 TEST_F(SafetensorsOnDisk, save_writes_the_serialized_bytes_and_load_reads_them) {
