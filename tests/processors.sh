@@ -29,9 +29,10 @@ run_set() {
   echo "$name, $* threads: passed"
 }
 
-run_set "oneDNN held to AVX2" AVX2 1 2 3 5 &
+# More threads than cores are slow, so each set has one such number, and not the same.
+run_set "oneDNN held to AVX2" AVX2 1 2 5 &
 other=$!
 failed=0
-run_set "all that this processor has" "" 2 3 5 || failed=1  # tests/run.sh has run it with 1
+run_set "all that this processor has" "" 2 3 || failed=1  # tests/run.sh has run it with 1
 wait $other || failed=1
 exit $failed
