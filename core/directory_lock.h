@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <string>
 
+#include "core/descriptor.h"
+
 namespace saddle {
 
 // Whether programs that are started meanwhile hold the lock as well, until they too have ended.
@@ -18,12 +20,9 @@ class DirectoryLock {
   // another DirectoryLock of this one) holds it. A file system without locks gives none.
   DirectoryLock(const std::filesystem::path& directory, const std::string& is_held,
                 Inherited inherited);
-  ~DirectoryLock();
-  DirectoryLock(const DirectoryLock&) = delete;
-  DirectoryLock& operator=(const DirectoryLock&) = delete;
 
  private:
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 }  // namespace saddle

@@ -304,10 +304,10 @@ TEST(ImageFile, jpeg_that_uses_an_undefined_huffman_table_decodes_the_same_each_
   EXPECT_EQ(decode(jpeg).pixels, once);
 }
 
-// stb_image goes on with zeros where a scan ends early, up to a number's 11 bits before.
+// stb_image goes on with zeros where a scan ends early, be it within a number.
 TEST(ImageFile, jpeg_of_a_scan_that_ends_early_decodes_the_same_each_time_or_is_refused) {
-  Pixels
-      halves;  // each block of 8 x 8 half black, half white: numbers of 10 bits behind codes of 16
+  // Each block of 8 x 8 half black, half white: numbers of 10 bits behind codes of 16.
+  Pixels halves;
   for (std::uint32_t i = 0; i < 64 * 64; ++i)
     halves.insert(halves.end(), 3, (i / 512 * 8 + i / 4 % 16) * 2654435761U >> 31 ? 255 : 0);
   const Blob jpeg = jpeg_of(64, 64, halves);
