@@ -70,10 +70,10 @@ bool is_convolution(const Convolution& s, const float* x, const float* w, const 
       const std::int64_t place = (row * width + ox) * s.out_channels;
       double want = residual ? dot(residual + place, r.data(), s.out_channels) : 0.;
       for (std::int64_t ky = 0; ky < s.kernel; ++ky) {
-        const std::int64_t iy = oy * s.stride + ky - s.padding;
+        const std::int64_t iy = oy * s.stride + ky * s.dilation - s.padding;
         if (iy < 0 || iy >= s.height) continue;
         for (std::int64_t kx = 0; kx < s.kernel; ++kx) {
-          const std::int64_t ix = ox * s.stride + kx - s.padding;
+          const std::int64_t ix = ox * s.stride + kx * s.dilation - s.padding;
           if (ix < 0 || ix >= s.width) continue;
           want += dot(x + ((n * s.height + iy) * s.width + ix) * s.in_channels,
                       filter.data() + (ky * s.kernel + kx) * s.in_channels, s.in_channels);
@@ -104,10 +104,10 @@ bool is_data_gradient(const Convolution& s, const float* dy, const float* w, con
     for (std::int64_t ix = 0; ix < s.width; ++ix) {
       double want = 0;
       for (std::int64_t ky = 0; ky < s.kernel; ++ky) {
-        const std::int64_t y = iy + s.padding - ky;  // oy stride
+        const std::int64_t y = iy + s.padding - ky * s.dilation;  // oy stride
         if (y < 0 || y % s.stride != 0 || y / s.stride >= height) continue;
         for (std::int64_t kx = 0; kx < s.kernel; ++kx) {
-          const std::int64_t x = ix + s.padding - kx;
+          const std::int64_t x = ix + s.padding - kx * s.dilation;
           if (x < 0 || x % s.stride != 0 || x / s.stride >= width) continue;
           want += dot(dy + ((n * height + y / s.stride) * width + x / s.stride) * s.out_channels,
                       filter.data() + (ky * s.kernel + kx) * s.out_channels, s.out_channels);
@@ -130,10 +130,10 @@ bool is_weight_gradient(const Convolution& s, const float* x, const float* dy, c
     double* sums = want.data() + tap * s.out_channels;
     for (std::int64_t row = 0; row < s.batch * height; ++row) {
       const std::int64_t n = row / height;
-      const std::int64_t iy = row % height * s.stride + tap / s.kernel - s.padding;
+      const std::int64_t iy = row % height * s.stride + tap / s.kernel * s.dilation - s.padding;
       if (iy < 0 || iy >= s.height) continue;
       for (std::int64_t ox = 0; ox < width; ++ox) {
-        const std::int64_t ix = ox * s.stride + tap % s.kernel - s.padding;
+        const std::int64_t ix = ox * s.stride + tap % s.kernel * s.dilation - s.padding;
         if (ix < 0 || ix >= s.width) continue;
         const double pixel = pixels[static_cast<std::size_t>((n * s.height + iy) * s.width + ix)];
         const float* gradient = dy + (row * width + ox) * s.out_channels;

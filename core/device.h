@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/activation.h"
 #include "core/dtype.h"
 #include "core/pool.h"
 #include "core/precision.h"
@@ -26,13 +27,17 @@ namespace saddle {
 
 class Device;
 
-// A 2-D convolution without dilation or groups. Images NHWC, weights [out, kernel, kernel, in].
+// A 2-D convolution. Images NHWC, weights [out, kernel, kernel, in]; the taps of the kernel lie
+// `dilation` pixels apart (Chen et al. 2017, "Rethinking atrous convolution").
 struct Convolution {
   std::int64_t batch, height, width, in_channels, out_channels, kernel, stride, padding;
   Precision precision = Precision::fp32;
+  std::int64_t dilation = 1;
 
-  std::int64_t out_height() const { return (height + 2 * padding - kernel) / stride + 1; }
-  std::int64_t out_width() const { return (width + 2 * padding - kernel) / stride + 1; }
+  // Pixels from the first to the last tap.
+  std::int64_t reach() const { return dilation * (kernel - 1) + 1; }
+  std::int64_t out_height() const { return (height + 2 * padding - reach()) / stride + 1; }
+  std::int64_t out_width() const { return (width + 2 * padding - reach()) / stride + 1; }
   std::int64_t input_count() const { return batch * height * width * in_channels; }
   std::int64_t weight_count() const { return out_channels * kernel * kernel * in_channels; }
   std::int64_t output_count() const { return batch * out_height() * out_width() * out_channels; }
@@ -45,7 +50,7 @@ struct Convolution {
 struct Epilogue {
   const void* residual = nullptr;  // of y's shape and type: added
   const float* bias = nullptr;     // [out_channels]: added
-  bool relu = false;               // max(., 0)
+  Activation activation = Activation::none;
 };
 
 // c [m, n] = a b, each of a and b transposed first where asked; all row-major f32. The precision is

@@ -14,7 +14,7 @@
 #include "core/thin_convolution.h"
 #include "core/winograd.h"
 #include "kernels/bfloat16.h"
-#include "kernels/math.h"
+#include "kernels/limits.h"
 
 namespace saddle {
 namespace {
@@ -78,18 +78,17 @@ void backward_weights(const Convolution& shape, const float* x, const float* dy,
   }
 }
 
-// y <- act(y + bias) over rows of `channels`.
-void bias_and_relu(const Epilogue& epilogue, std::int64_t rows, std::int64_t channels, float* y) {
-  if (epilogue.bias == nullptr && !epilogue.relu) return;
+// y <- activation(y + bias) over rows of `channels`.
+void finish(const Epilogue& epilogue, std::int64_t rows, std::int64_t channels, float* y) {
+  if (epilogue.bias == nullptr && epilogue.activation == Activation::none) return;
+  const Limits limits = limits_of(epilogue.activation);
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < rows; ++row) {
     float* values = y + row * channels;
     if (epilogue.bias != nullptr) {
       for (std::int64_t c = 0; c < channels; ++c) values[c] += epilogue.bias[c];
     }
-    if (epilogue.relu) {
-      for (std::int64_t c = 0; c < channels; ++c) values[c] = larger(values[c], 0.f);
-    }
+    for (std::int64_t c = 0; c < channels; ++c) values[c] = limits(values[c]);
   }
 }
 
@@ -222,7 +221,7 @@ class HostDevice final : public Device {
     if (shape.dtype() == DType::f32) {
       forward(shape, static_cast<const float*>(x), static_cast<const float*>(w),
               static_cast<const float*>(epilogue.residual), static_cast<float*>(y));
-      bias_and_relu(epilogue, rows, shape.out_channels, static_cast<float*>(y));
+      finish(epilogue, rows, shape.out_channels, static_cast<float*>(y));
       return;
     }
     std::vector<float> sums(static_cast<std::size_t>(shape.output_count())), residual;
@@ -230,7 +229,7 @@ class HostDevice final : public Device {
     forward(f32(shape), widened(x, shape.input_count()).data(),
             widened(w, shape.weight_count()).data(), epilogue.residual ? residual.data() : nullptr,
             sums.data());
-    bias_and_relu(epilogue, rows, shape.out_channels, sums.data());
+    finish(epilogue, rows, shape.out_channels, sums.data());
     round_to(sums, y);
   }
 

@@ -22,7 +22,7 @@ struct MixedTargets {
 // Examples on the device, a row each.
 struct Batch {
   Tensor inputs;   // pixels f32 [N, H, W, C] in [0, 1], or tokens i32 [N, T]
-  Tensor targets;  // i32: the class of each row [N], or of each of its pixels [N, H, W]
+  Tensor targets;  // the class of each row, i32 [N], or of each of its pixels, u8 [N, H, W]
   Tensor indices;  // i32 [N]: each example's place in its data set, which keys its random numbers
   // i32 [N]: which try of its example each row is, from 0 (a restart; for targeted attacks also the
   // rank of the target class). Rows may be different tries of one example. Empty: all are try 0.
@@ -40,7 +40,7 @@ enum class LossReduction { mean, sum };
 // What L says of a batch.
 struct LossValue {
   Var loss;             // [1]: reduced
-  Tensor losses;        // [N]: each example's
+  Tensor losses;        // [N]: each example's, of all its targets together
   Tensor right;         // [N]: how many of its targets are predicted right; empty: not counted
   Tensor counted = {};  // [N]: of how many; empty: one each
 };

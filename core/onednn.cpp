@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cstring>
-#include <map>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "core/convolution_check.h"
 #include "core/error.h"
 #include "core/guarded_memory.h"
+#include "core/recently_used.h"
 
 namespace saddle::onednn {
 namespace {
@@ -60,11 +60,14 @@ auto translating_errors(const char* what, Work work) {
   }
 }
 
+// A network's convolutions in three directions, at some ten sizes of images.
+constexpr std::size_t kMostPlans = 2000;
+
 enum class Direction { forward, forward_add, backward_data, backward_weights };
 
 struct ConvolutionLayout {
   dnnl::memory::desc x, w, w_any, y;
-  dnnl::memory::dims strides, padding;
+  dnnl::memory::dims strides, padding, dilates;  // oneDNN counts dilation from 0
 
   explicit ConvolutionLayout(const Convolution& s)
       : x({s.batch, s.in_channels, s.height, s.width}, kF32, Tag::nhwc),
@@ -72,7 +75,8 @@ struct ConvolutionLayout {
         w_any({s.out_channels, s.in_channels, s.kernel, s.kernel}, kF32, Tag::any),
         y({s.batch, s.out_channels, s.out_height(), s.out_width()}, kF32, Tag::nhwc),
         strides{s.stride, s.stride},
-        padding{s.padding, s.padding} {}
+        padding{s.padding, s.padding},
+        dilates{s.dilation - 1, s.dilation - 1} {}
 };
 
 // The scratchpad is ours, so that it can be watched.
@@ -96,6 +100,7 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionL
           layout.w_any,
           layout.y,
           layout.strides,
+          layout.dilates,
           layout.padding,
           layout.padding,
           attributes_of(layout, direction)};
@@ -107,11 +112,17 @@ template <class Primitive>
 typename Primitive::primitive_desc backward_description(
     const ConvolutionLayout& layout, Direction direction,
     const dnnl::convolution_forward::primitive_desc& forward) {
-  return {engine(),       dnnl::algorithm::convolution_direct,
-          layout.x,       layout.w_any,
-          layout.y,       layout.strides,
-          layout.padding, layout.padding,
-          forward,        attributes_of(layout, direction)};
+  return {engine(),
+          dnnl::algorithm::convolution_direct,
+          layout.x,
+          layout.w_any,
+          layout.y,
+          layout.strides,
+          layout.dilates,
+          layout.padding,
+          layout.padding,
+          forward,
+          attributes_of(layout, direction)};
 }
 
 // What an execution needs besides its arguments. Plans share one, for they run one after another.
@@ -307,7 +318,8 @@ Plan choose_plan(Direction direction, const Convolution& shape, const Convolutio
   require(plan.has_value(), "convolution: none of oneDNN's implementations is right for ",
           shape.batch, " x ", shape.height, " x ", shape.width, " x ", shape.in_channels, " -> ",
           shape.out_channels, " channels, kernel ", shape.kernel, ", stride ", shape.stride,
-          " with ", threads(), " threads. Try another --threads, or ONEDNN_MAX_CPU_ISA=AVX2");
+          ", dilation ", shape.dilation, " with ", threads(),
+          " threads. Try another --threads, or ONEDNN_MAX_CPU_ISA=AVX2");
   return *std::move(plan);
 }
 
@@ -331,15 +343,12 @@ Plan build_plan(Direction direction, const Convolution& shape) {
       direction, shape, layout, [&] { return forward_description(layout, direction); });
 }
 
-// The plans made so far. An implementation divides its work and its scratchpad among the threads
+// The plans made of late. An implementation divides its work and its scratchpad among the threads
 // there are when it is made, so it is made, and held to account, for each number of them. One host
 // thread drives a device, so no lock.
 Plan& plan_for(Direction direction, const Convolution& shape) {
-  static std::map<std::tuple<Direction, Convolution, int>, Plan> plans;
-  const auto key = std::make_tuple(direction, shape, threads());
-  auto found = plans.find(key);
-  if (found == plans.end()) found = plans.emplace(key, build_plan(direction, shape)).first;
-  return found->second;
+  static RecentlyUsed<std::tuple<Direction, Convolution, int>, Plan> plans(kMostPlans);
+  return plans.get({direction, shape, threads()}, [&] { return build_plan(direction, shape); });
 }
 
 void run(Direction direction, const Convolution& shape, const Arguments& arguments) {

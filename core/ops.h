@@ -5,26 +5,40 @@
 // on arguments that do not fit, naming itself, the shapes and the mend.
 #pragma once
 
+#include "core/activation.h"
 #include "core/loss.h"
 #include "core/pass.h"
 
 namespace saddle {
 
-// [N, H, W, C] times [O, K, K, C] -> [N, H', W', O], H' = (H + 2 padding - K) / stride + 1. x and w
-// are bf16 where the precision is bf16, else f32, and so is the result; dw is f32 always.
+// Where a kernel of K x K taps stands: y[oy, ox] reads x[oy stride + ky dilation - padding, ...],
+// so H' = (H + 2 padding - dilation (K - 1) - 1) / stride + 1 of H rows.
+struct Window {
+  std::int64_t stride = 1, padding = 0, dilation = 1;
+};
+
+// [N, H, W, C] times [O, K, K, C] -> [N, H', W', O]. x and w are bf16 where the precision is bf16,
+// else f32, and so is the result; dw is f32 always.
 // `residual`, of the result's shape and type, is added in the same pass over memory where given.
-Var convolution(Tape& tape, const Var& x, const Var& w, std::int64_t stride, std::int64_t padding,
+Var convolution(Tape& tape, const Var& x, const Var& w, const Window& window,
                 Precision precision = Precision::fp32);
-Var convolution_add(Tape& tape, const Var& x, const Var& w, std::int64_t stride,
-                    std::int64_t padding, Precision precision, const Var& residual);
-// relu(convolution(x, w) + bias), bias f32 [O]; gradients to x alone (w must want none).
-Var convolution_bias_relu(Tape& tape, const Var& x, const Var& w, std::int64_t stride,
-                          std::int64_t padding, Precision precision, const Tensor& bias);
+Var convolution_add(Tape& tape, const Var& x, const Var& w, const Window& window,
+                    Precision precision, const Var& residual);
+// activation(convolution(x, w) + residual + bias), bias f32 [O]; gradients to x and the residual
+// (w must want none).
+Var convolution_bias(Tape& tape, const Var& x, const Var& w, const Window& window,
+                     Precision precision, const Tensor& bias, Activation activation,
+                     const Var& residual = {});
+
+// Every channel with a 3x3 kernel of its own: [N, H, W, C] and w [3, 3, C] -> [N, H', W', C], f32
+// or bf16, both alike; dw is f32. Sums are f32.
+Var depthwise_convolution(Tape& tape, const Var& x, const Var& w, const Window& window);
+// activation(depthwise_convolution(x, w) + bias), bias f32 [C]; gradients to x alone (w must want
+// none).
+Var depthwise_convolution_bias(Tape& tape, const Var& x, const Var& w, const Window& window,
+                               const Tensor& bias, Activation activation);
 
 inline constexpr float kBatchNormEps = 1e-5f;
-
-// Which non-linearity is fused behind batch-norm.
-enum class Activation { none, relu };
 
 // The per-channel tensors of one batch-norm layer, each [C].
 struct BatchNormState {
@@ -49,17 +63,20 @@ struct FrozenBatchNorm {
 };
 void fold(const FrozenBatchNorm& norm, const Tensor& scale, const Tensor& shift);
 // w[o, ...] <- scale[o] w[o, ...], in place: a convolution's weights [O, K, K, C] take up the scale
-// of the batch-norm behind it.
+// of the batch-norm behind it. Those of a depthwise one, [K, K, C], by columns.
 void scale_rows(const Tensor& w, const Tensor& scale);
+void scale_columns(const Tensor& w, const Tensor& scale);
 
-// max(x scale + shift, 0) per channel of the last axis; scale and shift are f32 [C], constants: a
-// batch-norm with running statistics, folded.
-Var affine_relu(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift);
+// activation(x scale + shift) per channel of the last axis; scale and shift are f32 [C], constants:
+// a batch-norm with running statistics, folded.
+Var affine(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift,
+           Activation activation);
 
 // max(x, 0), f32 or bf16; the gradient at 0 is 0.
 Var relu(Tape& tape, const Var& x);
 
-// [..., in] times [out, in]^T + [out] -> [..., out], all f32; the precision is fp32 or tf32.
+// [..., in] times [out, in]^T + [out] -> [..., out], all f32; the precision is fp32 or tf32. The
+// weight may be that of a 1x1 convolution, [out, 1, 1, in], which this is with a trained bias.
 Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias,
            Precision precision = Precision::fp32);
 
@@ -92,13 +109,40 @@ Var add_scaled(Tape& tape, const Var& x, const Var& branch, const Tensor& scale)
 // [N, H, W, C], f32 or bf16 -> f32 [N, C], the mean over pixels.
 Var global_average_pool(Tape& tape, const Var& x);
 
+// The maximum of windows of kernel x kernel pixels: [N, H, W, C], f32 or bf16 -> [N, H', W', C],
+// H' = (H + 2 padding - kernel) / stride + 1. The gradient goes to the first of equal maxima.
+Var max_pool(Tape& tape, const Var& x, std::int64_t kernel, std::int64_t stride,
+             std::int64_t padding);
+
+// x within a border of zeros, f32 or bf16: [N, H, W, C] -> [N, H + 2 border, W + 2 border, C].
+Var pad(Tape& tape, const Var& x, std::int64_t border);
+
+// Images [N, H, W, C_i] of one type, f32 or bf16, side by side in the last axis, and behind them
+// `vector`, f32 [N, C], the same at every pixel -> [N, H, W, sum of C_i + C].
+Var concatenate(Tape& tape, const std::vector<Var>& images, const Var& vector);
+
+// f32 [N, H, W, C] -> [N, height, width, C], as PyTorch's interpolate with mode bilinear and
+// align_corners = false (no antialiasing where it shrinks). The gradient gathers: same bits always.
+Var resize_bilinear(Tape& tape, const Var& x, std::int64_t height, std::int64_t width);
+
+// x, f32 or bf16 [N, ...], of which each element is 0 with probability `rate` and else divided by
+// 1 - rate. A draw depends on the seed, the step, the pass, the example, `place` (below 8: which of
+// the network's) and the element. Srivastava et al. 2014.
+Var dropout(Tape& tape, const Var& x, const PassRandom& random, std::uint32_t place, float rate);
+
+// The same values under another shape of equally many elements.
+Var reshape(Tape& tape, const Var& x, const Shape& shape);
+
+// In f32: x itself, or bf16 widened.
+Var to_f32(Tape& tape, const Var& x);
+
 // (x - mean) / std per channel of the last axis; mean and inverse_std are [C]. x is f32, the result
 // f32 or bf16.
 Var normalise(Tape& tape, const Var& x, const Tensor& mean, const Tensor& inverse_std,
               DType dtype = DType::f32);
 
-// a + b of equal shapes and types, f32 or bf16.
-Var add(Tape& tape, const Var& a, const Var& b);
+// activation(a + b) of equal shapes and types, f32 or bf16.
+Var add(Tape& tape, const Var& a, const Var& b, Activation activation = Activation::none);
 
 // Softmax cross-entropy of logits [N, K] with labels [N] (i32, in [0, K); not checked
 // here). `smoothing` s in [0, 1) makes the target (1 - s) onehot + s / K (Szegedy et al.
@@ -114,8 +158,18 @@ LossValue cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
 LossValue trades(Tape& tape, const Var& natural, const Var& adversarial, const Tensor& labels,
                  float beta, LossReduction reduction, float smoothing = 0.f);
 
+// Softmax cross-entropy of logits [N, H, W, K] with labels u8 [N, H, W]. Pixels whose label is no
+// class (255: void) are left out: no loss, no gradient, neither right nor counted. Class weights,
+// f32 [K], multiply a pixel's loss. `mean` divides by the sum of the weights in the batch
+// (PyTorch's ignore_index and weight), 0 where there are none; of `sum` each image's part is its
+// own. losses, right and counted are sums over each image's pixels.
+LossValue pixel_cross_entropy(Tape& tape, const Var& logits, const Tensor& labels,
+                              LossReduction reduction, const Tensor& class_weights = {});
+
 // argmax of each row of logits [N, K] as i32 [N]; ties go to the lowest class.
 Tensor predict(const Tensor& logits);
+// argmax over the classes of each pixel of logits [N, H, W, K] as u8 [N, H, W]; ties likewise.
+Tensor predict_pixels(const Tensor& logits);
 
 // ||x||^2 of a whole f32 tensor, [1], on the device; bits independent of device and threads.
 Tensor square_norm(const Tensor& x);

@@ -44,7 +44,7 @@ Var Tape::parameter(Tensor value, Tensor destination) {
   return Var(std::move(value), std::move(destination), written.flag);
 }
 
-Var Tape::record(Tensor value, std::initializer_list<Var> inputs,
+Var Tape::record(Tensor value, const std::vector<Var>& inputs,
                  std::function<void(const Tensor& dy)> backward) {
   bool wanted = false;
   for (const Var& input : inputs) wanted = wanted || input.wants_gradient();

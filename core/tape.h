@@ -23,13 +23,14 @@ enum class Gradient { wanted, none };
 // A value in a computation, and the gradient that reaches it. Copies share both.
 class Var {
  public:
-  Var() = default;
+  Var() = default;  // empty: no value, converts to false
   Var(Tensor value, Gradient gradient)
       : state_(std::make_shared<State>(State{std::move(value), gradient, {}, {}, {}})) {}
   // A parameter: its gradient is written into `destination` (a slot of the f32 gradient buffer).
   Var(Tensor value, Tensor destination)
       : Var(std::move(value), std::move(destination), std::make_shared<bool>(false)) {}
 
+  explicit operator bool() const { return state_ != nullptr; }
   const Tensor& value() const { return state_->value; }
   const Shape& shape() const { return state_->value.shape(); }
   Device& device() const { return state_->value.device(); }
@@ -81,7 +82,7 @@ class Tape {
 
   // The result of an op. `backward` receives the gradient of `value` and adds to the gradients of
   // those inputs that want one; it is kept only where an input does.
-  Var record(Tensor value, std::initializer_list<Var> inputs,
+  Var record(Tensor value, const std::vector<Var>& inputs,
              std::function<void(const Tensor& dy)> backward);
 
   // Walks the tape backwards from a one-element `loss`, dloss/dloss = 1, and empties it. Gradients

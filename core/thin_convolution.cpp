@@ -26,7 +26,7 @@ std::vector<float> transposed(const Convolution& shape, const float* w) {
 }  // namespace
 
 bool applies(const Convolution& shape) {
-  return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 &&
+  return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 && shape.dilation == 1 &&
          shape.in_channels <= kMostChannels && shape.out_channels % kLanes == 0;
 }
 

@@ -12,12 +12,14 @@ constexpr std::int64_t kAlignment = 16;  // floats in 64 bytes
 // Calls body(index in the file's order, index inside the slot) for every element.
 template <class Body>
 void for_each_element(const Slot& slot, Body body) {
-  if (slot.shape.rank() != 4) {
+  if (slot.shape.rank() != 4 && !slot.is_depthwise()) {
     for (std::int64_t i = 0; i < slot.shape.count(); ++i) body(i, i);
     return;
   }
-  const std::int64_t out = slot.shape[0], height = slot.shape[1], width = slot.shape[2],
-                     in = slot.shape[3];
+  // A depthwise kernel's channels lie as a full one's inputs do, with one output.
+  const Shape s =
+      slot.is_depthwise() ? Shape{1, slot.shape[0], slot.shape[1], slot.shape[2]} : slot.shape;
+  const std::int64_t out = s[0], height = s[1], width = s[2], in = s[3];
   std::int64_t file_index = 0;
   for (std::int64_t o = 0; o < out; ++o) {
     for (std::int64_t i = 0; i < in; ++i) {
@@ -33,6 +35,7 @@ void for_each_element(const Slot& slot, Body body) {
 }  // namespace
 
 Shape Slot::file_shape() const {
+  if (is_depthwise()) return {shape[2], 1, shape[0], shape[1]};
   return shape.rank() == 4 ? Shape{shape[0], shape[3], shape[1], shape[2]} : shape;
 }
 

@@ -4,8 +4,8 @@
 // of this one layout, so an optimiser step is one launch over one piece of memory. Slots begin on
 // 64-byte boundaries; the gaps between them are zero in every buffer and stay so.
 //
-// Inside, convolution weights are [out, kernel, kernel, in]; files hold PyTorch's [out, in, kernel,
-// kernel].
+// Inside, convolution weights are [out, kernel, kernel, in], depthwise ones [kernel, kernel,
+// channels]; files hold PyTorch's [out, in, kernel, kernel] and [channels, 1, kernel, kernel].
 #pragma once
 
 #include <string>
@@ -37,8 +37,10 @@ struct Slot {
   Init init;
   SlotKind kind = SlotKind::weight;
 
-  // A rank-4 slot is a convolution weight, stored OHWI here and OIHW in files.
+  // A rank-4 slot is a convolution weight, stored OHWI here and OIHW in files; a weight of rank 3
+  // is a depthwise one's, HWC here and C1HW in files.
   Shape file_shape() const;
+  bool is_depthwise() const { return shape.rank() == 3 && kind == SlotKind::weight; }
 };
 
 class WeightLayout {

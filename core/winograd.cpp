@@ -386,8 +386,8 @@ bool is_plain_3x3(const Convolution& shape, std::int64_t fewest, std::int64_t mo
   const auto fits = [&](std::int64_t channels) {
     return channels % kLanes == 0 && channels >= fewest && channels <= most;
   };
-  return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 && fits(shape.in_channels) &&
-         fits(shape.out_channels);
+  return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 && shape.dilation == 1 &&
+         fits(shape.in_channels) && fits(shape.out_channels);
 }
 
 }  // namespace

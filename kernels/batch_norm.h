@@ -1,11 +1,11 @@
 // Batch normalisation over the rows of [rows, channels] (all pixels of an NHWC batch), fused with
-// the ReLU that follows it.
+// the activation that follows it (limits.h).
 //
-//   forward   mean, var over rows;  y = max(floor, gamma (x - mean) / sqrt(var + eps) + beta)
-//   backward  dz = dy where z > floor, else 0
+//   forward   mean, var over rows;  y = clip(gamma (x - mean) / sqrt(var + eps) + beta, low, high)
+//   backward  dz = dy where low < z < high, else 0
 //             dbeta = sum dz;  dgamma = sum dz xhat;  dx = gamma / std (dz - dbeta / n - xhat
 //             dgamma / n)
-// with floor = 0 for ReLU and -infinity for none. Source: Ioffe and Szegedy 2015.
+// Source: Ioffe and Szegedy 2015.
 //
 // A pass over memory each for the statistics, for y, for the sums of the gradient, and for dx; z is
 // recomputed from x in the backward pass, so neither xhat nor a mask is ever stored. x, y and their
@@ -22,6 +22,7 @@
 
 #include "kernels/array.h"
 #include "kernels/collectives.h"
+#include "kernels/limits.h"
 #include "kernels/math.h"
 #include "kernels/span.h"
 
@@ -287,7 +288,7 @@ struct FoldBatchNorm {
   }
 };
 
-// y <- max(floor, x scale + shift)
+// y <- clip(x scale + shift, low, high)
 template <class T>
 struct BatchNormApply {
   static constexpr int kSpan = kAccessElements<T>;
@@ -295,14 +296,14 @@ struct BatchNormApply {
   Array<const float> scale, shift;  // [channels]
   Array<T> y;
   int64_t channels;
-  float floor;
+  Limits limits;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
     const int64_t i = row * channels + channel;
     Floats<N> values = load<N>(x, i);
     const Floats<N> a = load<N>(scale, channel), b = load<N>(shift, channel);
-    for (int k = 0; k < N; ++k) values[k] = larger(fmaf(values[k], a[k], b[k]), floor);
+    for (int k = 0; k < N; ++k) values[k] = limits(fmaf(values[k], a[k], b[k]));
     store<N>(y, i, values);
   }
   SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
@@ -319,7 +320,7 @@ struct BatchNormBackwardChunks {
   Array<const float> mean, scale, shift;  // [channels]
   Array<float> sum_dz, sum_dz_x;          // [chunks, channels]
   int64_t rows, channels;
-  float floor;
+  Limits limits;
 
   using Threads = ChunkThreads<T>;
   static constexpr int kVector = Threads::kVector;
@@ -367,7 +368,7 @@ struct BatchNormBackwardChunks {
     Sums sums = {};
     for_strided<2>(row, place.end_row, Threads::kRowLanes, fetch, [&](const Fetched& in) {
       for (int k = 0; k < kVector; ++k) {
-        const float dz = fmaf(in.x[k], s[k], t[k]) > floor ? in.dy[k] : 0.f;
+        const float dz = limits.pass(fmaf(in.x[k], s[k], t[k])) ? in.dy[k] : 0.f;
         sums.dz[k] += dz;
         sums.dz_x[k] += dz * (in.x[k] - m[k]);
       }
@@ -389,7 +390,7 @@ struct BatchNormBackwardChunks {
         const T* din = dy.data + row * channels + place.first_channel;
         for (int64_t c = 0; c < count; ++c) {
           const float passed = din[c];  // read outside the choice, so that the loop vectorises
-          const float dz = fmaf(in[c], s[c], t[c]) > floor ? passed : 0.f;
+          const float dz = limits.pass(fmaf(in[c], s[c], t[c])) ? passed : 0.f;
           sum[lane][c] += dz;
           products[lane][c] += dz * (in[c] - m[c]);
         }
@@ -450,8 +451,10 @@ struct BatchNormBackwardMerge {
     const float count = static_cast<float>(rows);
     dbeta[c] = sum;
     dgamma[c] = products * inverse_std[c];
-    offset[c] = -through_statistics * scale[c] * sum / count;
-    slope[c] = -through_statistics * scale[c] * inverse_std[c] * inverse_std[c] * products / count;
+    // Where statistics are constants, exactly the zeros that nobody computes where only x is asked.
+    const bool through = through_statistics != 0.f;
+    offset[c] = through ? -scale[c] * sum / count : 0.f;
+    slope[c] = through ? -scale[c] * inverse_std[c] * inverse_std[c] * products / count : 0.f;
   }
 };
 
@@ -463,7 +466,7 @@ struct BatchNormBackwardApply {
   Array<const float> mean, scale, shift, slope, offset;  // [channels]
   Array<T> dx;
   int64_t channels;
-  float floor;
+  Limits limits;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
@@ -482,7 +485,7 @@ struct BatchNormBackwardApply {
     const Floats<N> t = load<N>(shift, channel);
     const Floats<N> a = load<N>(slope, channel), b = load<N>(offset, channel);
     for (int k = 0; k < N; ++k) {
-      const float dz = fmaf(in[k], s[k], t[k]) > floor ? gradient[k] : 0.f;
+      const float dz = limits.pass(fmaf(in[k], s[k], t[k])) ? gradient[k] : 0.f;
       gradient[k] = s[k] * dz + (a[k] * (in[k] - m[k]) + b[k]);
     }
     return gradient;
@@ -508,7 +511,7 @@ struct BatchNormBackwardApplyAdd {
   bool aligned(int64_t columns) const { return apply.aligned(columns) && all_aligned(addend); }
 };
 
-// The gradient of y = max(floor, x scale + shift) where scale and shift are constants:
+// The gradient of y = clip(x scale + shift, low, high) where scale and shift are constants:
 //   dx <- scale dz + addend
 template <class T>
 struct AffineBackward {
@@ -518,7 +521,7 @@ struct AffineBackward {
   Array<const T> addend;            // [rows, channels]; empty: nothing else has reached x
   Array<T> dx;
   int64_t channels;
-  float floor;
+  Limits limits;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
@@ -527,7 +530,7 @@ struct AffineBackward {
     Floats<N> gradient = load<N>(dy, i);
     const Floats<N> s = load<N>(scale, channel), t = load<N>(shift, channel);
     for (int k = 0; k < N; ++k) {
-      gradient[k] = s[k] * (fmaf(in[k], s[k], t[k]) > floor ? gradient[k] : 0.f);
+      gradient[k] = s[k] * (limits.pass(fmaf(in[k], s[k], t[k])) ? gradient[k] : 0.f);
     }
     if (addend) {
       const Floats<N> other = load<N>(addend, i);

@@ -4,6 +4,7 @@
 
 #include "kernels/array.h"
 #include "kernels/bfloat16.h"
+#include "kernels/limits.h"
 #include "kernels/math.h"
 #include "kernels/span.h"
 
@@ -40,18 +41,19 @@ struct Convert {
   bool aligned() const { return all_aligned(x, y); }
 };
 
-// y <- a + b
+// y <- clip(a + b, low, high)
 template <class T>
 struct Add {
   static constexpr int kSpan = kAccessElements<T>;
   Array<const T> a, b;
   Array<T> y;
+  Limits limits = kNoLimits;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t i) const {
     Floats<N> sum = load<N>(a, i);
     const Floats<N> other = load<N>(b, i);
-    for (int k = 0; k < N; ++k) sum[k] += other[k];
+    for (int k = 0; k < N; ++k) sum[k] = limits(sum[k] + other[k]);
     store<N>(y, i, sum);
   }
   SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
@@ -92,6 +94,16 @@ struct AddBias {
   }
 };
 
+// y[row, column] <- scale[column] y[row, column]
+struct ScaleColumns {
+  Array<const float> scale;  // [columns]
+  Array<float> y;            // [rows, columns]
+  int64_t columns;
+  SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
+    y[row * columns + column] *= scale[column];
+  }
+};
+
 // y[row, column] <- scale[row] y[row, column]
 struct ScaleRows {
   Array<const float> scale;  // [rows]
@@ -102,35 +114,37 @@ struct ScaleRows {
   }
 };
 
-// y <- max(x, 0)
+// y <- clip(x, low, high)
 template <class T>
-struct Relu {
+struct Activate {
   static constexpr int kSpan = kAccessElements<T>;
   Array<const T> x;
   Array<T> y;
+  Limits limits;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t i) const {
     Floats<N> values = load<N>(x, i);
-    for (int k = 0; k < N; ++k) values[k] = larger(values[k], 0.f);
+    for (int k = 0; k < N; ++k) values[k] = limits(values[k]);
     store<N>(y, i, values);
   }
   SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
   bool aligned() const { return all_aligned(x, y); }
 };
 
-// dx <- dy where x > 0, else 0. x may be what went into the ReLU or what came out.
+// dx <- dy where low < x < high, else 0. x may be what went into the activation or what came out.
 template <class T>
-struct ReluBackward {
+struct ActivateBackward {
   static constexpr int kSpan = kAccessElements<T>;
   Array<const T> x, dy;
   Array<T> dx;
+  Limits limits;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t i) const {
     const Floats<N> in = load<N>(x, i);
     Floats<N> gradient = load<N>(dy, i);
-    for (int k = 0; k < N; ++k) gradient[k] = in[k] > 0.f ? gradient[k] : 0.f;
+    for (int k = 0; k < N; ++k) gradient[k] = limits.pass(in[k]) ? gradient[k] : 0.f;
     store<N>(dx, i, gradient);
   }
   SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
@@ -178,8 +192,8 @@ struct GeluBackward {
   bool aligned() const { return all_aligned(x, dy, dx); }
 };
 
-// y <- max(floor, y + residual + bias): what follows a convolution, where the library does not do
-// it itself. floor = 0 for ReLU and -infinity for none.
+// y <- clip(y + residual + bias, low, high): what follows a convolution, where the library does not
+// do it itself.
 template <class T>
 struct ConvolutionEpilogue {
   static constexpr int kSpan = kAccessElements<T>;
@@ -187,7 +201,7 @@ struct ConvolutionEpilogue {
   Array<const float> bias;  // [channels]; empty: none
   Array<T> y;               // [rows, channels]
   int64_t channels;
-  float floor;
+  Limits limits;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
@@ -195,7 +209,7 @@ struct ConvolutionEpilogue {
     Floats<N> sum = load<N>(y, i);
     if (residual) add(load<N>(residual, i), sum);
     if (bias) add(load<N>(bias, channel), sum);
-    for (int k = 0; k < N; ++k) sum[k] = larger(sum[k], floor);
+    for (int k = 0; k < N; ++k) sum[k] = limits(sum[k]);
     store<N>(y, i, sum);
   }
   SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }

@@ -12,9 +12,13 @@
 #include "kernels/attention.h"
 #include "kernels/awp.h"
 #include "kernels/batch_norm.h"
-#include "kernels/channels.h"
+#include "kernels/borders.h"
 #include "kernels/carlini_wagner.h"
+#include "kernels/channels.h"
 #include "kernels/deepfool.h"
+#include "kernels/depthwise.h"
+#include "kernels/depthwise_weights.h"
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/fab.h"
 #include "kernels/fab_projection.h"
@@ -28,14 +32,17 @@
 #include "kernels/mi_fgsm.h"
 #include "kernels/mixing.h"
 #include "kernels/pgd.h"
+#include "kernels/pixel_loss.h"
 #include "kernels/pixle.h"
 #include "kernels/pooling.h"
 #include "kernels/reductions.h"
+#include "kernels/resize.h"
 #include "kernels/rows.h"
 #include "kernels/sam.h"
 #include "kernels/sgd.h"
 #include "kernels/shapes.h"
 #include "kernels/square.h"
+#include "kernels/taps.h"
 #include "kernels/tokens.h"
 #include "kernels/trades.h"
 #include "kernels/two_gradients.h"
@@ -61,18 +68,19 @@ struct KernelList {
 using AllKernels = KernelList<
     // flat
     Fill, Convert<float, Bfloat16>, Convert<Bfloat16, float>, Add<float>, Add<Bfloat16>, AddTo,
-    ScaleByScalar, Relu<float>, Relu<Bfloat16>, ReluBackward<float>, ReluBackward<Bfloat16>,
-    NextExamples, GatherLabels, BatchNormFrozen, FoldBatchNorm, SgdStep, AdamStep, SamPerturb,
-    ClipToNorm, AddScaled, MovingAverage, MixLabels, MixImages, PgdStepLinf,
+    ScaleByScalar, Activate<float>, Activate<Bfloat16>, ActivateBackward<float>,
+    ActivateBackward<Bfloat16>, NextExamples, GatherLabels, BatchNormFrozen, FoldBatchNorm, SgdStep,
+    AdamStep, SamPerturb, ClipToNorm, AddScaled, MovingAverage, MixLabels, MixImages, PgdStepLinf,
     // grid
-    AddBias, ScaleRows, BytesToImages, Normalise<float>, Normalise<Bfloat16>,
+    AddBias, ScaleRows, ScaleColumns, BytesToImages, Normalise<float>, Normalise<Bfloat16>,
     NormaliseBackward<float>, NormaliseBackward<Bfloat16>, BatchNormApply<float>,
     BatchNormApply<Bfloat16>, BatchNormBackwardApply<float>, BatchNormBackwardApply<Bfloat16>,
     BatchNormBackwardApplyAdd<float>, BatchNormBackwardApplyAdd<Bfloat16>, AffineBackward<float>,
     AffineBackward<Bfloat16>, ConvolutionEpilogue<float>, ConvolutionEpilogue<Bfloat16>,
     GlobalAveragePool<float>, GlobalAveragePool<Bfloat16>, GlobalAveragePoolBackward<float>,
     GlobalAveragePoolBackward<Bfloat16>, PgdStartLinf, PadChannels<float>, PadChannels<Bfloat16>,
-    CropChannels<float>, CropChannels<Bfloat16>,
+    CopyChannels<float>, CopyChannels<Bfloat16>, MiddleTap<float>, MiddleTap<Bfloat16>,
+    MiddleTapBackward,
     // block
     SumSquares, SumAll, ColumnSum, SoftmaxCrossEntropy, TradesLoss, Predict, BatchNormChunks<float>,
     BatchNormChunks<Bfloat16>, BatchNormMerge, BatchNormBackwardChunks<float>,
@@ -81,6 +89,14 @@ using AllKernels = KernelList<
     Gelu, GeluBackward, DropBranch, SplitHeads, MergeHeads, EmbedTokens, WithoutFirstToken,
     FirstToken, FirstTokenBackward, AddScaledBranch, ScaleBranch, LayerNormForward,
     LayerNormBackward, LayerNormParameters, Softmax, SoftmaxBackward,
+    // segmentation: flat, grid, block
+    WeightedMean, PredictPixels, MaxPool<float>, MaxPool<Bfloat16>, MaxPoolBackward<float>,
+    MaxPoolBackward<Bfloat16>, ShiftPixels<float>, ShiftPixels<Bfloat16>, SpreadOverPixels<float>,
+    SpreadOverPixels<Bfloat16>, SumOverPixels<float>, SumOverPixels<Bfloat16>, Dropout<float>,
+    Dropout<Bfloat16>, ResizeAxis, ResizeAxisBackward, DepthwiseForward<float>,
+    DepthwiseForward<Bfloat16>, DepthwiseBackwardData<float>, DepthwiseBackwardData<Bfloat16>,
+    DepthwiseBackwardWeights<float>, DepthwiseBackwardWeights<Bfloat16>, PixelCrossEntropy,
+    PixelCrossEntropyBackward, SumPixelBlocks,
     // attacks: flat
     Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, Difference,
     ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,

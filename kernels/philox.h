@@ -46,6 +46,7 @@ enum class Purpose : uint32_t {
   pixle_patch = 22,
   pixle_destination = 23,
   drop_branch = 30,
+  dropout = 32,
   mixing = 31,
   esam_freeze = 40,
   ssam_mask = 41,

@@ -10,7 +10,9 @@ Tensor fold_batch_norm(const NetworkLayout& layout, const Tensor& weights,
     fold({view(weights, norm.weight), view(weights, norm.bias), view(statistics, norm.running_mean),
           view(statistics, norm.running_var)},
          scale, view(folded, norm.bias));
-    if (norm.convolution) scale_rows(view(folded, *norm.convolution), scale);
+    if (!norm.convolution) continue;
+    const Tensor w = view(folded, *norm.convolution);
+    norm.convolution->is_depthwise() ? scale_columns(w, scale) : scale_rows(w, scale);
   }
   return folded;
 }

@@ -48,38 +48,71 @@ inline Init default_convolution_init(std::int64_t in, std::int64_t, std::int64_t
 inline Init kaiming_normal_fan_out(std::int64_t, std::int64_t out, std::int64_t kernel) {
   return {Init::Kind::normal, std::sqrt(2.f / static_cast<float>(kernel * kernel * out))};
 }
+// N(0, 2 / fan_in): the same for the forward pass.
+inline Init kaiming_normal_fan_in(std::int64_t in, std::int64_t, std::int64_t kernel) {
+  return {Init::Kind::normal, std::sqrt(2.f / static_cast<float>(kernel * kernel * in))};
+}
 
 // A square convolution without bias.
 struct Conv2d {
   Slot weight;
-  std::int64_t stride = 1, padding = 0;
+  Window window;
 
   Conv2d() = default;
   Conv2d(NetworkLayout& layout, const std::string& name, std::int64_t in, std::int64_t out,
-         std::int64_t kernel, std::int64_t stride_, std::int64_t padding_,
+         std::int64_t kernel, const Window& window_,
          ConvolutionInit init = default_convolution_init)
       : weight(
             layout.weights.add(name + ".weight", {out, kernel, kernel, in}, init(in, out, kernel))),
-        stride(stride_),
-        padding(padding_) {}
+        window(window_) {}
 
   Var operator()(const Pass& pass, const Var& x) const {
-    return convolution(pass.tape, x, pass.rounded_parameter(weight), stride, padding,
-                       pass.precision);
+    return convolution(pass.tape, x, pass.rounded_parameter(weight), window, pass.precision);
   }
   // conv(x) + residual in one pass over memory.
   Var add_to(const Pass& pass, const Var& x, const Var& residual) const {
-    return convolution_add(pass.tape, x, pass.rounded_parameter(weight), stride, padding,
-                           pass.precision, residual);
+    return convolution_add(pass.tape, x, pass.rounded_parameter(weight), window, pass.precision,
+                           residual);
+  }
+  // activation(conv(x) + residual + bias), for the folded weights.
+  Var with_bias(const Pass& pass, const Var& x, const Tensor& bias, Activation activation,
+                const Var& residual = {}) const {
+    return convolution_bias(pass.tape, x, pass.rounded_parameter(weight), window, pass.precision,
+                            bias, activation, residual);
   }
 };
 
-// Batch-norm over the last axis with a ReLU behind it (eps 1e-5, momentum 0.1).
-struct BatchNormRelu {
-  Slot weight, bias, running_mean, running_var;
+// A depthwise 3x3 convolution without bias.
+struct DepthwiseConv2d {
+  Slot weight;
+  Window window;
 
-  BatchNormRelu() = default;
-  BatchNormRelu(NetworkLayout& layout, const std::string& name, std::int64_t channels)
+  DepthwiseConv2d() = default;
+  DepthwiseConv2d(NetworkLayout& layout, const std::string& name, std::int64_t channels,
+                  const Window& window_, ConvolutionInit init = default_convolution_init)
+      : weight(layout.weights.add(name + ".weight", {3, 3, channels}, init(1, channels, 3))),
+        window(window_) {}
+
+  Var operator()(const Pass& pass, const Var& x) const {
+    return depthwise_convolution(pass.tape, x, pass.rounded_parameter(weight), window);
+  }
+  Var with_bias(const Pass& pass, const Var& x, const Tensor& bias, Activation activation) const {
+    return depthwise_convolution_bias(pass.tape, x, pass.rounded_parameter(weight), window, bias,
+                                      activation);
+  }
+};
+
+inline constexpr float kBatchNormMomentum = 0.1f;  // PyTorch's
+
+// Batch-norm over the last axis with an activation behind it (eps 1e-5).
+struct BatchNorm {
+  Slot weight, bias, running_mean, running_var;
+  Activation activation = Activation::relu;
+  float momentum = kBatchNormMomentum;
+
+  BatchNorm() = default;
+  BatchNorm(NetworkLayout& layout, const std::string& name, std::int64_t channels,
+            Activation activation_ = Activation::relu, float momentum_ = kBatchNormMomentum)
       : weight(layout.weights.add(name + ".weight", {channels}, {Init::Kind::constant, 1.f},
                                   SlotKind::norm_scale)),
         bias(layout.weights.add(name + ".bias", {channels}, {Init::Kind::constant, 0.f},
@@ -87,25 +120,31 @@ struct BatchNormRelu {
         running_mean(
             layout.statistics.add(name + ".running_mean", {channels}, {Init::Kind::constant, 0.f})),
         running_var(
-            layout.statistics.add(name + ".running_var", {channels}, {Init::Kind::constant, 1.f})) {
+            layout.statistics.add(name + ".running_var", {channels}, {Init::Kind::constant, 1.f})),
+        activation(activation_),
+        momentum(momentum_) {
     layout.norms.push_back({weight, bias, running_mean, running_var, {}});
   }
-  // Behind a convolution whose output nobody else reads.
-  BatchNormRelu(NetworkLayout& layout, const std::string& name, std::int64_t channels,
-                const Conv2d& before)
-      : BatchNormRelu(layout, name, channels) {
-    layout.norms.back().convolution = before.weight;
+  // Behind a convolution, of the weight given, whose output nobody else reads.
+  BatchNorm(NetworkLayout& layout, const std::string& name, std::int64_t channels,
+            const Slot& convolution_weight, Activation activation_ = Activation::relu,
+            float momentum_ = kBatchNormMomentum)
+      : BatchNorm(layout, name, channels, activation_, momentum_) {
+    layout.norms.back().convolution = convolution_weight;
   }
 
-  Var operator()(const Pass& pass, const Var& x) const {
+  Var operator()(const Pass& pass, const Var& x) const { return apply(pass, x, activation); }
+
+  // The same with another activation in place of its own.
+  Var apply(const Pass& pass, const Var& x, Activation behind) const {
     if (pass.folded) {
-      return affine_relu(pass.tape, x, view(pass.weights.values, weight),
-                         view(pass.weights.values, bias));
+      return affine(pass.tape, x, view(pass.weights.values, weight),
+                    view(pass.weights.values, bias), behind);
     }
     return batch_norm(
         pass.tape, x,
         {pass.parameter(weight), pass.parameter(bias), view(pass.statistics, running_mean),
-         view(pass.statistics, running_var), pass.batch_norm, Activation::relu});
+         view(pass.statistics, running_var), pass.batch_norm, behind, kBatchNormEps, momentum});
   }
 };
 
@@ -127,13 +166,22 @@ struct LayerNorm {
   }
 };
 
-// The two in a row, for a batch-norm that was built behind `convolution_`.
-inline Var convolution_norm_relu(const Pass& pass, const Conv2d& convolution_,
-                                 const BatchNormRelu& norm, const Var& x) {
+// activation(norm(convolution(x))), for a batch-norm that was built behind the convolution.
+template <class Convolution>
+Var convolution_norm(const Pass& pass, const Convolution& convolution_, const BatchNorm& norm,
+                     const Var& x) {
   if (!pass.folded) return norm(pass, convolution_(pass, x));
-  return convolution_bias_relu(pass.tape, x, pass.rounded_parameter(convolution_.weight),
-                               convolution_.stride, convolution_.padding, pass.precision,
-                               view(pass.weights.values, norm.bias));
+  return convolution_.with_bias(pass, x, view(pass.weights.values, norm.bias), norm.activation);
+}
+// activation(norm(convolution(x)) + residual): the norm's activation stands behind the sum.
+inline Var convolution_norm_add(const Pass& pass, const Conv2d& convolution_, const BatchNorm& norm,
+                                const Var& x, const Var& residual) {
+  if (!pass.folded) {
+    return add(pass.tape, norm.apply(pass, convolution_(pass, x), Activation::none), residual,
+               norm.activation);
+  }
+  return convolution_.with_bias(pass, x, view(pass.weights.values, norm.bias), norm.activation,
+                                residual);
 }
 
 // x W^T + b, in f32 (bf16 rounds activations between convolutions, not logits).

@@ -73,7 +73,7 @@ std::vector<Case> activation_cases(Device& device, std::int64_t batch) {
                              shift = channel()] {
                        launch(device,
                               BatchNormApply<T>{x.template array<T>(), scale.array(), shift.array(),
-                                                y.template array<T>(), kChannels, 0.f},
+                                                y.template array<T>(), kChannels, kRelu},
                               rows, kChannels);
                      };
                    }});
@@ -84,7 +84,7 @@ std::vector<Case> activation_cases(Device& device, std::int64_t batch) {
                            device,
                            BatchNormBackwardChunks<T>{x.template array<T>(), dy.template array<T>(),
                                                       c.array(), c.array(), c.array(), sum.array(),
-                                                      products.array(), rows, kChannels, 0.f},
+                                                      products.array(), rows, kChannels, kRelu},
                            blocks);
                      };
                    }});
@@ -98,7 +98,7 @@ std::vector<Case> activation_cases(Device& device, std::int64_t batch) {
                                      c.array(),
                                      dx.template array<T>(),
                                      kChannels,
-                                     0.f};
+                                     kRelu};
   };
   cases.push_back({"BatchNormBackwardApply", 3 * whole, [=, &device] {
                      return [=, &device, x = act(), dy = act(), dx = act(), c = channel()] {
@@ -121,11 +121,11 @@ std::vector<Case> activation_cases(Device& device, std::int64_t batch) {
                   count);
          };
        }});
-  cases.push_back({"ReluBackward", 3 * whole, [=, &device] {
+  cases.push_back({"ActivateBackward", 3 * whole, [=, &device] {
                      return [=, &device, x = act(), dy = act(), dx = act()] {
                        launch(device,
-                              ReluBackward<T>{x.template array<T>(), dy.template array<T>(),
-                                              dx.template array<T>()},
+                              ActivateBackward<T>{x.template array<T>(), dy.template array<T>(),
+                                                  dx.template array<T>(), kRelu},
                               count);
                      };
                    }});

@@ -66,11 +66,11 @@ Array<T> array_of(void* data, std::int64_t count) {
 
 template <class T>
 void apply_epilogue(Device& device, const Convolution& s, const Epilogue& epilogue, void* y) {
-  const float floor = epilogue.relu ? 0.f : -std::numeric_limits<float>::infinity();
   launch(device,
          ConvolutionEpilogue<T>{array_of<T>(epilogue.residual, s.output_count()),
                                 array_of<float>(epilogue.bias, s.out_channels),
-                                array_of<T>(y, s.output_count()), s.out_channels, floor},
+                                array_of<T>(y, s.output_count()), s.out_channels,
+                                limits_of(epilogue.activation)},
          s.output_count() / s.out_channels, s.out_channels);
 }
 
@@ -121,9 +121,10 @@ void CudnnConvolutions::forward(const Convolution& asked, const void* x, const v
       .shape = shape,
       .residual = epilogue.residual != nullptr,
       .bias = epilogue.bias != nullptr,
-      .relu = epilogue.relu,
+      .relu = epilogue.activation == Activation::relu,
       .alignment = alignment_of({x, w, y, epilogue.residual, epilogue.bias}, shape)};
   naming(problem, asked, [&] {
+    if (epilogue.activation == Activation::relu6) return run_apart(problem, tensors, epilogue);
     if (!problem.residual && !problem.bias && !problem.relu) {
       return run(plain_plan(problem, tensors), tensors);
     }
@@ -382,8 +383,8 @@ void CudnnConvolutions::crop(const void* images, std::int64_t rows, std::int64_t
                              std::int64_t padded_channels, DType dtype, void* to) {
   const auto cut = [&]<class T>(T) {
     launch(device_,
-           CropChannels<T>{array_of<T>(images, rows * padded_channels),
-                           array_of<T>(to, rows * channels), channels, padded_channels},
+           CopyChannels<T>{array_of<T>(images, rows * padded_channels),
+                           array_of<T>(to, rows * channels), padded_channels, 0, channels, 0},
            rows, channels);
   };
   dtype == DType::bf16 ? cut(Bfloat16()) : cut(0.f);

@@ -111,7 +111,8 @@ std::string describe(const Problem& problem) {
               problem.relu ? " + relu" : "", ", images ",
               Shape{s.batch, s.height, s.width, s.in_channels}, ", weights ",
               Shape{s.out_channels, s.kernel, s.kernel, s.in_channels}, ", stride ", s.stride,
-              ", padding ", s.padding, ", ", name_of(s.precision));
+              ", padding ", s.padding, s.dilation > 1 ? text(", dilation ", s.dilation) : "", ", ",
+              name_of(s.precision));
 }
 
 Descriptor::Descriptor(cudnnBackendDescriptorType_t type) {
@@ -224,7 +225,7 @@ Descriptor& ConvolutionGraph::add_convolution(const Descriptor& x, const Descrip
   convolution.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_DATA_FLOAT);
   convolution.set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
   convolution.set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, std::int64_t{2});
-  convolution.set(CUDNN_ATTR_CONVOLUTION_DILATIONS, {1, 1});
+  convolution.set(CUDNN_ATTR_CONVOLUTION_DILATIONS, {s.dilation, s.dilation});
   convolution.set(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, {s.stride, s.stride});
   convolution.set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, {s.padding, s.padding});
   convolution.set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, {s.padding, s.padding});

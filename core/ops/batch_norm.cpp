@@ -1,5 +1,3 @@
-#include <limits>
-
 #include "core/element_type.h"
 #include "core/ops.h"
 #include "kernels/batch_norm.h"
@@ -58,15 +56,16 @@ void gather_statistics(Device& device, const Var& x, const BatchNormState& state
          channel_groups(channels));
 }
 
-// y = max(floor, x scale + shift)
-Tensor affine(const char* op, const Var& x, const Tensor& scale, const Tensor& shift, float floor) {
+// y = clip(x scale + shift, low, high)
+Tensor scale_and_shift(const char* op, const Var& x, const Tensor& scale, const Tensor& shift,
+                       const Limits& limits) {
   const Tensor y(x.device(), x.shape(), x.value().dtype());
   const std::int64_t channels = scale.count();
   with_element_type(op, y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(x.device(),
            BatchNormApply<T>{x.value().array<T>(), scale.array(), shift.array(), y.array<T>(),
-                             channels, floor},
+                             channels, limits},
            y.count() / channels, channels);
   });
   return y;
@@ -79,11 +78,10 @@ Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
   Device& device = x.device();
   const std::int64_t channels = x.shape()[x.shape().rank() - 1];
   const std::int64_t rows = x.value().count() / channels;
-  const float floor =
-      state.activation == Activation::relu ? 0.f : -std::numeric_limits<float>::infinity();
+  const Limits limits = limits_of(state.activation);
   const Channels per_channel(device, channels);
   gather_statistics(device, x, state, rows, channels, per_channel);
-  const Tensor y = affine("batch_norm", x, per_channel.scale, per_channel.shift, floor);
+  const Tensor y = scale_and_shift("batch_norm", x, per_channel.scale, per_channel.shift, limits);
 
   const Var gamma = state.gamma, beta = state.beta;
   const bool frozen = state.mode == BatchNormMode::frozen;
@@ -99,7 +97,7 @@ Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
                BatchNormBackwardChunks<T>{x.value().array<T>(), dy.array<T>(),
                                           per_channel.mean.array(), per_channel.scale.array(),
                                           per_channel.shift.array(), sum_dz.array(),
-                                          sum_dz_x.array(), rows, channels, floor},
+                                          sum_dz_x.array(), rows, channels, limits},
                ChunkPlace::blocks(rows, channels));
       });
       const Tensor dgamma = gamma.gradient_memory(), dbeta = beta.gradient_memory();
@@ -126,7 +124,7 @@ Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
                                             offset.array(),
                                             dx.array<T>(),
                                             channels,
-                                            floor};
+                                            limits};
       if (addend) {
         launch(device, BatchNormBackwardApplyAdd<T>{apply, addend.array<T>()}, rows, channels);
       } else {
@@ -151,25 +149,34 @@ void scale_rows(const Tensor& w, const Tensor& scale) {
   launch(w.device(), ScaleRows{scale.array(), w.array(), columns}, rows, columns);
 }
 
-Var affine_relu(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift) {
+void scale_columns(const Tensor& w, const Tensor& scale) {
+  const std::int64_t columns = scale.count();
+  require(columns > 0 && w.count() % columns == 0, "scale_columns: ", w.shape(), " has not ",
+          columns, " columns");
+  const std::int64_t rows = w.count() / columns;
+  launch(w.device(), ScaleColumns{scale.array(), w.array(), columns}, rows, columns);
+}
+
+Var affine(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift,
+           Activation activation) {
   const Shape& shape = x.shape();
-  require(shape.rank() >= 1, "affine_relu: input is a scalar");
+  require(shape.rank() >= 1, "affine: input is a scalar");
   const std::int64_t channels = shape[shape.rank() - 1];
-  require(scale.count() == channels && shift.count() == channels, "affine_relu: input ", shape,
-          " has ", channels, " channels, scale and shift have ", scale.count(), " and ",
-          shift.count());
+  require(scale.count() == channels && shift.count() == channels, "affine: input ", shape, " has ",
+          channels, " channels, scale and shift have ", scale.count(), " and ", shift.count());
   Device& device = x.device();
-  const Tensor y = affine("affine_relu", x, scale, shift, 0.f);
+  const Limits limits = limits_of(activation);
+  const Tensor y = scale_and_shift("affine", x, scale, shift, limits);
   return tape.record(y, {x}, [=, &device](const Tensor& dy) {
     const Tensor addend = x.take_gradient();
     const Tensor dx = x.gradient_memory();
-    with_element_type("affine_relu", dx.dtype(), [&](auto zero) {
+    with_element_type("affine", dx.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      launch(
-          device,
-          AffineBackward<T>{x.value().array<T>(), dy.array<T>(), scale.array(), shift.array(),
-                            addend ? addend.array<T>() : Array<T>{}, dx.array<T>(), channels, 0.f},
-          dx.count() / channels, channels);
+      launch(device,
+             AffineBackward<T>{x.value().array<T>(), dy.array<T>(), scale.array(), shift.array(),
+                               addend ? addend.array<T>() : Array<T>{}, dx.array<T>(), channels,
+                               limits},
+             dx.count() / channels, channels);
     });
     x.add_gradient(dx);
   });

@@ -1,27 +1,33 @@
 #include "core/element_type.h"
 #include "core/ops.h"
+#include "core/ops/through.h"
 #include "kernels/elementwise.h"
 #include "kernels/images.h"
 #include "kernels/reductions.h"
 
 namespace saddle {
 
+Tensor through(const char* op, Activation activation, const Tensor& y, const Tensor& dy) {
+  if (activation == Activation::none) return dy;
+  const Tensor dz(dy.device(), dy.shape(), dy.dtype());
+  with_element_type(op, dz.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(dz.device(),
+           ActivateBackward<T>{y.array<T>(), dy.array<T>(), dz.array<T>(), limits_of(activation)},
+           dz.count());
+  });
+  return dz;
+}
+
 Var relu(Tape& tape, const Var& x) {
   Device& device = x.device();
   const Tensor y(device, x.shape(), x.value().dtype());
   with_element_type("relu", y.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(device, Relu<T>{x.value().array<T>(), y.array<T>()}, y.count());
+    launch(device, Activate<T>{x.value().array<T>(), y.array<T>(), kRelu}, y.count());
   });
-  return tape.record(y, {x}, [=, &device](const Tensor& dy) {
-    const Tensor dx = x.gradient_memory();
-    with_element_type("relu", dx.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      launch(device, ReluBackward<T>{x.value().array<T>(), dy.array<T>(), dx.array<T>()},
-             dx.count());
-    });
-    x.add_gradient(dx);
-  });
+  return tape.record(
+      y, {x}, [=](const Tensor& dy) { x.add_gradient(through("relu", Activation::relu, y, dy)); });
 }
 
 Var gelu(Tape& tape, const Var& x) {
@@ -35,7 +41,7 @@ Var gelu(Tape& tape, const Var& x) {
   });
 }
 
-Var add(Tape& tape, const Var& a, const Var& b) {
+Var add(Tape& tape, const Var& a, const Var& b, Activation activation) {
   require(a.shape() == b.shape(), "add: shapes ", a.shape(), " and ", b.shape(), " differ");
   require(a.value().dtype() == b.value().dtype(), "add: types ", name_of(a.value().dtype()),
           " and ", name_of(b.value().dtype()), " differ");
@@ -43,11 +49,14 @@ Var add(Tape& tape, const Var& a, const Var& b) {
   const Tensor y(device, a.shape(), a.value().dtype());
   with_element_type("add", y.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(device, Add<T>{a.value().array<T>(), b.value().array<T>(), y.array<T>()}, y.count());
+    launch(device,
+           Add<T>{a.value().array<T>(), b.value().array<T>(), y.array<T>(), limits_of(activation)},
+           y.count());
   });
   return tape.record(y, {a, b}, [=](const Tensor& dy) {
-    if (a.wants_gradient()) a.add_gradient(dy);
-    if (b.wants_gradient()) b.add_gradient(dy);
+    const Tensor dz = through("add", activation, y, dy);
+    if (a.wants_gradient()) a.add_gradient(dz);
+    if (b.wants_gradient()) b.add_gradient(dz);
   });
 }
 

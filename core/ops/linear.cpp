@@ -24,14 +24,17 @@ void sum_rows(const Tensor& x, const Tensor& y) {
 
 Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias, Precision precision) {
   const int last = x.shape().rank() - 1;
-  require(last >= 1 && w.shape().rank() == 2 && x.shape()[last] == w.shape()[1], "linear: input ",
-          x.shape(), " and weight ", w.shape(), " must be [..., in] and [out, in]");
+  const Shape& weight = w.shape();
+  const bool is_matrix =
+      weight.rank() == 2 || (weight.rank() == 4 && weight[1] == 1 && weight[2] == 1);
+  require(last >= 1 && is_matrix && x.shape()[last] == weight[weight.rank() - 1], "linear: input ",
+          x.shape(), " and weight ", weight, " must be [..., in] and [out, in]");
   require(bias.shape() == Shape{w.shape()[0]}, "linear: bias ", bias.shape(), " must be [",
           w.shape()[0], "]");
   require(precision != Precision::bf16,
           "linear: works in f32 (precision fp32 or tf32), bf16 was asked for. Pass tf32");
   Device& device = x.device();
-  const std::int64_t in = w.shape()[1], out = w.shape()[0], batch = x.shape().count() / in;
+  const std::int64_t in = x.shape()[last], out = weight[0], batch = x.shape().count() / in;
   std::vector<std::int64_t> extents(x.shape().begin(), x.shape().end());
   extents.back() = out;
   const Tensor y(device, Shape(extents));

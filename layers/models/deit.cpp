@@ -46,7 +46,7 @@ Deit::Deit(const DeitShape& shape_, std::int64_t in_channels, std::int64_t class
   position =
       layout.weights.add("pos_embed", {1, shape.tokens(), shape.width}, kSmall, SlotKind::token);
   patches =
-      Conv2d(layout, "patch_embed.proj", in_channels, shape.width, shape.patch, shape.patch, 0);
+      Conv2d(layout, "patch_embed.proj", in_channels, shape.width, shape.patch, {shape.patch, 0});
   patch_bias =
       layout.weights.add("patch_embed.proj.bias", {shape.width},
                          default_uniform(in_channels * shape.patch * shape.patch), SlotKind::bias);

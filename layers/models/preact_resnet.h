@@ -16,7 +16,7 @@ namespace saddle {
 // y = conv2(relu(bn2(conv1(a)))) + s  with  a = relu(bn1(x)).  Where the shape changes the shortcut
 // is a 1x1 convolution of the activated a, elsewhere it is the raw x.
 struct PreActBlock {
-  BatchNormRelu bn1, bn2;
+  BatchNorm bn1, bn2;
   Conv2d conv1, conv2, shortcut;
   bool has_shortcut;
 
@@ -30,7 +30,7 @@ struct PreActResNet {
   NetworkLayout layout;
   Conv2d conv1;
   std::vector<PreActBlock> blocks;
-  BatchNormRelu bn;
+  BatchNorm bn;
   Linear linear;
 
   // `blocks_per_stage` is 2 for preact_resnet18, 1 for preact_resnet10; `width` the channels of the

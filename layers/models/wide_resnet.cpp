@@ -3,7 +3,7 @@
 namespace saddle {
 
 WideResNet::WideResNet(const WideResNetShape& shape, std::int64_t in_channels, std::int64_t classes)
-    : conv1(layout, "conv1", in_channels, shape.stem, 3, 1, 1, kaiming_normal_fan_out) {
+    : conv1(layout, "conv1", in_channels, shape.stem, 3, {1, 1}, kaiming_normal_fan_out) {
   require(shape.depth >= 10 && (shape.depth - 4) % 6 == 0, "wide resnet: depth ", shape.depth,
           " is not 6 n + 4 with n at least 1");
   std::int64_t in = shape.stem;
@@ -16,7 +16,7 @@ WideResNet::WideResNet(const WideResNetShape& shape, std::int64_t in_channels, s
       in = out;
     }
   }
-  bn1 = BatchNormRelu(layout, "bn1", in);
+  bn1 = BatchNorm(layout, "bn1", in);
   fc = Linear(layout, "fc", in, classes, {Init::Kind::constant, 0.f});
 }
 

@@ -22,7 +22,7 @@ struct WideResNet {
   NetworkLayout layout;
   Conv2d conv1;
   std::vector<PreActBlock> blocks;
-  BatchNormRelu bn1;
+  BatchNorm bn1;
   Linear fc;
 
   WideResNet(const WideResNetShape& shape, std::int64_t in_channels, std::int64_t classes);

@@ -89,7 +89,7 @@ TEST(CheckGradients, tells_a_gradient_too_small_to_be_meant_from_one_that_is_zer
       Gradient::none);
   const Var bias(Tensor::from_host(device, {4}, std::vector<float>{20, 0, -5, -6}), Gradient::none);
   const LogitsFunction confident = [=](Tape& tape, const Var& pixels) {
-    return linear(tape, global_average_pool(tape, convolution(tape, pixels, w, 1, 0)), identity,
+    return linear(tape, global_average_pool(tape, convolution(tape, pixels, w, {1, 0})), identity,
                   bias);
   };
 

@@ -75,7 +75,7 @@ TEST(Session, says_in_the_report_what_gradients_are_worth_on_all_images_whatever
   Target target(cpu_device(), 10);
   const Var w(Tensor::filled(cpu_device(), {kClasses, 1, 1, kPixels}, 0.f), Gradient::none);
   target.logits = [w](Tape& tape, const Var& x) {
-    return global_average_pool(tape, convolution(tape, x, w, 1, 0));
+    return global_average_pool(tape, convolution(tape, x, w, {1, 0}));
   };
   for (std::int64_t batch_size : {1, 4}) {
     SessionOptions options = quiet_session({job_of("pgd:eps=0.04"), job_of("fab:eps=0.04")});
@@ -206,7 +206,7 @@ TEST(Session, asks_another_model_about_the_images) {
   options.transfer_to = {"itself", "constant"};
   const LogitsFunction constant = [&](Tape& tape, const Var& x) {
     const Var none(Tensor::filled(cpu_device(), {kClasses, 1, 1, kPixels}, 0.f), Gradient::none);
-    return global_average_pool(tape, convolution(tape, x, none, 1, 0));
+    return global_average_pool(tape, convolution(tape, x, none, {1, 0}));
   };
 
   testing::internal::CaptureStderr();

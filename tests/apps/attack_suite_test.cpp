@@ -151,7 +151,7 @@ struct FewClasses {
     const auto classes = static_cast<std::int64_t>(rows.size()) / kPixels;
     const Var w(Tensor::from_host(cpu_device(), {classes, 1, 1, kPixels}, rows), Gradient::none);
     const LogitsFunction logits = [w](Tape& tape, const Var& x) {
-      return global_average_pool(tape, convolution(tape, x, w, 1, 0));
+      return global_average_pool(tape, convolution(tape, x, w, {1, 0}));
     };
     const DeviceDataset data(cpu_device(), examples);
     return evaluate_attack(logits, data, evaluate(logits, data, 7),

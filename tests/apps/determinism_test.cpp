@@ -107,8 +107,8 @@ TEST(threads, do_not_change_the_elementwise_kernels) {
     launch(device(), Add<float>{a.array(), b.array(), sum.array()}, kCount);
     launch(device(), AddTo{b.array(), added.array()}, kCount);
     launch(device(), ScaleByScalar{a.array(), factor.array(), scaled.array()}, kCount);
-    launch(device(), Relu<float>{a.array(), relu.array()}, kCount);
-    launch(device(), ReluBackward<float>{a.array(), b.array(), drelu.array()}, kCount);
+    launch(device(), Activate<float>{a.array(), relu.array(), kRelu}, kCount);
+    launch(device(), ActivateBackward<float>{a.array(), b.array(), drelu.array(), kRelu}, kCount);
     return std::vector<Tensor>{filled, sum, added, scaled, relu, drelu};
   });
 }

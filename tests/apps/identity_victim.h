@@ -32,7 +32,7 @@ inline Dataset four_examples() {
 inline LogitsFunction linear_logits(const std::vector<float>& w) {
   const Tensor weights = Tensor::from_host(cpu_device(), {2, 1, 1, 2}, w);
   return [weights](Tape& tape, const Var& x) {
-    return global_average_pool(tape, convolution(tape, x, Var(weights, Gradient::none), 1, 0));
+    return global_average_pool(tape, convolution(tape, x, Var(weights, Gradient::none), {1, 0}));
   };
 }
 

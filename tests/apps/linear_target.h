@@ -28,7 +28,7 @@ inline const std::vector<float>& weights() {
 inline LogitsFunction linear_classifier(Device& device) {
   const Var w(Tensor::from_host(device, {kClasses, 1, 1, kPixels}, weights()), Gradient::none);
   return [w](Tape& tape, const Var& x) {
-    return global_average_pool(tape, convolution(tape, x, w, 1, 0));
+    return global_average_pool(tape, convolution(tape, x, w, {1, 0}));
   };
 }
 

@@ -313,7 +313,7 @@ TEST_P(FabAttack, aims_attempt_a_at_the_class_of_rank_a_among_the_others) {
       Gradient::none);
   const Var bias(Tensor::from_host(device(), {4}, Floats{1.1f, .5f, .2f, -1.f}), Gradient::none);
   const LogitsFunction model = [=](Tape& tape, const Var& pixels) {
-    return linear(tape, global_average_pool(tape, convolution(tape, pixels, rows, 1, 0)), eye,
+    return linear(tape, global_average_pool(tape, convolution(tape, pixels, rows, {1, 0})), eye,
                   bias);
   };
   const Batch batch = with_attempts(single_image(device(), grey()), 0, 3);

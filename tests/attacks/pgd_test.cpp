@@ -32,7 +32,7 @@ LogitsFunction linear_model(const Floats& w) {
     };
     Floats both = w;
     both.resize(8, 0.f);
-    const Var products = convolution(tape, pixels, constant({2, 1, 1, 4}, both), 1, 0);
+    const Var products = convolution(tape, pixels, constant({2, 1, 1, 4}, both), {1, 0});
     return linear(tape, global_average_pool(tape, products), constant({2, 2}, {1, 0, 0, 1}),
                   constant({2}, {-1.8f, 0.f}));
   };

@@ -120,14 +120,24 @@ std::string name_of_case(const Case& test) {
   const Convolution& s = test.shape;
   return text(test.device, '_', name_of(test.precision), "_batch", s.batch, '_', s.height, 'x',
               s.width, '_', s.in_channels, "to", s.out_channels, "_kernel", s.kernel, "_stride",
-              s.stride);
+              s.stride, s.dilation > 1 ? text("_dilation", s.dilation) : "");
 }
 
-// The layers of PreActResNet-18 on smaller images, then channels and sides that fill no vector.
+// The layers of PreActResNet-18 on smaller images, channels and sides that fill no vector, and the
+// dilated ones of DeepLab (strided as well: some versions of cuDNN had that wrong).
 const std::vector<Convolution> kShapes = {
-    {2, 16, 16, 3, 64, 3, 1, 1}, {2, 8, 8, 64, 64, 3, 1, 1},   {2, 8, 8, 64, 128, 3, 2, 1},
-    {2, 8, 8, 64, 128, 1, 2, 0}, {1, 4, 4, 512, 512, 3, 1, 1}, {3, 7, 9, 1, 8, 3, 1, 1},
-    {2, 7, 9, 5, 5, 3, 1, 1},    {2, 9, 7, 8, 24, 3, 2, 1},    {1, 1, 1, 8, 16, 3, 1, 1},
+    {2, 16, 16, 3, 64, 3, 1, 1},
+    {2, 8, 8, 64, 64, 3, 1, 1},
+    {2, 8, 8, 64, 128, 3, 2, 1},
+    {2, 8, 8, 64, 128, 1, 2, 0},
+    {1, 4, 4, 512, 512, 3, 1, 1},
+    {3, 7, 9, 1, 8, 3, 1, 1},
+    {2, 7, 9, 5, 5, 3, 1, 1},
+    {2, 9, 7, 8, 24, 3, 2, 1},
+    {1, 1, 1, 8, 16, 3, 1, 1},
+    {2, 15, 15, 32, 16, 3, 1, 12, Precision::fp32, 12},
+    {2, 9, 7, 8, 24, 3, 1, 2, Precision::fp32, 2},
+    {2, 9, 11, 5, 5, 3, 2, 3, Precision::fp32, 2},
 };
 
 // What a device can be asked for; the emulated one has no tf32.
@@ -235,7 +245,7 @@ struct EpilogueTest {
         y(result(device, s.dtype(), s.output_count())) {
     if (parts & 1) epilogue.residual = residual_there.data;
     if (parts & 2) epilogue.bias = static_cast<const float*>(bias_there.data);
-    epilogue.relu = (parts & 4) != 0;
+    if (parts & 4) epilogue.activation = parts & 8 ? Activation::relu6 : Activation::relu;
   }
 
   void run() { device.convolution_forward(s, x_there.data, w_there.data, epilogue, y.data); }
@@ -256,7 +266,9 @@ struct EpilogueTest {
                                (epilogue.residual ? std::abs(residual[i]) : 0.) + std::abs(sum);
       const double bound = common + error_of_operands(sums, i, s.precision) +
                            rounding_of_result(s.precision) * roundings;
-      expect_near(got[i], epilogue.relu ? std::max(sum, 0.) : sum, bound, text("y[", i, ']'));
+      const Limits limits = limits_of(epilogue.activation);
+      expect_near(got[i], std::clamp(sum, double{limits.low}, double{limits.high}), bound,
+                  text("y[", i, ']'));
     }
   }
 };
@@ -275,12 +287,12 @@ class EpilogueOfDevice : public ::testing::TestWithParam<EpilogueCase> {
 INSTANTIATE_TEST_SUITE_P(Combinations, EpilogueOfDevice,
                          ::testing::Combine(::testing::ValuesIn(cases({{2, 8, 8, 64, 64, 3, 1, 1},
                                                                        {2, 7, 9, 3, 5, 3, 2, 1}})),
-                                            ::testing::Range(1, 8)),
+                                            ::testing::Values(1, 2, 3, 4, 5, 6, 7, 12, 14, 15)),
                          [](const auto& info) {
                            const int parts = std::get<1>(info.param);
                            return name_of_case(std::get<0>(info.param)) +
                                   (parts & 1 ? "_residual" : "") + (parts & 2 ? "_bias" : "") +
-                                  (parts & 4 ? "_relu" : "");
+                                  (parts & 4 ? "_relu" : "") + (parts & 8 ? "6" : "");
                          });
 
 TEST_P(EpilogueOfDevice, is_applied_to_the_sums) {

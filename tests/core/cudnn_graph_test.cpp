@@ -103,6 +103,12 @@ TEST_P(PlansOfCudnn, exist_for_channels_that_fill_no_vector) {
   expect_plans_in_all_directions({4, 7, 9, 8, 5, 3, 1, 1});
 }
 
+// The rates of DeepLab, and a stride beside a dilation.
+TEST_P(PlansOfCudnn, exist_for_dilated_kernels) {
+  expect_plans_in_all_directions({8, 33, 33, 320, 256, 3, 1, 12, Precision::fp32, 12});
+  expect_plans_in_all_directions({4, 33, 33, 64, 64, 3, 2, 2, Precision::fp32, 2});
+}
+
 TEST_P(PlansOfCudnn, exist_for_operands_that_begin_at_any_element) {
   const int element = precision() == Precision::bf16 ? 2 : 4;
   expect_plans(
@@ -159,6 +165,15 @@ TEST(cudnn_graph, describes_the_problem_in_words) {
   EXPECT_EQ(describe(problem),
             "convolution forward + residual + relu, images [2, 5, 6, 8], weights [16, 3, 3, 8], "
             "stride 2, padding 1, bf16");
+}
+
+TEST(cudnn_graph, describes_a_dilation) {
+  const Problem problem{.direction = Direction::forward,
+                        .shape = {2, 9, 9, 8, 16, 3, 1, 4, Precision::fp32, 4}};
+
+  EXPECT_EQ(describe(problem),
+            "convolution forward, images [2, 9, 9, 8], weights [16, 3, 3, 8], stride 1, padding 4, "
+            "dilation 4, fp32");
 }
 
 TEST(cudnn_graph, says_what_cudnn_says_of_a_convolution_that_cannot_be) {

@@ -128,12 +128,13 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ThinConvolution,
 
 TEST(winograd, takes_only_the_shapes_it_is_made_for) {
   const Convolution fits{2, 8, 8, 32, 32, 3, 1, 1};
-  Convolution strided = fits, point = fits, odd = fits, narrow = fits;
+  Convolution strided = fits, point = fits, odd = fits, narrow = fits, dilated = fits;
   strided.stride = 2;
   point.kernel = 1;
   point.padding = 0;
   odd.in_channels = 20;
   narrow.out_channels = 8;
+  dilated.dilation = 2;
 
   EXPECT_TRUE(winograd::applies(fits));
   EXPECT_TRUE(winograd::applies_to_weights(fits));
@@ -141,6 +142,7 @@ TEST(winograd, takes_only_the_shapes_it_is_made_for) {
   EXPECT_FALSE(winograd::applies(point));
   EXPECT_FALSE(winograd::applies(odd));
   EXPECT_FALSE(winograd::applies(narrow));
+  EXPECT_FALSE(winograd::applies(dilated));
 }
 
 }  // namespace

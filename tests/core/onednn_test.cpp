@@ -85,9 +85,9 @@ TEST_P(OneDnn, convolves_exactly_and_stays_within_its_memory_for_any_number_of_t
   omp_set_num_threads(before);
 }
 
-// Batch, height, width, channels in and out, kernel, stride, padding. The strided 1x1 ones with
-// channels that do not fill a vector are those where oneDNN 3.2 writes beside its scratchpad, or
-// never returns.
+// Batch, height, width, channels in and out, kernel, stride, padding; dilation. The strided 1x1
+// ones with channels that do not fill a vector are those where oneDNN 3.2 writes beside its
+// scratchpad, or never returns.
 INSTANTIATE_TEST_SUITE_P(
     Shapes, OneDnn,
     testing::Values(
@@ -98,7 +98,11 @@ INSTANTIATE_TEST_SUITE_P(
         Convolution{16, 8, 8, 32, 64, 1, 1, 0}, Convolution{25, 28, 28, 8, 16, 3, 2, 1},
         Convolution{16, 14, 14, 17, 31, 3, 2, 1}, Convolution{3, 9, 5, 3, 7, 3, 1, 1},
         Convolution{4, 28, 28, 1, 8, 3, 1, 1}, Convolution{4, 16, 16, 3, 64, 4, 4, 0},
-        Convolution{2, 4, 4, 64, 64, 3, 1, 1}, Convolution{1, 1, 1, 1, 1, 1, 1, 0}));
+        Convolution{2, 4, 4, 64, 64, 3, 1, 1}, Convolution{1, 1, 1, 1, 1, 1, 1, 0},
+        Convolution{2, 15, 15, 32, 16, 3, 1, 12, Precision::fp32, 12},
+        Convolution{2, 9, 7, 16, 16, 3, 1, 2, Precision::fp32, 2},
+        Convolution{3, 9, 11, 3, 5, 3, 2, 3, Precision::fp32, 2},
+        Convolution{2, 33, 17, 3, 16, 7, 2, 3}));
 
 TEST(onednn, multiplies_matrices_exactly_for_any_number_of_threads) {
   const int before = omp_get_max_threads();
@@ -162,7 +166,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ConvolutionCheck,
                          testing::Values(Convolution{2, 5, 7, 3, 2, 3, 1, 1},
                                          Convolution{3, 7, 6, 2, 5, 1, 2, 0},
                                          Convolution{1, 8, 8, 3, 4, 4, 4, 0},
-                                         Convolution{2, 9, 6, 1, 3, 3, 2, 1}));
+                                         Convolution{2, 9, 6, 1, 3, 3, 2, 1},
+                                         Convolution{2, 9, 8, 3, 2, 3, 2, 3, Precision::fp32, 2}));
 
 TEST(convolution_check, sees_results_that_are_exchanged) {
   const Problem problem({2, 6, 6, 4, 4, 3, 1, 1});

@@ -126,10 +126,13 @@ TEST(convolution_op, refuses_types_that_are_not_those_of_the_precision) {
   Tape tape;
   const Var x = constant({1, 3, 3, 2}, 1.f), w = constant({5, 3, 3, 2}, 1.f);
 
-  EXPECT_CONTAINS(
-      message_of<Error>([&] { convolution(tape, x, bf16(w.shape()), 1, 1, Precision::bf16); }),
-      "convolution: input is f32 and weight bf16, the precision wants both in bf16");
-  EXPECT_CONTAINS(message_of<Error>([&] { convolution(tape, bf16(x.shape()), w, 1, 1); }),
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    convolution(tape, x, bf16(w.shape()), {1, 1}, Precision::bf16);
+                  }),
+                  "convolution: input is f32 and weight bf16, the precision wants both in bf16");
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    convolution(tape, bf16(x.shape()), w, {1, 1});
+                  }),
                   "convolution: input is bf16 and weight f32, the precision wants both in f32");
 }
 
@@ -138,41 +141,41 @@ TEST(convolution_add_op, refuses_a_residual_of_another_type) {
 
   EXPECT_CONTAINS(message_of<Error>([&] {
                     convolution_add(tape, constant({1, 3, 3, 2}, 1.f), constant({5, 3, 3, 2}, 1.f),
-                                    1, 1, Precision::fp32, bf16({1, 3, 3, 5}));
+                                    {1, 1}, Precision::fp32, bf16({1, 3, 3, 5}));
                   }),
                   "convolution_add: the residual is bf16, the convolution gives f32");
 }
 
-TEST(convolution_bias_relu_op, refuses_a_weight_that_wants_a_gradient) {
+TEST(convolution_bias_op, refuses_a_weight_that_wants_a_gradient) {
   Tape tape;
   const Var w(Tensor::filled(cpu_device(), {5, 3, 3, 2}, 1.f), Gradient::wanted);
 
   EXPECT_CONTAINS(message_of<Error>([&] {
-                    convolution_bias_relu(tape, constant({1, 3, 3, 2}, 1.f), w, 1, 1,
-                                          Precision::fp32, Tensor::filled(cpu_device(), {5}, 0.f));
+                    convolution_bias(tape, constant({1, 3, 3, 2}, 1.f), w, {1, 1}, Precision::fp32,
+                                     Tensor::filled(cpu_device(), {5}, 0.f), Activation::relu);
                   }),
-                  "convolution_bias_relu: the weight wants a gradient");
+                  "convolution_bias: the weight wants a gradient");
 }
 
-TEST(convolution_bias_relu_op, refuses_a_bias_of_another_size) {
+TEST(convolution_bias_op, refuses_a_bias_of_another_size) {
   Tape tape;
 
   EXPECT_CONTAINS(message_of<Error>([&] {
-                    convolution_bias_relu(tape, constant({1, 3, 3, 2}, 1.f),
-                                          constant({5, 3, 3, 2}, 1.f), 1, 1, Precision::fp32,
-                                          Tensor::filled(cpu_device(), {2}, 0.f));
+                    convolution_bias(tape, constant({1, 3, 3, 2}, 1.f), constant({5, 3, 3, 2}, 1.f),
+                                     {1, 1}, Precision::fp32,
+                                     Tensor::filled(cpu_device(), {2}, 0.f), Activation::relu);
                   }),
-                  "convolution_bias_relu: bias [2] must be [5]");
+                  "convolution_bias: bias [2] must be [5]");
 }
 
-TEST(affine_relu_op, adds_its_gradient_in_bf16_to_what_reached_x_with_one_rounding) {
+TEST(affine_op, adds_its_gradient_in_bf16_to_what_reached_x_with_one_rounding) {
   const Shape shape{7, 3};
   const std::vector<float> x = random_values(21, 1), reached = random_values(21, 2);
   const Tensor scale = Tensor::filled(cpu_device(), {3}, 0.3f),
                shift = Tensor::filled(cpu_device(), {3}, 0.2f);
   Tape tape;
   const Var in(tensor_of(cpu_device(), shape, DType::bf16, x), Gradient::wanted);
-  const Var y = affine_relu(tape, in, scale, shift);
+  const Var y = affine(tape, in, scale, shift, Activation::relu);
   const Var loss = functional(tape, add(tape, y, in), reached);
 
   tape.backward(loss);
@@ -207,7 +210,7 @@ TEST(convolution_op, refuses_a_kernel_larger_than_the_padded_image) {
   Tape tape;
 
   EXPECT_CONTAINS(message_of<Error>([&] {
-                    convolution(tape, constant({1, 2, 2, 3}, 0), constant({5, 3, 3, 3}, 0), 1, 0);
+                    convolution(tape, constant({1, 2, 2, 3}, 0), constant({5, 3, 3, 3}, 0), {1, 0});
                   }),
                   "a 3x3 kernel does not fit into input [1, 2, 2, 3]");
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/core/op_case.h"
 #include "tests/support/devices.h"
 #include "tests/support/differences.h"
 #include "tests/support/expect_near.h"
@@ -22,78 +23,13 @@ namespace {
 
 using namespace testing_support;
 
-using Inputs = std::vector<Values>;
-
-// What an input is: an f32 or bf16 activation, or convolution weights rounded to bf16, whose
-// gradient is f32.
-enum class Kind { f32, bf16, rounded_weight };
-
-// A row of the table.
-struct OpCase {
-  std::string name;
-  std::vector<Shape> inputs;
-  std::vector<Kind> kinds = {};  // empty: all f32
-
-  Kind kind(std::size_t input) const { return kinds.empty() ? Kind::f32 : kinds[input]; }
-  std::function<Var(Tape&, const std::vector<Var>&)> build;
-  // The output's elements in double.
-  std::function<Values(const Inputs&)> reference;
-  // The terms that add to an output element, and to an element of each gradient.
-  double terms;
-  // Sums of the absolute values of those terms, for the rounding bounds.
-  std::function<Values(const Inputs&)> magnitude;
-  std::function<Values(const Inputs&, const Values& dy, std::size_t input)> gradient_magnitude;
-  // Whether a library's kernel computes a part, which may order its sums as it likes.
-  bool library;
-  // Whether exp or log occur, which the libraries of the CPU and of a GPU round differently.
-  bool transcendental = false;
-  // Shapes that do not fit, and a part of what is then said. None for an op that takes any.
-  std::vector<Shape> wrong_inputs;
-  std::string message;
-};
-
-double dot(const Values& a, const Values& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-// For an op that is linear in each input, the sum of absolute terms is the op of absolute values,
-// and the same holds for its gradients.
-OpCase multilinear(OpCase op) {
-  const auto reference = op.reference;
-  op.magnitude = [reference](const Inputs& inputs) {
-    Inputs sizes;
-    for (const Values& input : inputs) sizes.push_back(absolute(input));
-    return reference(sizes);
-  };
-  const auto magnitude = op.magnitude;
-  op.gradient_magnitude = [magnitude](const Inputs& inputs, const Values& dy, std::size_t input) {
-    Inputs sizes;
-    for (const Values& values : inputs) sizes.push_back(absolute(values));
-    return central_differences(
-        [&](const Values& x) {
-          Inputs moved = sizes;
-          moved[input] = x;
-          // As it is linear, its slope is the same farther from 0, where |x - h| = x - h.
-          for (double& value : moved[input]) value += 1;
-          return dot(absolute(dy), magnitude(moved));
-        },
-        sizes[input]);
-  };
-  return op;
-}
-
-Shape nhwc(const ConvolutionSize& s) { return {s.batch, s.height, s.width, s.in}; }
-Shape ohwi(const ConvolutionSize& s) { return {s.out, s.kernel, s.kernel, s.in}; }
-
 OpCase convolution_case(const std::string& name, const ConvolutionSize& s,
                         Precision precision = Precision::fp32) {
   OpCase op;
   op.name = "convolution_" + name;
   op.inputs = {nhwc(s), ohwi(s)};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return convolution(tape, v[0], v[1], s.stride, s.padding, precision);
+    return convolution(tape, v[0], v[1], {s.stride, s.padding, s.dilation}, precision);
   };
   op.reference = [=](const Inputs& v) { return convolution_reference(s, v[0], v[1]); };
   op.terms = static_cast<double>(std::max(s.kernel * s.kernel * std::max(s.in, s.out),
@@ -104,20 +40,13 @@ OpCase convolution_case(const std::string& name, const ConvolutionSize& s,
   return multilinear(op);
 }
 
-// The same op on bf16 activations and weights.
-OpCase in_bf16(OpCase op, const std::vector<Kind>& kinds) {
-  op.name += "_bf16";
-  op.kinds = kinds;
-  return op;
-}
-
 OpCase convolution_add_case(const std::string& name, const ConvolutionSize& s,
                             Precision precision = Precision::fp32) {
   OpCase op = convolution_case(name, s);
   op.name = "convolution_add_" + name;
   op.inputs.push_back({s.batch, s.out_height(), s.out_width(), s.out});
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return convolution_add(tape, v[0], v[1], s.stride, s.padding, precision, v[2]);
+    return convolution_add(tape, v[0], v[1], {s.stride, s.padding, s.dilation}, precision, v[2]);
   };
   op.reference = [=](const Inputs& v) {
     Values y = convolution_reference(s, v[0], v[1]);
@@ -129,25 +58,20 @@ OpCase convolution_add_case(const std::string& name, const ConvolutionSize& s,
   return multilinear(op);
 }
 
-Values ramp(std::size_t n, double from, double to) {
-  Values values(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    values[i] =
-        static_cast<float>(from + (to - from) * static_cast<double>(i) / static_cast<double>(n));
-  }
-  return values;
+double clipped(Activation activation, double z) {
+  const Limits limits = limits_of(activation);
+  return std::clamp(z, double{limits.low}, double{limits.high});
 }
 
-Tensor on_device(Device& device, const Values& values) {
-  const std::vector<float> floats(values.begin(), values.end());
-  return Tensor::from_host(device, {static_cast<std::int64_t>(values.size())}, floats);
+std::string name_of(Activation activation) {
+  return activation == Activation::none   ? "none"
+         : activation == Activation::relu ? "relu"
+                                          : "relu6";
 }
 
-std::vector<float> to_float(const Values& values) { return {values.begin(), values.end()}; }
-
-// relu(conv(x, w) + bias) with constant w and bias.
-OpCase convolution_bias_relu_case(const std::string& name, const ConvolutionSize& s,
-                                  Precision precision = Precision::fp32) {
+// activation(conv(x, w) + bias) with constant w and bias.
+OpCase convolution_bias_case(const std::string& name, const ConvolutionSize& s,
+                             Activation activation, Precision precision = Precision::fp32) {
   const DType type = precision == Precision::bf16 ? DType::bf16 : DType::f32;
   const std::vector<float> drawn = random_values(ohwi(s).count(), 300);
   const Values w = type == DType::bf16 ? to_double(rounded_to<Bfloat16>(drawn)) : to_double(drawn);
@@ -155,18 +79,20 @@ OpCase convolution_bias_relu_case(const std::string& name, const ConvolutionSize
   // Linear in x, but for the choice: the terms of a convolution with |w|.
   OpCase op = convolution_case(name, s);
   op.inputs = {nhwc(s)};
+  op.sizes = {activation == Activation::relu6 ? 8.f : 1.f};
   op.reference = [=](const Inputs& v) { return convolution_reference(s, v[0], absolute(w)); };
   op = multilinear(op);
-  op.name = "convolution_bias_relu_" + name;
+  op.name = "convolution_bias_" + name_of(activation) + "_" + name;
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
     Device& device = v[0].device();
     const Var weight(tensor_of(device, ohwi(s), type, to_float(w)), Gradient::none);
-    return convolution_bias_relu(tape, v[0], weight, s.stride, s.padding, precision,
-                                 on_device(device, bias));
+    return convolution_bias(tape, v[0], weight, {s.stride, s.padding, s.dilation}, precision,
+                            on_device(device, bias), activation);
   };
   op.reference = [=](const Inputs& v) {
     Values y = convolution_reference(s, v[0], w);
-    for (std::size_t i = 0; i < y.size(); ++i) y[i] = std::max(y[i] + bias[i % bias.size()], 0.);
+    for (std::size_t i = 0; i < y.size(); ++i)
+      y[i] = clipped(activation, y[i] + bias[i % bias.size()]);
     return y;
   };
   const auto without_bias = op.magnitude;
@@ -180,19 +106,56 @@ OpCase convolution_bias_relu_case(const std::string& name, const ConvolutionSize
   return op;
 }
 
-OpCase affine_relu_case() {
+// activation(conv(x, w) + bias + residual): the tail of a residual block, folded.
+OpCase convolution_bias_add_case(const ConvolutionSize& s, Activation activation) {
+  OpCase op = convolution_bias_case("", s, activation);
+  const OpCase alone = op;
+  const Shape out{s.batch, s.out_height(), s.out_width(), s.out};
+  op.name = "convolution_bias_" + name_of(activation) + "_add";
+  op.inputs.push_back(out);
+  op.sizes.push_back(1.f);
+  const Values w = to_double(random_values(ohwi(s).count(), 300));
+  const Values bias = ramp(static_cast<std::size_t>(s.out), -0.5, 0.5);
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    Device& device = v[0].device();
+    const Var weight(tensor_of(device, ohwi(s), DType::f32, to_float(w)), Gradient::none);
+    return convolution_bias(tape, v[0], weight, {s.stride, s.padding, s.dilation}, Precision::fp32,
+                            on_device(device, bias), activation, v[1]);
+  };
+  op.reference = [=](const Inputs& v) {
+    Values y = convolution_reference(s, v[0], w);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      y[i] = clipped(activation, y[i] + bias[i % bias.size()] + v[1][i]);
+    }
+    return y;
+  };
+  op.magnitude = [=](const Inputs& v) {
+    Values sizes = alone.magnitude({v[0]});
+    for (std::size_t i = 0; i < sizes.size(); ++i) sizes[i] += std::abs(v[1][i]);
+    return sizes;
+  };
+  op.gradient_magnitude = [=](const Inputs& v, const Values& dy, std::size_t input) {
+    return input == 1 ? absolute(dy) : alone.gradient_magnitude({v[0]}, dy, 0);
+  };
+  op.wrong_inputs = {nhwc(s), {s.batch, s.out_height() + 1, s.out_width(), s.out}};
+  op.message = "convolution_bias: the residual has shape";
+  return op;
+}
+
+OpCase affine_case(Activation activation) {
   const Values scale = ramp(3, -0.7, 1.2), shift = ramp(3, -0.2, 0.3);
   OpCase op;
-  op.name = "affine_relu";
+  op.name = "affine_" + name_of(activation);
   op.inputs = {{3, 5, 7, 3}};
+  op.sizes = {activation == Activation::relu6 ? 9.f : 1.f};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return affine_relu(tape, v[0], on_device(v[0].device(), scale),
-                       on_device(v[0].device(), shift));
+    return affine(tape, v[0], on_device(v[0].device(), scale), on_device(v[0].device(), shift),
+                  activation);
   };
   op.reference = [=](const Inputs& v) {
     Values y;
     for (std::size_t i = 0; i < v[0].size(); ++i) {
-      y.push_back(std::max(v[0][i] * scale[i % 3] + shift[i % 3], 0.));
+      y.push_back(clipped(activation, v[0][i] * scale[i % 3] + shift[i % 3]));
     }
     return y;
   };
@@ -211,7 +174,7 @@ OpCase affine_relu_case() {
   };
   op.library = false;
   op.wrong_inputs = {{3, 5, 7, 4}};
-  op.message = "affine_relu: input [3, 5, 7, 4] has 4 channels, scale and shift have 3 and 3";
+  op.message = "affine: input [3, 5, 7, 4] has 4 channels, scale and shift have 3 and 3";
   return op;
 }
 
@@ -243,7 +206,8 @@ OpCase batch_norm_case(BatchNormMode mode, Activation activation, const Shape& s
   const BatchNormSize s{static_cast<std::size_t>(shape.count()) / channels, channels,
                         double{1e-5f}};
   const Values running_mean = ramp(channels, -0.3, 0.2), running_var = ramp(channels, 0.2, 0.7);
-  const bool relu = activation == Activation::relu, frozen = mode == BatchNormMode::frozen;
+  const bool frozen = mode == BatchNormMode::frozen;
+  const Limits limits = limits_of(activation);
   const auto statistics = [=](const Values& x) {
     return frozen ? Statistics{running_mean, running_var} : statistics_reference(s, x);
   };
@@ -253,7 +217,8 @@ OpCase batch_norm_case(BatchNormMode mode, Activation activation, const Shape& s
             (frozen                          ? "frozen"
              : mode == BatchNormMode::update ? "update"
                                              : "batch_only") +
-            (relu ? "_relu" : "_none");
+            "_" + name_of(activation);
+  op.sizes = {1.f, activation == Activation::relu6 ? 8.f : 1.f, 1.f};
   op.inputs = {shape, {shape[shape.rank() - 1]}, {shape[shape.rank() - 1]}};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
     Device& device = v[0].device();
@@ -262,7 +227,7 @@ OpCase batch_norm_case(BatchNormMode mode, Activation activation, const Shape& s
                        mode, activation});
   };
   op.reference = [=](const Inputs& v) {
-    return batch_norm_reference(s, v[0], v[1], v[2], statistics(v[0]), relu);
+    return batch_norm_reference(s, v[0], v[1], v[2], statistics(v[0]), limits.low, limits.high);
   };
   op.terms = static_cast<double>(s.rows);
   // y = x scale + shift with shift = beta - mean gamma / std; a relative error of 1 / std counts
@@ -315,14 +280,16 @@ OpCase relu_case() {
   return multilinear(op);
 }
 
-OpCase add_case() {
+OpCase add_case(Activation activation) {
   OpCase op;
-  op.name = "add";
+  op.name = activation == Activation::none ? "add" : "add_" + name_of(activation);
   op.inputs = {{31, 3}, {31, 3}};
-  op.build = [](Tape& tape, const std::vector<Var>& v) { return add(tape, v[0], v[1]); };
-  op.reference = [](const Inputs& v) {
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return add(tape, v[0], v[1], activation);
+  };
+  op.reference = [=](const Inputs& v) {
     Values y = v[0];
-    for (std::size_t i = 0; i < y.size(); ++i) y[i] += v[1][i];
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] = clipped(activation, y[i] + v[1][i]);
     return y;
   };
   op.terms = 2;
@@ -561,7 +528,8 @@ OpCase layer_norm_case(const Shape& shape) {
     Values y;
     for (std::size_t r = 0; r < rows; ++r) {
       const Values x = row(v[0], r);
-      const Values xhat = batch_norm_reference(s, x, {1.}, {0.}, statistics_reference(s, x), false);
+      const Values xhat =
+          batch_norm_reference(s, x, {1.}, {0.}, statistics_reference(s, x), -INFINITY, INFINITY);
       for (std::size_t c = 0; c < columns; ++c) y.push_back(v[1][c] * xhat[c] + v[2][c]);
     }
     return y;
@@ -759,25 +727,44 @@ std::vector<OpCase> cases() {
       convolution_case("1x1_of_1_channel", {1, 3, 3, 1, 2, 1, 1, 0}),
       convolution_case("3x3_without_padding", {1, 5, 7, 3, 2, 3, 1, 0}),
       convolution_case("3x3_of_16_channels", {1, 3, 4, 16, 16, 3, 1, 1}),
+      convolution_case("3x3_dilation_2", {2, 7, 5, 3, 5, 3, 1, 2, 2}),
+      convolution_case("3x3_dilation_3_padding_1", {1, 9, 8, 2, 3, 3, 1, 1, 3}),
+      convolution_case("3x3_dilation_2_stride_2", {1, 9, 8, 3, 2, 3, 2, 2, 2}),
+      convolution_case("3x3_dilation_6_on_5x4", {2, 5, 4, 3, 7, 3, 1, 6, 6}),
+      convolution_case("3x3_dilation_9_stride_2_on_5x4", {1, 5, 4, 2, 3, 3, 2, 9, 9}),
+      convolution_case("7x7_stride_2", {1, 9, 8, 3, 4, 7, 2, 3}),
+      convolution_add_case("3x3_dilation_6_on_5x4", {1, 5, 4, 3, 7, 3, 1, 6, 6}),
       convolution_add_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
       convolution_add_case("3x3_stride_2", {2, 7, 5, 1, 3, 3, 2, 1}),
       convolution_add_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}),
-      convolution_bias_relu_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}),
-      convolution_bias_relu_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}),
+      convolution_bias_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Activation::relu),
+      convolution_bias_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}, Activation::relu),
+      convolution_bias_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Activation::relu6),
+      convolution_bias_case("3x3_dilation_2", {1, 7, 5, 3, 5, 3, 1, 2, 2}, Activation::none),
+      convolution_bias_add_case({1, 7, 5, 3, 5, 3, 1, 1}, Activation::none),
+      convolution_bias_add_case({1, 7, 5, 3, 5, 3, 1, 1}, Activation::relu),
       in_bf16(convolution_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Precision::bf16),
               {Kind::bf16, Kind::rounded_weight}),
+      in_bf16(
+          convolution_case("3x3_dilation_6_on_5x4", {2, 5, 4, 3, 7, 3, 1, 6, 6}, Precision::bf16),
+          {Kind::bf16, Kind::rounded_weight}),
       in_bf16(convolution_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}, Precision::bf16),
               {Kind::bf16, Kind::rounded_weight}),
       in_bf16(convolution_add_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Precision::bf16),
               {Kind::bf16, Kind::rounded_weight, Kind::bf16}),
-      in_bf16(convolution_bias_relu_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Precision::bf16),
-              {Kind::bf16}),
-      affine_relu_case(),
-      in_bf16(affine_relu_case(), {Kind::bf16}),
+      in_bf16(
+          convolution_bias_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Activation::relu, Precision::bf16),
+          {Kind::bf16}),
+      affine_case(Activation::relu),
+      affine_case(Activation::relu6),
+      affine_case(Activation::none),
+      in_bf16(affine_case(Activation::relu), {Kind::bf16}),
       relu_case(),
       in_bf16(relu_case(), {Kind::bf16}),
-      add_case(),
-      in_bf16(add_case(), {Kind::bf16, Kind::bf16}),
+      add_case(Activation::none),
+      add_case(Activation::relu),
+      in_bf16(add_case(Activation::none), {Kind::bf16, Kind::bf16}),
+      in_bf16(add_case(Activation::relu), {Kind::bf16, Kind::bf16}),
       linear_case(1, 1, 1),
       linear_case(3, 33, 7),
       linear_case(33, 31, 2),
@@ -804,12 +791,14 @@ std::vector<OpCase> cases() {
   };
   for (BatchNormMode mode :
        {BatchNormMode::update, BatchNormMode::batch_only, BatchNormMode::frozen}) {
-    for (Activation activation : {Activation::none, Activation::relu}) {
+    for (Activation activation : {Activation::none, Activation::relu, Activation::relu6}) {
       const OpCase op = batch_norm_case(mode, activation, {3, 11, 9, 3});  // 297 rows: two chunks
       table.push_back(op);
       table.push_back(in_bf16(op, {Kind::bf16, Kind::f32, Kind::f32}));
     }
   }
+  for (const OpCase& op : depthwise_op_cases()) table.push_back(op);
+  for (const OpCase& op : segmentation_op_cases()) table.push_back(op);
   return table;
 }
 
@@ -823,7 +812,8 @@ class Ops : public ::testing::TestWithParam<OpCase> {
 
   Ops() {
     for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-      inputs.push_back(random_values(op.inputs[i].count(), 100 + i));
+      const float size = op.sizes.empty() ? 1.f : op.sizes[i];
+      inputs.push_back(random_values(op.inputs[i].count(), 100 + i, -size, size));
       if (op.kind(i) != Kind::f32) {
         const std::vector<Bfloat16> rounded = rounded_to<Bfloat16>(inputs.back());
         inputs.back().assign(rounded.begin(), rounded.end());

@@ -159,12 +159,12 @@ void training_step(Device& device) {
                    Gradient::none);
   const Tensor labels = Tensor::from_host(device, {3}, std::vector<std::int32_t>{0, 1, 4});
   const Tensor zeros = Tensor::filled(device, {7}, 0.f), ones = Tensor::filled(device, {7}, 1.f);
-  const Var stem = convolution(tape, images, parameter({7, 3, 3, 3}, 2), 1, 1);
+  const Var stem = convolution(tape, images, parameter({7, 3, 3, 3}, 2), {1, 1});
   const Var normal = batch_norm(
       tape, stem,
       {parameter({7}, 3), parameter({7}, 4), zeros, ones, BatchNormMode::update, Activation::relu});
   const Var sum =
-      convolution_add(tape, normal, parameter({7, 3, 3, 7}, 5), 1, 1, Precision::fp32, stem);
+      convolution_add(tape, normal, parameter({7, 3, 3, 7}, 5), {1, 1}, Precision::fp32, stem);
   const Var logits =
       linear(tape, global_average_pool(tape, sum), parameter({5, 7}, 6), parameter({5}, 7));
   tape.backward(cross_entropy(tape, logits, labels, LossReduction::mean).loss);

@@ -11,6 +11,7 @@
 
 #include "kernels/emulator.h"
 #include "kernels/list.h"
+#include "tests/kernels/block_case.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
 #include "tests/support/view.h"
@@ -19,44 +20,6 @@ namespace saddle {
 namespace {
 
 using namespace testing_support;
-
-enum class How { reference, forward, reversed, shuffled };
-
-template <class Kernel>
-void run(How how, const Kernel& kernel, std::int64_t blocks) {
-  if (how == How::reference) {
-    for (std::int64_t block = 0; block < blocks; ++block) kernel.reference(block);
-    return;
-  }
-  set_thread_order(how == How::forward    ? ThreadOrder::forward
-                   : how == How::reversed ? ThreadOrder::reversed
-                                          : ThreadOrder::shuffled);
-  emulate_blocks(kernel, blocks);
-  set_thread_order(ThreadOrder::forward);
-}
-
-// All that a kernel wrote, one array after the other.
-std::vector<float> joined(std::initializer_list<std::vector<float>> arrays) {
-  std::vector<float> all;
-  for (const std::vector<float>& array : arrays) all.insert(all.end(), array.begin(), array.end());
-  return all;
-}
-
-// Memory a kernel has to write in full: what stays NaN was forgotten.
-std::vector<float> unwritten(std::int64_t count) {
-  return std::vector<float>(static_cast<std::size_t>(count),
-                            std::numeric_limits<float>::quiet_NaN());
-}
-
-struct BlockCase {
-  std::string name;
-  std::type_index kernel;
-  std::function<std::vector<float>(How)> outputs;
-};
-
-std::string offset_name(std::int64_t offset) {
-  return offset > 0 ? "_from_" + std::to_string(offset) : "";
-}
 
 BlockCase sum_squares(std::int64_t n, std::int64_t offset = 0) {
   return {"SumSquares_" + std::to_string(n) + offset_name(offset), typeid(SumSquares),
@@ -150,13 +113,6 @@ BlockCase column_sums(std::int64_t rows, std::int64_t columns) {
 }
 
 template <class T>
-const std::string type_name = std::is_same_v<T, float> ? "f32_" : "bf16_";
-
-std::string size_name(std::int64_t rows, std::int64_t channels) {
-  return std::to_string(rows) + "x" + std::to_string(channels);
-}
-
-template <class T>
 BlockCase batch_norm_chunks(std::int64_t rows, std::int64_t channels, std::int64_t offset = 0) {
   return {
       "BatchNormChunks_" + type_name<T> + size_name(rows, channels) + offset_name(offset),
@@ -195,9 +151,11 @@ BlockCase batch_norm_merge(std::int64_t rows, std::int64_t channels, float momen
 }
 
 template <class T>
-BlockCase batch_norm_backward_chunks(std::int64_t rows, std::int64_t channels, float floor,
+BlockCase batch_norm_backward_chunks(std::int64_t rows, std::int64_t channels, const Limits& limits,
                                      std::int64_t offset = 0) {
-  const std::string suffix = floor == 0.f ? "_relu" : "_plain";
+  const std::string suffix = limits.high < INFINITY ? "_relu6"
+                             : limits.low == 0.f    ? "_relu"
+                                                    : "_plain";
   return {"BatchNormBackwardChunks_" + type_name<T> + size_name(rows, channels) + suffix +
               offset_name(offset),
           typeid(BatchNormBackwardChunks<T>), [=](How how) {
@@ -212,7 +170,7 @@ BlockCase batch_norm_backward_chunks(std::int64_t rows, std::int64_t channels, f
             run(how,
                 BatchNormBackwardChunks<T>{view_from(x, offset), view(dy), view(mean), view(scale),
                                            view(shift), view(sum), view(products), rows, channels,
-                                           floor},
+                                           limits},
                 ChunkPlace::blocks(rows, channels));
             return joined({sum, products});
           }};
@@ -793,9 +751,8 @@ BlockCase mi_fgsm_step(std::int64_t examples, std::int64_t columns, float size =
           }};
 }
 
-constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
-std::vector<BlockCase> cases() {
+std::vector<BlockCase> own_cases() {
   return {
       asam_sum(5 * 1024 + 77, 0),
       asam_sum(33, 1),
@@ -879,19 +836,19 @@ std::vector<BlockCase> cases() {
       batch_norm_merge(600, 5, 0.1f),
       batch_norm_merge(600, 33, 0.f),
       batch_norm_merge(256 * 70 + 1, 3, 0.1f),
-      batch_norm_backward_chunks<float>(1, 1, 0.f),
-      batch_norm_backward_chunks<Bfloat16>(1, 1, 0.f),
-      batch_norm_backward_chunks<float>(600, 5, 0.f),
-      batch_norm_backward_chunks<Bfloat16>(600, 5, 0.f),
-      batch_norm_backward_chunks<float>(600, 16, 0.f),
-      batch_norm_backward_chunks<Bfloat16>(600, 16, 0.f),
-      batch_norm_backward_chunks<float>(600, 33, kNoFloor),
-      batch_norm_backward_chunks<Bfloat16>(600, 33, kNoFloor),
-      batch_norm_backward_chunks<float>(513, 40, 0.f),
-      batch_norm_backward_chunks<Bfloat16>(513, 40, 0.f),
-      batch_norm_backward_chunks<float>(600, 32, 0.f, 1),
-      batch_norm_backward_chunks<Bfloat16>(600, 32, 0.f, 1),
-      batch_norm_backward_chunks<Bfloat16>(65'537, 3, 0.f),
+      batch_norm_backward_chunks<float>(1, 1, kRelu),
+      batch_norm_backward_chunks<Bfloat16>(1, 1, kRelu),
+      batch_norm_backward_chunks<float>(600, 5, kRelu),
+      batch_norm_backward_chunks<Bfloat16>(600, 5, kRelu),
+      batch_norm_backward_chunks<float>(600, 16, kRelu),
+      batch_norm_backward_chunks<Bfloat16>(600, 16, kRelu),
+      batch_norm_backward_chunks<float>(600, 33, kNoLimits),
+      batch_norm_backward_chunks<Bfloat16>(600, 33, kNoLimits),
+      batch_norm_backward_chunks<float>(513, 40, kRelu),
+      batch_norm_backward_chunks<Bfloat16>(513, 40, kRelu6),
+      batch_norm_backward_chunks<float>(600, 32, kRelu, 1),
+      batch_norm_backward_chunks<Bfloat16>(600, 32, kRelu, 1),
+      batch_norm_backward_chunks<Bfloat16>(65'537, 3, kRelu),
       batch_norm_backward_merge(600, 5),
       batch_norm_backward_merge(256 * 70 + 1, 33),
       pgd_step_l2(1, 1, 0.05f),
@@ -992,6 +949,12 @@ std::vector<BlockCase> cases() {
       mi_fgsm_step(5, 1025),
       mi_fgsm_step(3, 257, 1e-40f),
   };
+}
+
+std::vector<BlockCase> cases() {
+  std::vector<BlockCase> all = own_cases();
+  for (const BlockCase& c : segmentation_block_cases()) all.push_back(c);
+  return all;
 }
 
 class BlockKernels : public ::testing::TestWithParam<BlockCase> {};

@@ -1,4 +1,4 @@
-// Images with a few channels more, and back.
+// Images with other channels.
 #include "kernels/channels.h"
 
 #include <gtest/gtest.h>
@@ -40,24 +40,35 @@ TEST(channels, padding_keeps_the_bits_of_bf16) {
   }
 }
 
-TEST(channels, cropping_takes_the_first_channels_of_every_row) {
-  const std::vector<float> x{1, 2, 3, 9, 4, 5, 6, 9};
+TEST(channels, copying_takes_some_channels_of_every_row) {
+  const std::vector<float> x{9, 1, 2, 9, 9, 3, 4, 9};
   std::vector<float> y(6, 0.f);
 
-  for_all(CropChannels<float>{view(x), view(y), 3, 4}, 2, 3);
+  for_all(CopyChannels<float>{view(x), view(y), 4, 1, 3, 1}, 2, 2);
 
-  EXPECT_EQ(y, (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(y, (std::vector<float>{0, 1, 2, 0, 3, 4}));
 }
 
-TEST(channels, cropping_keeps_the_bits_of_bf16) {
+TEST(channels, copying_keeps_the_bits_of_bf16) {
   std::vector<Bfloat16> x(16, Bfloat16(9.f)), y(2, Bfloat16(9.f));
   x[0] = Bfloat16(-0.f);
   x[8] = Bfloat16(0x1p-130f);
 
-  for_all(CropChannels<Bfloat16>{view(x), view(y), 1, 8}, 2, 1);
+  for_all(CopyChannels<Bfloat16>{view(x), view(y), 8, 0, 1, 0}, 2, 1);
 
   EXPECT_EQ(y[0].bits, x[0].bits);
   EXPECT_EQ(y[1].bits, x[8].bits);
+}
+
+TEST(channels, a_vector_is_spread_over_the_pixels_of_its_image_and_gathered_again) {
+  const std::vector<float> x{1, 2, 3, 4};  // two images
+  std::vector<float> y(2 * 2 * 3, 9.f), dx(4, 9.f);
+
+  for_all(SpreadOverPixels<float>{view(x), view(y), 2, 2, 3, 1}, 4, 2);
+  EXPECT_EQ(y, (std::vector<float>{9, 1, 2, 9, 1, 2, 9, 3, 4, 9, 3, 4}));
+
+  for_all(SumOverPixels<float>{view(y), view(dx), 2, 2, 3, 1}, 2, 2);
+  EXPECT_EQ(dx, (std::vector<float>{2, 4, 6, 8}));
 }
 
 }  // namespace

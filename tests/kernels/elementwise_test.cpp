@@ -77,12 +77,44 @@ TEST_P(Elementwise, scale_by_scalar_is_the_rounded_product) {
 
 TEST_P(Elementwise, relu_passes_values_and_gradients_only_where_x_is_positive) {
   std::vector<float> dx = y;
-  for_all(Relu<float>{view(a), view(y)}, n);
-  for_all(ReluBackward<float>{view(a), view(b), view(dx)}, n);
+  for_all(Activate<float>{view(a), view(y), kRelu}, n);
+  for_all(ActivateBackward<float>{view(a), view(b), view(dx), kRelu}, n);
 
   for (std::size_t i = 0; i < y.size(); ++i) {
     EXPECT_EQ(y[i], a[i] > 0 ? a[i] : 0.f) << place(i);
     EXPECT_EQ(dx[i], a[i] > 0 ? b[i] : 0.f) << place(i);
+  }
+}
+
+// PyTorch's relu6 and hardtanh pass the gradient between their ends alone.
+TEST(activate, relu6_passes_no_gradient_at_0_at_6_and_beyond) {
+  const std::vector<float> x = {-1.f, 0.f, 0.5f, 5.75f, 6.f, 7.f}, dy(6, 1.f);
+  std::vector<float> y(6), dx(6), from_y(6);
+  for_all(Activate<float>{view(x), view(y), kRelu6}, 6);
+  for_all(ActivateBackward<float>{view(x), view(dy), view(dx), kRelu6}, 6);
+  for_all(ActivateBackward<float>{view(y), view(dy), view(from_y), kRelu6}, 6);
+
+  EXPECT_EQ(y, (std::vector<float>{0, 0, 0.5f, 5.75f, 6, 6}));
+  EXPECT_EQ(dx, (std::vector<float>{0, 0, 1, 1, 0, 0}));
+  EXPECT_EQ(from_y, dx);
+}
+
+TEST(activate, keeps_a_nan_so_that_it_shows) {
+  const std::vector<float> x = {NAN};
+  for (const Limits& limits : {kNoLimits, kRelu, kRelu6}) {
+    std::vector<float> y(1);
+    for_all(Activate<float>{view(x), view(y), limits}, 1);
+    EXPECT_TRUE(std::isnan(y[0]));
+  }
+}
+
+TEST_P(Elementwise, scale_columns_multiplies_every_column_by_its_own_number) {
+  const std::vector<float> x = random_values(3 * n, 5);
+  y = x;
+  for_all(ScaleColumns{view(a), view(y), n}, 3, n);
+
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    EXPECT_EQ(y[i], float(double{x[i]} * a[i % a.size()])) << place(i);
   }
 }
 
@@ -100,10 +132,9 @@ TEST_P(Elementwise, scale_rows_multiplies_every_row_by_its_own_number) {
 TEST_P(Elementwise, convolution_epilogue_adds_residual_and_bias_and_then_takes_the_maximum) {
   const std::vector<float> x = random_values(3 * n, 5), residual = random_values(3 * n, 6);
   std::vector<float> all = x, relu_alone = x, residual_alone = x;
-  const float none = -std::numeric_limits<float>::infinity();
-  for_all(ConvolutionEpilogue<float>{view(residual), view(a), view(all), n, 0.f}, 3, n);
-  for_all(ConvolutionEpilogue<float>{{}, {}, view(relu_alone), n, 0.f}, 3, n);
-  for_all(ConvolutionEpilogue<float>{view(residual), {}, view(residual_alone), n, none}, 3, n);
+  for_all(ConvolutionEpilogue<float>{view(residual), view(a), view(all), n, kRelu}, 3, n);
+  for_all(ConvolutionEpilogue<float>{{}, {}, view(relu_alone), n, kRelu}, 3, n);
+  for_all(ConvolutionEpilogue<float>{view(residual), {}, view(residual_alone), n, kNoLimits}, 3, n);
 
   for (std::size_t i = 0; i < x.size(); ++i) {
     const float bias = a[i % a.size()];
@@ -141,8 +172,8 @@ TEST_P(Elementwise, sam_perturb_keeps_a_rounded_copy_where_it_is_given_one) {
 TEST(relu_kernel, has_gradient_zero_at_zero_and_lets_a_nan_show) {
   const std::vector<float> x = {0.f, -0.f, std::nanf("")}, dy = {1.f, 1.f, 1.f};
   std::vector<float> y(3), dx(3);
-  for_all(Relu<float>{view(x), view(y)}, 3);
-  for_all(ReluBackward<float>{view(x), view(dy), view(dx)}, 3);
+  for_all(Activate<float>{view(x), view(y), kRelu}, 3);
+  for_all(ActivateBackward<float>{view(x), view(dy), view(dx), kRelu}, 3);
 
   EXPECT_EQ(dx[0], 0.f);
   EXPECT_EQ(dx[1], 0.f);

@@ -92,16 +92,16 @@ std::vector<SpanCase> of_activations(std::int64_t n) {
          run(how, Add<T>{view(a), view(b), view(y)}, n);
          return Outputs() << y;
        }},
-      {"Relu" + type_name<T>, typeid(Relu<T>),
+      {"Activate" + type_name<T>, typeid(Activate<T>),
        [=](How how) {
          std::vector<T> y = unwritten<T>(n);
-         run(how, Relu<T>{view(a), view(y)}, n);
+         run(how, Activate<T>{view(a), view(y), kRelu6}, n);
          return Outputs() << y;
        }},
-      {"ReluBackward" + type_name<T>, typeid(ReluBackward<T>),
+      {"ActivateBackward" + type_name<T>, typeid(ActivateBackward<T>),
        [=](How how) {
          std::vector<T> dx = unwritten<T>(n);
-         run(how, ReluBackward<T>{view(a), view(b), view(dx)}, n);
+         run(how, ActivateBackward<T>{view(a), view(b), view(dx), kRelu6}, n);
          return Outputs() << dx;
        }},
   };
@@ -307,19 +307,19 @@ std::vector<SpanCase> on_channels() {
   const auto backward = [=](std::vector<T>& dx) {
     return BatchNormBackwardApply<T>{view(x),     view(dy),    view(mean),   view(scale),
                                      view(shift), view(slope), view(offset), view(dx),
-                                     kColumns,    0.f};
+                                     kColumns,    kRelu6};
   };
   const auto affine_backward = [=](How how, Array<const T> addend) {
     std::vector<T> dx = unwritten<T>(n);
     run(how,
         AffineBackward<T>{view(x), view(dy), view(scale), view(shift), addend, view(dx), kColumns,
-                          0.f},
+                          kRelu},
         kRows, kColumns);
     return Outputs() << dx;
   };
   const auto epilogue = [=](How how, Array<const T> residual, Array<const float> bias) {
     std::vector<T> y = x;
-    run(how, ConvolutionEpilogue<T>{residual, bias, view(y), kColumns, 0.f}, kRows, kColumns);
+    run(how, ConvolutionEpilogue<T>{residual, bias, view(y), kColumns, kRelu}, kRows, kColumns);
     return Outputs() << y;
   };
   const std::string type = type_name<T>;
@@ -327,7 +327,7 @@ std::vector<SpanCase> on_channels() {
       {"BatchNormApply" + type, typeid(BatchNormApply<T>),
        [=](How how) {
          std::vector<T> y = unwritten<T>(n);
-         run(how, BatchNormApply<T>{view(x), view(scale), view(shift), view(y), kColumns, 0.f},
+         run(how, BatchNormApply<T>{view(x), view(scale), view(shift), view(y), kColumns, kRelu},
              kRows, kColumns);
          return Outputs() << y;
        }},
@@ -364,6 +364,18 @@ std::vector<SpanCase> on_channels() {
          run(how, NormaliseBackward<T>{view(dy), view(scale), view(dx), kColumns}, kRows, kColumns);
          return Outputs() << dx;
        }},
+      {"ShiftPixels_padding" + type, typeid(ShiftPixels<T>),
+       [=](How how) {
+         std::vector<T> y = unwritten<T>(20 * kColumns);
+         run(how, ShiftPixels<T>{view(x), view(y), 2, 3, 4, 5, kColumns, -1}, 20, kColumns);
+         return Outputs() << y;
+       }},
+      {"ShiftPixels_cropping" + type, typeid(ShiftPixels<T>),
+       [=](How how) {
+         std::vector<T> y = unwritten<T>(kColumns);
+         run(how, ShiftPixels<T>{view(x), view(y), 3, 2, 1, 1, kColumns, 1}, 1, kColumns);
+         return Outputs() << y;
+       }},
       {"GlobalAveragePoolBackward" + type, typeid(GlobalAveragePoolBackward<T>),
        [=](How how) {
          std::vector<T> dx = unwritten<T>(n);
@@ -372,6 +384,16 @@ std::vector<SpanCase> on_channels() {
          return Outputs() << dx;
        }},
   };
+}
+
+// 6 rows are 2 x 3 of them: to 4 from 3.
+SpanCase resize_axis() {
+  return {"ResizeAxis", typeid(ResizeAxis), [](How how) {
+            const std::vector<float> x = values<float>(kRows * kColumns, 10);
+            std::vector<float> y = unwritten<float>(8 * kColumns);
+            run(how, ResizeAxis{view(x), view(y), 3, 4, kColumns}, 8, kColumns);
+            return Outputs() << y;
+          }};
 }
 
 // Two rows each of three examples; two tokens of three heads.
@@ -432,6 +454,7 @@ std::vector<SpanCase> cases() {
   append(all, on_channels<float>(), "");
   append(all, on_channels<Bfloat16>(), "");
   append(all, of_transformers(), "");
+  append(all, {resize_axis()}, "");
   return all;
 }
 
@@ -480,7 +503,7 @@ TEST(span_kernels, do_not_run_in_spans_where_an_array_starts_off_a_boundary) {
 TEST(span_kernels, on_rows_do_not_run_in_spans_where_a_row_is_no_whole_number_of_them) {
   std::vector<Bfloat16> x(80), y(80);
   std::vector<float> scale(20), shift(20);
-  const BatchNormApply<Bfloat16> kernel{view(x), view(scale), view(shift), view(y), 20, 0.f};
+  const BatchNormApply<Bfloat16> kernel{view(x), view(scale), view(shift), view(y), 20, kRelu};
 
   EXPECT_FALSE(kernel.aligned(20));
   EXPECT_TRUE(kernel.aligned(16));

@@ -45,7 +45,7 @@ inline LogitsFunction linear_model(Device& device, const std::vector<float>& w,
   const Var second(Tensor::from_host(device, {k, k}, identity), Gradient::none);
   const Var offset(Tensor::from_host(device, {k}, bias), Gradient::none);
   return [=](Tape& tape, const Var& pixels) {
-    const Var products = convolution(tape, pixels, first, 1, 0);
+    const Var products = convolution(tape, pixels, first, {1, 0});
     return linear(tape, global_average_pool(tape, products), second, offset);
   };
 }

@@ -17,8 +17,8 @@ void for_each_product(const Convolution& s, const Body& body) {
       for (std::int64_t ox = 0; ox < s.out_width(); ++ox)
         for (std::int64_t ky = 0; ky < s.kernel; ++ky)
           for (std::int64_t kx = 0; kx < s.kernel; ++kx) {
-            const std::int64_t iy = oy * s.stride + ky - s.padding;
-            const std::int64_t ix = ox * s.stride + kx - s.padding;
+            const std::int64_t iy = oy * s.stride + ky * s.dilation - s.padding;
+            const std::int64_t ix = ox * s.stride + kx * s.dilation - s.padding;
             if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
             const std::int64_t x = ((n * s.height + iy) * s.width + ix) * s.in_channels;
             const std::int64_t y =

@@ -28,7 +28,7 @@ inline LogitsFunction template_model(Device& device, std::int64_t side, std::int
                    Gradient::none);
   const Var offset(Tensor::from_host(device, {2}, std::vector<float>{bias, 0}), Gradient::none);
   return [=](Tape& tape, const Var& pixels) {
-    const Var products = convolution(tape, pixels, first, 1, 0);
+    const Var products = convolution(tape, pixels, first, {1, 0});
     return linear(tape, global_average_pool(tape, products), second, offset);
   };
 }

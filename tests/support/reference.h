@@ -14,10 +14,11 @@ namespace saddle::testing_support {
 using Values = std::vector<double>;
 
 struct ConvolutionSize {
-  std::int64_t batch, height, width, in, out, kernel, stride, padding;
+  std::int64_t batch, height, width, in, out, kernel, stride, padding, dilation = 1;
 
-  std::int64_t out_height() const { return (height + 2 * padding - kernel) / stride + 1; }
-  std::int64_t out_width() const { return (width + 2 * padding - kernel) / stride + 1; }
+  std::int64_t reach() const { return dilation * (kernel - 1) + 1; }
+  std::int64_t out_height() const { return (height + 2 * padding - reach()) / stride + 1; }
+  std::int64_t out_width() const { return (width + 2 * padding - reach()) / stride + 1; }
 };
 
 // y [batch, out_height, out_width, out]
@@ -30,8 +31,8 @@ inline Values convolution_reference(const ConvolutionSize& s, const Values& x, c
           double sum = 0;
           for (std::int64_t ky = 0; ky < s.kernel; ++ky)
             for (std::int64_t kx = 0; kx < s.kernel; ++kx) {
-              const std::int64_t iy = oy * s.stride + ky - s.padding,
-                                 ix = ox * s.stride + kx - s.padding;
+              const std::int64_t iy = oy * s.stride + ky * s.dilation - s.padding,
+                                 ix = ox * s.stride + kx * s.dilation - s.padding;
               if (iy < 0 || iy >= s.height || ix < 0 || ix >= s.width) continue;
               for (std::int64_t i = 0; i < s.in; ++i) {
                 sum +=
@@ -65,16 +66,17 @@ inline Statistics statistics_reference(const BatchNormSize& s, const Values& x) 
   return found;
 }
 
-// gamma (x - mean) / sqrt(variance + eps) + beta, then max with 0 where `relu`.
+// gamma (x - mean) / sqrt(variance + eps) + beta, then clipped to [low, high].
 inline Values batch_norm_reference(const BatchNormSize& s, const Values& x, const Values& gamma,
-                                   const Values& beta, const Statistics& statistics, bool relu) {
+                                   const Values& beta, const Statistics& statistics, double low,
+                                   double high) {
   Values y;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const std::size_t c = i % s.channels;
     const double z =
         gamma[c] * (x[i] - statistics.mean[c]) / std::sqrt(statistics.variance[c] + s.eps) +
         beta[c];
-    y.push_back(relu ? std::max(z, 0.) : z);
+    y.push_back(std::clamp(z, low, high));
   }
   return y;
 }

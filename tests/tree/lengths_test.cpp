@@ -59,7 +59,7 @@ const Reasons kLongFunctions = {
     {"tests/core/ops_test.cpp: layer_norm_case", "a row of the table, with its plain loops"},
     {"tests/core/safetensors_refusals_test.cpp: bad_sizes", "a table: a row a broken file"},
     {"tests/core/safetensors_refusals_test.cpp: bad_structure", "a table: a row a broken file"},
-    {"tests/kernels/block_kernels_test.cpp: cases", "a table: a row a kernel"},
+    {"tests/kernels/block_kernels_test.cpp: own_cases", "a table: a row a kernel"},
     {"tests/kernels/span_test.cpp: of_the_sam_family", "a table: a row a kernel"},
     {"tests/kernels/span_test.cpp: on_channels", "a table: a row a kernel"},
 };
