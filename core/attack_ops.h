@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/loss.h"
+#include "kernels/pixel_loss.h"
 #include "kernels/warp.h"
 
 namespace saddle {
@@ -43,5 +44,14 @@ LossValue targeted_dlr_loss(Tape& tape, const Var& logits, const Tensor& labels,
 // log softmax(z)_t: the cross-entropy of the target, negated, so that climbing leads to it.
 LossValue targeted_cross_entropy_loss(Tape& tape, const Var& logits, const Tensor& labels,
                                       const Tensor& targets);
+
+// Sum over the pixels of logits f32 [N, H, W, K] that have a class of what attacks on segmentation
+// climb (PixelLossKind names them, with their sources), each times its class's weight, f32 [K],
+// where there are any. Labels, losses, right and counted are as pixel_cross_entropy's. `masked`
+// with weights is Croce et al.'s balanced loss.
+LossValue pixel_attack_loss(Tape& tape, const Var& logits, const Tensor& labels,
+                            const PixelLoss& loss, const Tensor& class_weights = {});
+// SegPGD's in step `step` of `steps`, from 1: its share is (step - 1) / (2 steps). Gu et al. 2022.
+PixelLoss segpgd_loss(int step, int steps);
 
 }  // namespace saddle

@@ -95,8 +95,8 @@ using AllKernels = KernelList<
     SpreadOverPixels<Bfloat16>, SumOverPixels<float>, SumOverPixels<Bfloat16>, Dropout<float>,
     Dropout<Bfloat16>, ResizeAxis, ResizeAxisBackward, DepthwiseForward<float>,
     DepthwiseForward<Bfloat16>, DepthwiseBackwardData<float>, DepthwiseBackwardData<Bfloat16>,
-    DepthwiseBackwardWeights<float>, DepthwiseBackwardWeights<Bfloat16>, PixelCrossEntropy,
-    PixelCrossEntropyBackward, SumPixelBlocks,
+    DepthwiseBackwardWeights<float>, DepthwiseBackwardWeights<Bfloat16>, PixelLosses,
+    PixelLossesBackward, SumPixelBlocks,
     // attacks: flat
     Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, Difference,
     ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,

@@ -1,6 +1,8 @@
-// Softmax cross-entropy of every pixel of images, summed over each image, and its gradient.
+// Losses of every pixel of images from its logits and label, summed over each image, and their
+// gradients: softmax cross-entropy, which segmentation networks descend on, and what attacks on
+// them climb instead.
 //
-//   loss = logsumexp(z) - z_y;   dloss/dz = softmax(z) - onehot(y);  both times the class's weight
+//   CE = logsumexp(z) - z_y;   dCE/dz = softmax(z) - onehot(y)
 // A pixel whose label is no class (255: void) is left out: no loss, no gradient, not counted. The
 // largest logit is subtracted first, so no finite input overflows.
 //
@@ -21,6 +23,116 @@ namespace saddle {
 inline constexpr int kPixelThreads = 256;
 inline constexpr int64_t kMostPixelClasses = 255;  // labels are bytes, and 255 is void
 
+// With p = softmax(z), and "right" where the largest logit is the label's. What multiplies CE is a
+// constant: no gradient flows through it.
+enum class PixelLossKind : int32_t {
+  cross_entropy,
+  masked,            // CE where right, else 0. Croce et al. 2024
+  segpgd,            // (1 - share) CE where right, share CE where wrong. Gu et al. 2022
+  cospgd,            // p_y / ||p|| CE: the cosine of p and onehot(y). Agnihotri et al. 2024
+  jensen_shannon,    // of p and onehot(y), at most log 2. Croce et al. 2024
+  masked_spherical,  // -z_y / ||z|| where right, else 0. Croce et al. 2024, first version
+  cosine,            // 1 - z_y / ||z||. Halmosi et al. 2024
+};
+
+// One pixel: its loss, and its gradient slope * direction(k).
+class PixelLoss {
+ public:
+  PixelLossKind kind = PixelLossKind::cross_entropy;
+  float share = 0.f;  // of segpgd, in [0, 1]
+
+  // What is known of a pixel: logits, label, prediction, and the sum of exp(z - z[predicted]) and
+  // of its square.
+  struct Point {
+    const float* z;
+    int64_t classes;
+    int32_t y, predicted;
+    float sum = 0.f, squares = 0.f;
+
+    SADDLE_DEVICE void add(float exponential) {
+      sum += exponential;
+      squares += exponential * exponential;
+    }
+  };
+
+  SADDLE_DEVICE bool is_spherical() const {
+    return kind == PixelLossKind::masked_spherical || kind == PixelLossKind::cosine;
+  }
+
+  SADDLE_DEVICE float value(const Point& p) const {
+    if (is_spherical()) {
+      const float length = length_of(p);
+      const float along = length > 0.f || length != length ? p.z[p.y] / length : 0.f;
+      return kind == PixelLossKind::cosine ? 1.f - along : slope(p) * -along;
+    }
+    if (kind == PixelLossKind::jensen_shannon) {
+      // 1/2 [(1 - p) log 2 + p log(2 p / (1 + p)) + log(2 / (1 + p))], p = p_y
+      constexpr float kLog2 = 0.693147181f;
+      const float own = own_share(p), both = kLog2 - logarithm(1.f + own);
+      const float inner = own > 0.f ? own * (both + log_of_share(p)) : own;  // a NaN stays
+      return 0.5f * ((1.f - own) * kLog2 + inner + both);
+    }
+    const float factor = slope(p);
+    // Not 0 times what may be infinite; a NaN of the factor shows.
+    return factor == 0.f ? 0.f : factor * -log_of_share(p);
+  }
+
+  SADDLE_DEVICE float slope(const Point& p) const {
+    const bool right = p.predicted == p.y;
+    switch (kind) {
+      case PixelLossKind::cross_entropy:
+      case PixelLossKind::cosine: return 1.f;
+      case PixelLossKind::masked:
+      case PixelLossKind::masked_spherical: return right ? 1.f : 0.f;
+      case PixelLossKind::segpgd: return right ? 1.f - share : share;
+      case PixelLossKind::cospgd: return own_share(p) * p.sum / square_root(p.squares);
+      case PixelLossKind::jensen_shannon: break;
+    }
+    // dJS/dp_y = 1/2 log(p_y / (1 + p_y)), and dp_y/dz = p_y (onehot(y) - p)
+    const float own = own_share(p);
+    return own > 0.f ? -0.5f * own * (log_of_share(p) - logarithm(1.f + own)) : own;
+  }
+
+  // softmax(z) - onehot(y), or z_y z / ||z||^3 - onehot(y) / ||z||. `exponential`: exp(z_k -
+  // largest).
+  SADDLE_DEVICE float direction(const Point& p, int64_t k, float exponential, float length) const {
+    const float here = k == p.y ? 1.f : 0.f;
+    if (!is_spherical()) return exponential / p.sum - here;
+    if (length == 0.f) return 0.f;
+    return (p.z[p.y] / length * (p.z[k] / length) - here) / length;
+  }
+  // ||z||, which `direction` asks for where the loss is spherical.
+  SADDLE_DEVICE float length_of(const Point& p) const {
+    if (!is_spherical()) return 0.f;
+    float sum = 0.f;
+    for (int64_t k = 0; k < p.classes; ++k) sum += p.z[k] * p.z[k];
+    return square_root(sum);
+  }
+
+ private:
+  // p_y and log p_y. The differences first: they are exact for large z.
+  SADDLE_DEVICE float own_share(const Point& p) const {
+    return exponential_of_negative(p.z[p.y] - p.z[p.predicted]) / p.sum;
+  }
+  SADDLE_DEVICE float log_of_share(const Point& p) const {
+    return (p.z[p.y] - p.z[p.predicted]) - logarithm(p.sum);
+  }
+};
+
+// A pixel's exponentials and their sums.
+struct PixelExponentials {
+  const float* z;
+  int64_t classes;
+  int32_t predicted;
+
+  SADDLE_DEVICE PixelExponentials(const float* logits, int64_t count)
+      : z(logits), classes(count), predicted(argmax(logits, count)) {}
+  SADDLE_DEVICE float at(int64_t k) const { return exponential_of_negative(z[k] - z[predicted]); }
+
+  // Of the pixel, before the exponentials are added.
+  SADDLE_DEVICE PixelLoss::Point point(int32_t y) const { return {z, classes, y, predicted}; }
+};
+
 // What is summed over pixels: of each block [images, blocks], then of each image [images].
 struct PixelSums {
   Array<float> loss;     // weighted
@@ -29,13 +141,14 @@ struct PixelSums {
   Array<float> weight;   // of their classes
 };
 
-struct PixelCrossEntropy {
+struct PixelLosses {
   static constexpr int kThreads = kPixelThreads;
   Array<const float> logits;        // [images, pixels, classes]
   Array<const uint8_t> label;       // [images, pixels]
-  Array<const float> class_weight;  // [classes]; empty: 1 each
+  Array<const float> class_weight;  // [classes], multiplies losses; empty: 1 each
   PixelSums sums;                   // of each block
   int64_t pixels, classes;
+  PixelLoss loss = {};
 
   // Of one image.
   static SADDLE_DEVICE int64_t blocks(int64_t pixels) { return ceil_divide(pixels, kThreads); }
@@ -51,48 +164,42 @@ struct PixelCrossEntropy {
     if (pixel < pixels) {
       const int64_t i = b.block() / blocks(pixels) * pixels + pixel;
       if (label[i] < classes) {
-        const float* z = &logits[i * classes];
-        const int32_t predicted = argmax(z, classes);
-        float sum = 0.f;
-        for (int64_t k = 0; k < classes; ++k) sum += exponential_of_negative(z[k] - z[predicted]);
-        own = terms(z, label[i], predicted, sum);
+        const PixelExponentials exponentials(&logits[i * classes], classes);
+        PixelLoss::Point p = exponentials.point(label[i]);
+        for (int64_t k = 0; k < classes; ++k) p.add(exponentials.at(k));
+        own = terms(p);
       }
     }
-    const float loss = block_sum(b, own.loss), right = block_sum(b, own.right);
+    const float total = block_sum(b, own.loss), right = block_sum(b, own.right);
     const float counted = block_sum(b, own.counted), weight = block_sum(b, own.weight);
-    if (b.thread() == 0) store_sums(b.block(), {loss, right, counted, weight});
+    if (b.thread() == 0) store_sums(b.block(), {total, right, counted, weight});
   }
 
   void reference(int64_t block) const {
     const int64_t first = block % blocks(pixels) * kThreads;
     const int64_t image = block / blocks(pixels);
-    float loss[kThreads] = {}, right[kThreads] = {}, counted[kThreads] = {}, weight[kThreads] = {};
+    float total[kThreads] = {}, right[kThreads] = {}, counted[kThreads] = {}, weight[kThreads] = {};
     for (int64_t t = 0; t < smaller(kThreads, pixels - first); ++t) {
       const int64_t i = image * pixels + first + t;
       if (label[i] >= classes) continue;
-      const float* z = &logits[i * classes];
-      const int32_t predicted = argmax(z, classes);
-      float exponentials[kMostPixelClasses], sum = 0.f;
-      const float largest = z[predicted];
-      for (int64_t k = 0; k < classes; ++k) {
-        exponentials[k] = exponential_of_negative(z[k] - largest);
-      }
-      for (int64_t k = 0; k < classes; ++k) sum += exponentials[k];
-      const Terms own = terms(z, label[i], predicted, sum);
-      loss[t] = own.loss, right[t] = own.right;
+      const PixelExponentials exponentials(&logits[i * classes], classes);
+      float computed[kMostPixelClasses];
+      for (int64_t k = 0; k < classes; ++k) computed[k] = exponentials.at(k);
+      PixelLoss::Point p = exponentials.point(label[i]);
+      for (int64_t k = 0; k < classes; ++k) p.add(computed[k]);
+      const Terms own = terms(p);
+      total[t] = own.loss, right[t] = own.right;
       counted[t] = own.counted, weight[t] = own.weight;
     }
     store_sums(block,
-               {sum_in_block_order(loss, kThreads), sum_in_block_order(right, kThreads),
+               {sum_in_block_order(total, kThreads), sum_in_block_order(right, kThreads),
                 sum_in_block_order(counted, kThreads), sum_in_block_order(weight, kThreads)});
   }
 
  private:
-  // The differences first: they are exact for large z.
-  SADDLE_DEVICE Terms terms(const float* z, int32_t y, int32_t predicted, float sum) const {
-    const float weight = class_weight ? class_weight[y] : 1.f;
-    return {weight * (logarithm(sum) + (z[predicted] - z[y])), predicted == y ? 1.f : 0.f, 1.f,
-            weight};
+  SADDLE_DEVICE Terms terms(const PixelLoss::Point& p) const {
+    const float weight = class_weight ? class_weight[p.y] : 1.f;
+    return {weight * loss.value(p), p.predicted == p.y ? 1.f : 0.f, 1.f, weight};
   }
   SADDLE_DEVICE void store_sums(int64_t block, const Terms& total) const {
     sums.loss[block] = total.loss;
@@ -102,9 +209,9 @@ struct PixelCrossEntropy {
   }
 };
 
-// dlogits <- factor * class weight * (softmax(z) - onehot(y)), 0 at pixels without a class. Blocks
-// are as above.
-struct PixelCrossEntropyBackward {
+// dlogits <- dloss factor * class weight * dloss of the pixel / dz, 0 at pixels without a class.
+// Blocks are as above.
+struct PixelLossesBackward {
   static constexpr int kThreads = kPixelThreads;
   Array<const float> logits;         // [images, pixels, classes]
   Array<const uint8_t> label;        // [images, pixels]
@@ -112,57 +219,42 @@ struct PixelCrossEntropyBackward {
   Array<const float> dloss, factor;  // [1], multiplied; factor is empty for 1
   Array<float> dlogits;              // [images, pixels, classes]
   int64_t pixels, classes;
+  PixelLoss loss = {};
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    const int64_t each = PixelCrossEntropy::blocks(pixels);
+    const int64_t each = PixelLosses::blocks(pixels);
     const int64_t pixel = b.block() % each * kThreads + b.thread();
-    if (pixel >= pixels) return;
-    const int64_t i = b.block() / each * pixels + pixel;
-    float sum = 0.f;
-    if (label[i] < classes) {
-      const float* z = &logits[i * classes];
-      const float largest = z[argmax(z, classes)];
-      for (int64_t k = 0; k < classes; ++k) {
-        const float value = exponential_of_negative(z[k] - largest);
-        dlogits[i * classes + k] = value;  // kept here until the sum is known
-        sum += value;
-      }
-    }
-    finish(i, sum);
+    if (pixel < pixels) write(b.block() / each * pixels + pixel);
   }
 
   void reference(int64_t block) const {
-    const int64_t each = PixelCrossEntropy::blocks(pixels);
+    const int64_t each = PixelLosses::blocks(pixels);
     const int64_t first = block % each * kThreads, image = block / each;
     for (int64_t t = 0; t < smaller(kThreads, pixels - first); ++t) {
-      const int64_t i = image * pixels + first + t;
-      float sum = 0.f;
-      if (label[i] < classes) {
-        const float* z = &logits[i * classes];
-        const float largest = z[argmax(z, classes)];
-        float* exponentials = &dlogits[i * classes];
-        for (int64_t k = 0; k < classes; ++k) {
-          exponentials[k] = exponential_of_negative(z[k] - largest);
-        }
-        for (int64_t k = 0; k < classes; ++k) sum += exponentials[k];
-      }
-      finish(i, sum);
+      write(image * pixels + first + t);
     }
   }
 
  private:
-  SADDLE_DEVICE void finish(int64_t i, float sum) const {
+  SADDLE_DEVICE void write(int64_t i) const {
     float* to = &dlogits[i * classes];
     const int32_t y = label[i];
     if (y >= classes) {
       for (int64_t k = 0; k < classes; ++k) to[k] = 0.f;
       return;
     }
-    const float scale =
-        dloss[0] * (factor ? factor[0] : 1.f) * (class_weight ? class_weight[y] : 1.f);
-    const float share = scale / sum;
-    for (int64_t k = 0; k < classes; ++k) to[k] = to[k] * share - (k == y ? scale : 0.f);
+    const PixelExponentials exponentials(&logits[i * classes], classes);
+    for (int64_t k = 0; k < classes; ++k) to[k] = exponentials.at(k);  // kept here until used
+    PixelLoss::Point p = exponentials.point(y);
+    for (int64_t k = 0; k < classes; ++k) p.add(to[k]);
+    const float scale = dloss[0] * (factor ? factor[0] : 1.f) *
+                        (class_weight ? class_weight[y] : 1.f) * loss.slope(p);
+    const float length = loss.length_of(p);
+    for (int64_t k = 0; k < classes; ++k) {
+      // Not 0 times a direction that is no number.
+      to[k] = scale == 0.f ? 0.f : scale * loss.direction(p, k, to[k], length);
+    }
   }
 };
 
@@ -182,11 +274,7 @@ struct SumPixelBlocks {
     };
     const float loss = sum_of(of_blocks.loss), right = sum_of(of_blocks.right);
     const float counted = sum_of(of_blocks.counted), weight = sum_of(of_blocks.weight);
-    if (b.thread() > 0) return;
-    of_images.loss[b.block()] = loss;
-    of_images.right[b.block()] = right;
-    of_images.counted[b.block()] = counted;
-    of_images.weight[b.block()] = weight;
+    if (b.thread() == 0) store(b.block(), loss, right, counted, weight);
   }
 
   void reference(int64_t image) const {
@@ -195,10 +283,17 @@ struct SumPixelBlocks {
       for (int64_t i = 0; i < blocks; ++i) lanes[i % kThreads] += from[image * blocks + i];
       return sum_in_block_order(lanes, kThreads);
     };
-    of_images.loss[image] = sum_of(of_blocks.loss);
-    of_images.right[image] = sum_of(of_blocks.right);
-    of_images.counted[image] = sum_of(of_blocks.counted);
-    of_images.weight[image] = sum_of(of_blocks.weight);
+    store(image, sum_of(of_blocks.loss), sum_of(of_blocks.right), sum_of(of_blocks.counted),
+          sum_of(of_blocks.weight));
+  }
+
+ private:
+  SADDLE_DEVICE void store(int64_t image, float loss, float right, float counted,
+                           float weight) const {
+    of_images.loss[image] = loss;
+    of_images.right[image] = right;
+    of_images.counted[image] = counted;
+    of_images.weight[image] = weight;
   }
 };
 

@@ -1,5 +1,5 @@
 // The ops of segmentation beside the table: identities that tie forward and gradients together,
-// published small values, and what depends on pixels that do not count.
+// and published small values.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -49,14 +49,14 @@ void expect_adjoint(const Var& x, const Var& w, const std::function<Var(Tape&)>&
       << what;
 }
 
-class OnEachDevice : public testing::TestWithParam<std::string> {
+class SegmentationOps : public testing::TestWithParam<std::string> {
  protected:
   Device& device = device_named(GetParam());
 };
-INSTANTIATE_TEST_SUITE_P(Devices, OnEachDevice, testing::ValuesIn(device_names()),
+INSTANTIATE_TEST_SUITE_P(Devices, SegmentationOps, testing::ValuesIn(device_names()),
                          [](const auto& info) { return info.param; });
 
-TEST_P(OnEachDevice, convolutions_and_their_two_gradients_are_adjoint_for_random_shapes) {
+TEST_P(SegmentationOps, convolutions_and_their_two_gradients_are_adjoint_for_random_shapes) {
   std::mt19937 draw(5);
   const auto among = [&](std::vector<std::int64_t> choices) {
     return choices[draw() % choices.size()];
@@ -78,7 +78,7 @@ TEST_P(OnEachDevice, convolutions_and_their_two_gradients_are_adjoint_for_random
   }
 }
 
-TEST_P(OnEachDevice, depthwise_convolutions_and_their_two_gradients_are_adjoint) {
+TEST_P(SegmentationOps, depthwise_convolutions_and_their_two_gradients_are_adjoint) {
   std::mt19937 draw(6);
   const auto among = [&](std::vector<std::int64_t> choices) {
     return choices[draw() % choices.size()];
@@ -103,7 +103,7 @@ TEST_P(OnEachDevice, depthwise_convolutions_and_their_two_gradients_are_adjoint)
 
 // Depthwise ---------------------------------------------------------------------------------------
 
-TEST_P(OnEachDevice, a_depthwise_convolution_is_a_full_one_with_a_diagonal) {
+TEST_P(SegmentationOps, a_depthwise_convolution_is_a_full_one_with_a_diagonal) {
   const std::int64_t channels = 5;
   const Var x = input(device, {2, 7, 6, channels}, 1), w = input(device, {3, 3, channels}, 2);
   const std::vector<float> taps = w.value().to_host<float>();
@@ -150,7 +150,7 @@ TEST(depthwise_convolution_op, of_dilation_2_works_on_each_parity_alone) {
   }
 }
 
-TEST_P(OnEachDevice, where_the_rate_is_the_map_only_the_middle_tap_counts) {
+TEST_P(SegmentationOps, where_the_rate_is_the_map_only_the_middle_tap_counts) {
   const Var x = input(device, {2, 5, 4, 8}, 1), w = input(device, {3, 3, 8}, 2),
             full = input(device, {6, 3, 3, 8}, 3);
   Tape tape;
@@ -167,7 +167,7 @@ TEST_P(OnEachDevice, where_the_rate_is_the_map_only_the_middle_tap_counts) {
 
 // Pooling and resizing ----------------------------------------------------------------------------
 
-TEST_P(OnEachDevice, the_first_of_equal_maxima_gets_the_gradient) {
+TEST_P(SegmentationOps, the_first_of_equal_maxima_gets_the_gradient) {
   const Var x(Tensor::filled(device, {1, 4, 4, 1}, 1.f), Gradient::wanted);
   Tape tape;
   const Var y = max_pool(tape, x, 3, 2, 1);
@@ -197,7 +197,7 @@ TEST(resize_bilinear_op, gives_the_textbook_values) {
   EXPECT_EQ(resized({3}, 5), (std::vector<float>(5, 3.f)));
 }
 
-TEST_P(OnEachDevice, resizing_and_its_gradient_are_adjoint_at_the_sizes_of_the_networks) {
+TEST_P(SegmentationOps, resizing_and_its_gradient_are_adjoint_at_the_sizes_of_the_networks) {
   for (const auto& [from, to] : {std::pair{12, 96}, std::pair{32, 513}, std::pair{33, 513}}) {
     const Var x = input(device, {1, from, 2, 3}, 1);
     Tape tape;
@@ -246,124 +246,6 @@ TEST(dropout_op, refuses_a_place_that_is_not_told_apart) {
                   "below 8, 512 and 4194304");
   EXPECT_CONTAINS(message_of<Error>([] { mask(random_of(0, 0), 0, 1.f); }),
                   "dropout: the rate 1 is outside [0, 1)");
-}
-
-// The loss of pixels ------------------------------------------------------------------------------
-
-// Four pixels of three classes, the last of them void (values of an independent computation).
-const std::vector<float> kLogits = {2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 1, 0};
-
-TEST(pixel_cross_entropy_op, gives_the_worked_example) {
-  const Var logits = values({1, 2, 2, 3}, kLogits);
-  const Tensor labels =
-      Tensor::from_host(cpu_device(), {1, 2, 2}, std::vector<std::uint8_t>{0, 0, 2, 255});
-  Tape tape;
-  const LossValue loss = pixel_cross_entropy(tape, logits, labels, LossReduction::mean);
-
-  EXPECT_NEAR(loss.loss.value().item(), 0.6286375, 1e-6);
-  EXPECT_NEAR(loss.losses.item(), 0.2395448 + 1.5514447 + 0.0949230, 1e-6);
-  EXPECT_EQ(loss.right.item(), 2);
-  EXPECT_EQ(loss.counted.item(), 3);
-
-  tape.backward(loss.loss);
-  const std::vector<float> got = logits.gradient().to_host<float>();
-  const std::vector<double> want = {-.0710047, .0355023, .0355023,  -.2626861, .1920390, .0706472,
-                                    .0150928,  .0150928, -.0301857, 0,         0,        0};
-  for (std::size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-6) << i;
-}
-
-TEST(pixel_cross_entropy_op, predicts_the_lowest_of_equal_classes) {
-  const Tensor logits = Tensor::from_host(cpu_device(), {1, 2, 2, 3}, kLogits);
-  EXPECT_EQ(predict_pixels(logits).to_host<std::uint8_t>(),
-            (std::vector<std::uint8_t>{0, 1, 2, 0}));
-}
-
-struct PixelRun {
-  std::vector<float> losses, right, counted, gradient;
-};
-
-PixelRun run(Device& device, const Shape& shape, const std::vector<float>& logits,
-             const std::vector<std::uint8_t>& labels) {
-  Tape tape;
-  const Var z(Tensor::from_host(device, shape, logits), Gradient::wanted);
-  const Tensor there = Tensor::from_host(device, {shape[0], shape[1], shape[2]}, labels);
-  const LossValue loss = pixel_cross_entropy(tape, z, there, LossReduction::sum);
-  tape.backward(loss.loss);
-  return {loss.losses.to_host<float>(), loss.right.to_host<float>(), loss.counted.to_host<float>(),
-          z.gradient().to_host<float>()};
-}
-
-// Three images of 300 pixels, two blocks each; the second image is void.
-struct PixelData {
-  static constexpr std::int64_t kPixels = 300, kClasses = 4;
-  std::vector<float> logits = random_values(3 * kPixels * kClasses, 1, -5.f, 5.f);
-  std::vector<std::uint8_t> labels;
-  PixelData() {
-    for (const std::int32_t label : random_labels(3 * kPixels, 2, kClasses)) {
-      const std::size_t i = labels.size();
-      const bool is_void = i % 11 == 0 || (i >= kPixels && i < 2 * kPixels);
-      labels.push_back(static_cast<std::uint8_t>(is_void ? 255 : label));
-    }
-  }
-};
-
-TEST_P(OnEachDevice, nothing_depends_on_what_is_void) {
-  const PixelData data;
-  const Shape shape{3, 15, 20, PixelData::kClasses};
-  const PixelRun before = run(device, shape, data.logits, data.labels);
-  PixelData moved;
-  for (std::size_t i = 0; i < moved.labels.size(); ++i) {
-    if (moved.labels[i] != 255) continue;
-    moved.labels[i] = static_cast<std::uint8_t>(PixelData::kClasses + i % 200);
-    for (std::size_t k = 0; k < 4; ++k) moved.logits[i * 4 + k] += 17.f;
-  }
-  const PixelRun after = run(device, shape, moved.logits, moved.labels);
-
-  EXPECT_EQ(bits_of(after.losses), bits_of(before.losses));
-  EXPECT_EQ(after.right, before.right);
-  EXPECT_EQ(after.counted, before.counted);
-  EXPECT_EQ(bits_of(after.gradient), bits_of(before.gradient));
-  EXPECT_EQ(before.losses[1], 0.f);
-  EXPECT_EQ(before.counted[1], 0.f);
-  for (std::size_t i = 300 * 4; i < 600 * 4; ++i) EXPECT_EQ(before.gradient[i], 0.f) << i;
-}
-
-TEST_P(OnEachDevice, images_at_once_are_images_one_by_one_bit_for_bit) {
-  const PixelData data;
-  const PixelRun all = run(device, {3, 15, 20, 4}, data.logits, data.labels);
-  for (std::size_t image = 0; image < 3; ++image) {
-    const auto first = static_cast<std::ptrdiff_t>(image * 300), end = first + 300;
-    const PixelRun alone = run(device, {1, 15, 20, 4},
-                               {data.logits.begin() + 4 * first, data.logits.begin() + 4 * end},
-                               {data.labels.begin() + first, data.labels.begin() + end});
-    EXPECT_EQ(bits_of({all.losses[image]}), bits_of(alone.losses));
-    EXPECT_EQ(all.right[image], alone.right[0]);
-    EXPECT_EQ(bits_of({all.gradient.begin() + 4 * first, all.gradient.begin() + 4 * end}),
-              bits_of(alone.gradient));
-  }
-}
-
-TEST(pixel_cross_entropy_op, lets_a_nan_show_and_bears_large_logits) {
-  const Shape shape{1, 1, 1, 2};
-  EXPECT_TRUE(std::isnan(run(cpu_device(), shape, {NAN, 1.f}, {1}).losses[0]));
-  const PixelRun large = run(cpu_device(), shape, {3e38f, -3e38f}, {0});
-  EXPECT_EQ(large.losses[0], 0.f);
-  EXPECT_EQ(large.gradient, (std::vector<float>{0.f, 0.f}));
-}
-
-TEST(pixel_cross_entropy_op, refuses_labels_that_are_no_bytes_and_weights_that_are_too_few) {
-  Tape tape;
-  const Var logits = values({1, 2, 2, 3}, kLogits);
-  const Tensor wide = Tensor(cpu_device(), {1, 2, 2}, DType::i32),
-               bytes = Tensor(cpu_device(), {1, 2, 2}, DType::u8);
-  EXPECT_CONTAINS(
-      message_of<Error>([&] { pixel_cross_entropy(tape, logits, wide, LossReduction::sum); }),
-      "labels i32 [1, 2, 2], which must be u8 [N, H, W]");
-  EXPECT_CONTAINS(message_of<Error>([&] {
-                    pixel_cross_entropy(tape, logits, bytes, LossReduction::sum,
-                                        Tensor::filled(cpu_device(), {2}, 1.f));
-                  }),
-                  "have 3 classes, weights are given for 2");
 }
 
 }  // namespace

@@ -102,10 +102,17 @@ std::vector<std::uint8_t> pixel_labels(std::int64_t count, std::int64_t classes)
   return labels;
 }
 
-BlockCase pixel_cross_entropy(std::int64_t pixels, std::int64_t classes, bool weighted) {
-  return {"PixelCrossEntropy_" + size_name(pixels, classes) + (weighted ? "_weighted" : ""),
-          typeid(PixelCrossEntropy), [=](How how) {
-            const std::int64_t images = 3, blocks = PixelCrossEntropy::blocks(pixels);
+std::string loss_name(std::int64_t pixels, std::int64_t classes, bool weighted,
+                      const PixelLoss& of_pixel) {
+  return size_name(pixels, classes) + (weighted ? "_weighted_" : "_") +
+         std::to_string(static_cast<int>(of_pixel.kind));
+}
+
+BlockCase pixel_losses(std::int64_t pixels, std::int64_t classes, bool weighted,
+                       const PixelLoss& of_pixel) {
+  return {"PixelLosses_" + loss_name(pixels, classes, weighted, of_pixel), typeid(PixelLosses),
+          [=](How how) {
+            const std::int64_t images = 3, blocks = PixelLosses::blocks(pixels);
             const std::vector<float> logits =
                                          random_values(images * pixels * classes, 85, -9.f, 9.f),
                                      weight = random_values(classes, 86, 0.f, 2.f);
@@ -113,20 +120,22 @@ BlockCase pixel_cross_entropy(std::int64_t pixels, std::int64_t classes, bool we
             std::vector<float> loss = unwritten(images * blocks), right = loss, counted = loss,
                                total = loss;
             run(how,
-                PixelCrossEntropy{view(logits),
-                                  view(label),
-                                  weighted ? view(weight) : Array<const float>{},
-                                  {view(loss), view(right), view(counted), view(total)},
-                                  pixels,
-                                  classes},
+                PixelLosses{view(logits),
+                            view(label),
+                            weighted ? view(weight) : Array<const float>{},
+                            {view(loss), view(right), view(counted), view(total)},
+                            pixels,
+                            classes,
+                            of_pixel},
                 images * blocks);
             return joined({loss, right, counted, total});
           }};
 }
 
-BlockCase pixel_cross_entropy_backward(std::int64_t pixels, std::int64_t classes, bool weighted) {
-  return {"PixelCrossEntropyBackward_" + size_name(pixels, classes) + (weighted ? "_weighted" : ""),
-          typeid(PixelCrossEntropyBackward), [=](How how) {
+BlockCase pixel_losses_backward(std::int64_t pixels, std::int64_t classes, bool weighted,
+                                const PixelLoss& of_pixel) {
+  return {"PixelLossesBackward_" + loss_name(pixels, classes, weighted, of_pixel),
+          typeid(PixelLossesBackward), [=](How how) {
             const std::int64_t images = 3;
             const std::vector<float> logits =
                                          random_values(images * pixels * classes, 85, -9.f, 9.f),
@@ -135,11 +144,11 @@ BlockCase pixel_cross_entropy_backward(std::int64_t pixels, std::int64_t classes
             const std::vector<std::uint8_t> label = pixel_labels(images * pixels, classes);
             std::vector<float> dlogits = unwritten(images * pixels * classes);
             run(how,
-                PixelCrossEntropyBackward{
-                    view(logits), view(label), weighted ? view(weight) : Array<const float>{},
-                    view(dloss), weighted ? view(factor) : Array<const float>{}, view(dlogits),
-                    pixels, classes},
-                images * PixelCrossEntropy::blocks(pixels));
+                PixelLossesBackward{view(logits), view(label),
+                                    weighted ? view(weight) : Array<const float>{}, view(dloss),
+                                    weighted ? view(factor) : Array<const float>{}, view(dlogits),
+                                    pixels, classes},
+                images * PixelLosses::blocks(pixels));
             return dlogits;
           }};
 }
@@ -181,9 +190,18 @@ std::vector<BlockCase> segmentation_block_cases() {
   for (const bool weighted : {false, true}) {
     for (const auto& [pixels, classes] :
          {std::pair{1, 1}, std::pair{255, 2}, std::pair{600, 21}, std::pair{257, 255}}) {
-      all.push_back(pixel_cross_entropy(pixels, classes, weighted));
-      all.push_back(pixel_cross_entropy_backward(pixels, classes, weighted));
+      all.push_back(pixel_losses(pixels, classes, weighted, {}));
+      all.push_back(pixel_losses_backward(pixels, classes, weighted, {}));
     }
+  }
+  for (const PixelLossKind kind :
+       {PixelLossKind::masked, PixelLossKind::segpgd, PixelLossKind::cospgd,
+        PixelLossKind::jensen_shannon, PixelLossKind::masked_spherical, PixelLossKind::cosine}) {
+    PixelLoss of_pixel;
+    of_pixel.kind = kind;
+    of_pixel.share = 0.3f;
+    all.push_back(pixel_losses(300, 11, true, of_pixel));
+    all.push_back(pixel_losses_backward(300, 11, true, of_pixel));
   }
   all.push_back(sum_pixel_blocks(1));
   all.push_back(sum_pixel_blocks(1029));
