@@ -5,6 +5,7 @@
 
 #include <zlib.h>
 
+#include "apps/data/big_endian.h"
 #include "core/error.h"
 
 namespace saddle {
@@ -56,14 +57,6 @@ Inflated inflate_up_to(std::size_t limit, Bytes bytes, const std::string& name) 
   }
   out.unread = stream.avail_in;
   return out;
-}
-
-std::uint32_t big_endian_u32(Bytes bytes, std::size_t offset) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) {
-    value = value << 8 | std::to_integer<std::uint32_t>(bytes[offset + i]);
-  }
-  return value;
 }
 
 struct Header {

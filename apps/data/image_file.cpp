@@ -7,12 +7,12 @@
 #include <new>
 #include <string_view>
 
-#include <zlib.h>
 #ifdef SADDLE_WEBP
 #include <webp/decode.h>
 #endif
 
 #include "apps/data/exif.h"
+#include "apps/data/png_chunks.h"
 #include "core/error.h"
 
 namespace saddle {
@@ -65,8 +65,6 @@ namespace {
 
 static_assert(STBI_MAX_DIMENSIONS == kMaxImageSide);
 
-constexpr std::size_t kPngSignature = 8;
-
 // What a decoder is given, and what it will not say.
 struct Checked {
   std::vector<std::byte> rewritten;  // empty: the file as it is
@@ -77,13 +75,6 @@ bool begins_with(Bytes bytes, std::string_view start) {
   return bytes.size() >= start.size() && std::memcmp(bytes.data(), start.data(), start.size()) == 0;
 }
 
-std::uint32_t big_endian(Bytes bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = at; i < at + 4; ++i)
-    value = value << 8 | std::to_integer<std::uint32_t>(bytes[i]);
-  return value;
-}
-
 std::size_t little_endian(Bytes bytes, std::size_t at, std::size_t count) {
   std::size_t value = 0;
   for (std::size_t i = at + count; i-- > at;)
@@ -91,30 +82,12 @@ std::size_t little_endian(Bytes bytes, std::size_t at, std::size_t count) {
   return value;
 }
 
-void check_size(std::int64_t width, std::int64_t height, std::int64_t max_pixels,
-                const std::string& name) {
-  require(width > 0 && height > 0 && width <= kMaxImageSide && height <= kMaxImageSide &&
-              width * height <= max_pixels,
-          name, " has ", width, " x ", height, " pixels, more than ", kMaxImageSide, " a side or ",
-          kMaxImagePixels, " in all");
-}
-
-// A PNG is its signature and chunks of length, type, data, and a CRC over type and data.
 Checked checked_png(Bytes bytes, const std::string& name) {
   Checked checked;
-  for (std::size_t at = kPngSignature;;) {
-    require(bytes.size() - at >= 12, name, " is a PNG cut short at byte ", bytes.size());
-    const std::size_t length = big_endian(bytes, at);
-    require(length <= bytes.size() - at - 12, name, " is a PNG cut short at byte ", bytes.size());
-    const Bytes covered = bytes.subspan(at + 4, 4 + length);
-    const uLong sum = ::crc32(0, reinterpret_cast<const Bytef*>(covered.data()),
-                              static_cast<uInt>(covered.size()));
-    require(sum == big_endian(bytes, at + 8 + length), name,
-            " is a damaged PNG: wrong checksum of the chunk at byte ", at);
-    if (begins_with(covered, "IEND")) return checked;
-    if (begins_with(covered, "eXIf")) checked.orientation = exif_orientation(covered.subspan(4));
-    at += 12 + length;
-  }
+  PngChunks chunks(bytes, name);
+  for (PngChunk chunk = chunks.next(); chunk.type != "IEND"; chunk = chunks.next())
+    if (chunk.type == "eXIf") checked.orientation = exif_orientation(chunk.data);
+  return checked;
 }
 
 // A Huffman table is 16 counts, then that many codes; stb_image writes over the end of its arrays
@@ -204,7 +177,7 @@ Checked checked_bmp(Bytes bytes, const std::string& name, std::int64_t max_pixel
   const std::int64_t width = static_cast<std::int32_t>(little_endian(bytes, 18, 4));
   const std::int64_t stored = static_cast<std::int32_t>(little_endian(bytes, 22, 4));
   const std::int64_t height = std::abs(stored);  // below 0: the first row is the upper one
-  check_size(width, height, max_pixels, name);
+  check_image_size(width, height, max_pixels, name);
   const std::size_t bits = little_endian(bytes, 28, 2);
   require(bits == 1 || bits == 4 || bits == 8 || bits == 16 || bits == 24 || bits == 32, name,
           " is a damaged BMP: ", bits, " bits a pixel");
@@ -246,7 +219,7 @@ Image decode_webp(Bytes bytes, const std::string& name, std::int64_t max_pixels)
   require(WebPGetFeatures(data, bytes.size(), &features) == VP8_STATUS_OK, name,
           " is a damaged WebP");
   require(features.has_animation == 0, name, " is an animated WebP. Keep its frames as files");
-  check_size(features.width, features.height, max_pixels, name);
+  check_image_size(features.width, features.height, max_pixels, name);
   Image image{features.height, features.width, {}, webp_orientation(bytes)};
   image.pixels.resize(static_cast<std::size_t>(3 * image.height * image.width));
   require(WebPDecodeRGBInto(data, bytes.size(), image.pixels.data(), image.pixels.size(),
@@ -272,7 +245,7 @@ const std::vector<std::string>& image_endings() {
 }
 
 Image decode_image(Bytes bytes, const std::string& name, std::int64_t max_pixels) {
-  const bool png = begins_with(bytes, "\x89PNG\r\n\x1a\n"), bmp = begins_with(bytes, "BM");
+  const bool png = is_png(bytes), bmp = begins_with(bytes, "BM");
   require(png || bmp || is_webp(bytes) || begins_with(bytes, "\xff\xd8\xff"), name,
           " is not a PNG, JPEG, BMP or WebP file");
   require(bytes.size() <= static_cast<std::size_t>(kMaxImageBytes), name, " is ", bytes.size(),
@@ -298,7 +271,7 @@ Image decode_image(Bytes bytes, const std::string& name, std::int64_t max_pixels
   };
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_memory(data, size, &width, &height, &channels) == 0) damaged();
-  check_size(width, std::abs(std::int64_t{height}), max_pixels, name);
+  check_image_size(width, std::abs(std::int64_t{height}), max_pixels, name);
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(data, size, &width, &height, &channels, 3), std::free);
   if (!pixels) damaged();

@@ -10,13 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "apps/data/image_limits.h"
 #include "core/file.h"
 
 namespace saddle {
-
-inline constexpr std::int64_t kMaxImageBytes = std::int64_t{64} << 20;  // of a file
-inline constexpr std::int64_t kMaxImageSide = 16384;                    // pixels
-inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 26;  // the largest photographs
 
 struct Image {
   std::int64_t height = 0, width = 0;
