@@ -5,11 +5,11 @@
 namespace saddle {
 
 void check_image_size(std::int64_t width, std::int64_t height, std::int64_t max_pixels,
-                      const std::string& name) {
+                      const std::string& name, const std::string& mend) {
   require(width > 0 && height > 0 && width <= kMaxImageSide && height <= kMaxImageSide &&
               width * height <= max_pixels,
           name, " has ", width, " x ", height, " pixels, more than ", kMaxImageSide, " a side or ",
-          kMaxImagePixels, " in all");
+          max_pixels, " in all", mend);
 }
 
 }  // namespace saddle

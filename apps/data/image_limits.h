@@ -13,9 +13,9 @@ inline constexpr std::int64_t kMaxImageBytes = std::int64_t{64} << 20;  // of a 
 inline constexpr std::int64_t kMaxImageSide = 16384;                    // pixels
 inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 26;  // the largest photographs
 
-// Throws Error, a message that begins with `name`, where the image has no pixels or more than the
-// limits and max_pixels allow.
+// Throws Error, a message that begins with `name` and ends with `mend`, where the image has no
+// pixels or more than the limits and max_pixels allow.
 void check_image_size(std::int64_t width, std::int64_t height, std::int64_t max_pixels,
-                      const std::string& name);
+                      const std::string& name, const std::string& mend = "");
 
 }  // namespace saddle

@@ -24,15 +24,16 @@ struct PngChunk {
 
 class PngChunks {
  public:
-  // `bytes` begin with the signature and outlive the chunks. `name` begins every message.
-  PngChunks(Bytes bytes, std::string name);
+  // `bytes` begin with the signature and outlive the chunks. `name` begins every message, `mend`
+  // ends it.
+  PngChunks(Bytes bytes, std::string name, std::string mend = "");
 
   // Throws Error where the file ends within the chunk, or before it, or the checksum is wrong.
   PngChunk next();
 
  private:
   Bytes bytes_;
-  std::string name_;
+  std::string name_, mend_;
   std::size_t at_;
 };
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes an image of every kind that the decoder reads, a few pixels each: tests/fuzz/image_seeds.py DIR
+"""Writes an image of every kind that the decoders read, a few pixels each:
+tests/fuzz/image_seeds.py [--labels] DIR    with --labels the PNGs of class indices, else all images
 
 PNGs are made here; the JPEGs (9 x 10 pixels, by libjpeg) and WebPs (by libwebp) are given below.
 """
@@ -53,10 +54,13 @@ def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(colour, depth, interlaced=False, between=b""):
+def png(colour, depth, interlaced=False, between=b"", values=None, level=9):
+    """Pixels take `values` values, or 2^depth; at level 0 their bytes stand in the file as they are."""
+    values = values or 1 << depth
+
     def rows(x0, y0, dx, dy):
         for y in range(y0, HEIGHT, dy):
-            bits = "".join(format((x * 29 + y * 53 + c * 7) % (1 << depth) if colour != PALETTE else (x + y) % 4,
+            bits = "".join(format((x * 29 + y * 53 + c * 7) % values if colour != PALETTE else (x + y) % min(values, 4),
                                   f"0{depth}b") for x in range(x0, WIDTH, dx) for c in range(CHANNELS[colour]))
             if bits:
                 bits += "0" * (-len(bits) % 8)
@@ -65,7 +69,7 @@ def png(colour, depth, interlaced=False, between=b""):
     adam7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
     data = b"".join(row for step in (adam7 if interlaced else ((0, 0, 1, 1),)) for row in rows(*step))
     header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, colour, 0, 0, int(interlaced))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + between + chunk(b"IDAT", zlib.compress(data, 9))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + between + chunk(b"IDAT", zlib.compress(data, level))
             + chunk(b"IEND", b""))
 
 
@@ -76,8 +80,7 @@ def bmp():
             + struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT, 1, 24, 0, len(rows), 2835, 2835, 0, 0) + rows)
 
 
-def main():
-    folder = sys.argv[1]
+def images():
     palette = chunk(b"PLTE", bytes(range(0, 240, 20)))
     files = {
         "grey.png": png(GREY, 8), "grey1.png": png(GREY, 1), "grey16.png": png(GREY, 16),
@@ -94,6 +97,25 @@ def main():
     files["cmyk_without_adobe.jpeg"] = without_adobe(files["cmyk.jpeg"])
     for kind, data in WEBP.items():
         files[kind + ".webp"] = base64.b64decode(data)
+    return files
+
+
+def labels():
+    """Every depth of both colour types, compressed and stored, interlaced and not."""
+    files = {}
+    for colour, name, depths in ((GREY, "grey", (1, 2, 4, 8, 16)), (PALETTE, "palette", (1, 2, 4, 8))):
+        for depth in depths:
+            palette = chunk(b"PLTE", bytes(3 << depth)) if colour == PALETTE else b""
+            for level in (0, 9):
+                for interlaced in (False, True):
+                    files[f"{name}{depth}_{level}_{int(interlaced)}.png"] = png(
+                        colour, depth, interlaced, palette, values=1 << min(depth, 8), level=level)
+    return files
+
+
+def main():
+    files = labels() if sys.argv[1] == "--labels" else images()
+    folder = sys.argv[-1]
     for name, data in files.items():
         with open(os.path.join(folder, name), "wb") as file:
             file.write(data)

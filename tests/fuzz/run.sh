@@ -82,10 +82,16 @@ seeds_cifar_fuzz() {
 }
 
 seeds_image_fuzz() { tests/fuzz/image_seeds.py "$1"; }
+seeds_label_png_fuzz() { tests/fuzz/image_seeds.py --labels "$1"; }
+
+words_label_png_fuzz() {
+  local word
+  for word in IHDR PLTE tRNS IDAT IEND CgBI; do printf '"%s"\n' "$word"; done
+}
 
 words_image_fuzz() {
   local word
-  for word in IHDR PLTE tRNS IDAT IEND CgBI; do printf '"%s"\n' "$word"; done
+  words_label_png_fuzz
   for word in d8 c0 c2 c4 da db dd e0 ee d9; do printf '"\\xff\\x%s"\n' "$word"; done  # markers
 }
 
