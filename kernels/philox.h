@@ -52,6 +52,7 @@ enum class Purpose : uint32_t {
   ssam_mask = 41,
   toy_examples = 60,
   landscape = 61,
+  scenes = 70,
 };
 
 // All the draws of one purpose and step: element `element` of example (or tensor) `item`.

@@ -7,11 +7,10 @@
 
 #include "apps/data/cifar.h"
 #include "tests/apps/data_files.h"
+#include "tests/apps/system_fashion_mnist.h"
 
 namespace saddle {
 namespace {
-
-const char* const kSystemFashion = "/usr/share/datasets/fashion-mnist";
 
 Blob images_file(std::uint32_t count) {
   return idx_header(2051, {count, 28, 28}) + ramp(std::size_t{count} * 784, 1, 3);
@@ -274,16 +273,6 @@ TEST(Dataset, full_set_with_wrong_counts_a_class_is_an_error_only_for_a_balanced
   EXPECT_EQ(load_dataset({"mnist", place, Split::test}).size(), 10000);
 }
 
-// The real set, where Debian's package is installed; its labels and statistics are published.
-class SystemFashionMnist : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!std::filesystem::exists(kSystemFashion)) {
-      GTEST_SKIP() << "install Debian's package dataset-fashion-mnist to run this test";
-    }
-  }
-};
-
 TEST(Dataset, padding_puts_zeros_around_every_image_and_leaves_the_rest_alone) {
   Dataset data{"tiny", 1, 2, 2, 3, {1, 2, 3, 4, 5, 6, 7, 8}, {2, 1}, {0.5f, 0.5f}, {1, 1}, {}};
 
@@ -311,6 +300,7 @@ TEST(Dataset, padding_to_less_than_the_image_is_an_error) {
   EXPECT_EQ(padded(data, 2).height, 2);
 }
 
+// The labels and statistics of the real set are published.
 TEST_F(SystemFashionMnist, training_split_has_the_published_labels_and_statistics) {
   const Dataset train = load_dataset({"fashion-mnist", kSystemFashion, Split::train});
 
