@@ -33,7 +33,7 @@ struct Header {
 
 struct Png {
   Header header;
-  std::size_t colours = 0;  // of the palette
+  bool has_palette = false;
   std::vector<Bytes> data;  // the zlib stream, in pieces
 };
 
@@ -64,14 +64,15 @@ Header read_header(const PngChunk& chunk, const std::string& name, std::int64_t 
   return header;
 }
 
-// Clause 11.2.3. The colours themselves say nothing here.
+// Clause 11.2.3. Neither the colours nor their number say anything here: some writers, Pillow among
+// them, store a palette of the classes alone beside pixels of 255 (void).
 void read_palette(const PngChunk& chunk, const std::string& name, bool in_place, Png& png) {
   const std::size_t size = chunk.data.size();
-  require_sound(in_place && png.header.colour == kPalette && png.colours == 0, name,
+  require_sound(in_place && png.header.colour == kPalette && !png.has_palette, name,
                 "a palette (PLTE) out of place, at byte ", chunk.at);
   require_sound(size > 0 && size % 3 == 0 && size <= 3 * 256, name, "a palette (PLTE) of ", size,
                 " bytes at byte ", chunk.at, ", expected 3 for each of 1 to 256 colours");
-  png.colours = size / 3;
+  png.has_palette = true;
 }
 
 // Clause 5.4: a chunk whose type begins with a capital is needed to understand the image.
@@ -107,7 +108,7 @@ Png read_chunks(Bytes bytes, const std::string& name, std::int64_t max_pixels) {
   }
   require_sound(chunk.data.empty(), name, "an end (IEND) that is not empty");
   require_sound(begun, name, "no data of the image (IDAT)");
-  require_sound(png.header.colour != kPalette || png.colours > 0, name, "no palette (PLTE)");
+  require_sound(png.header.colour != kPalette || png.has_palette, name, "no palette (PLTE)");
   return png;
 }
 
@@ -201,11 +202,7 @@ constexpr Pass kAllPixels[] = {{0, 0, 1, 1}};
 constexpr Pass kAdam7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
                            {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
 
-void check_value(unsigned value, std::int64_t x, std::int64_t y, const Png& png,
-                 const std::string& name) {
-  require(png.header.colour != kPalette || value < png.colours, name, " is a damaged PNG: index ",
-          value, " in row ", y, ", column ", x, " where the palette has ", png.colours,
-          " colours. Write it with a palette of all its indices");
+void check_value(unsigned value, std::int64_t x, std::int64_t y, const std::string& name) {
   require(value <= 255, name, " has the value ", value, " in row ", y, ", column ", x,
           ", expected a class index up to 255. Write it with indices of 8 bits");
 }
@@ -225,7 +222,7 @@ void decode_pass(const Pass& pass, const Png& png, const std::string& name, Infl
     for (std::int64_t column = 0; column < columns; ++column) {
       const std::int64_t x = pass.x0 + column * pass.dx;
       const unsigned value = value_at(row, depth, static_cast<std::size_t>(column));
-      check_value(value, x, y, png, name);
+      check_value(value, x, y, name);
       image.labels[static_cast<std::size_t>(y * image.width + x)] =
           static_cast<std::uint8_t>(value);
     }

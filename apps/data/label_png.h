@@ -22,11 +22,11 @@ struct LabelImage {
 };
 
 // Reads palette images (1, 2, 4 or 8 bits a pixel) and grey ones (16 bits, too, of which the upper
-// 8 must be 0), interlaced or not. Transparency and all other ancillary chunks are passed over, and
-// so is what follows the end of the image. `name` begins every message. Throws Error where the
-// bytes are no PNG, are cut short, damaged or not as the format has them, have more pixels than the
-// limits and max_pixels, hold a number beyond the palette or 255, or colours in the place of
-// indices.
+// 8 must be 0), interlaced or not. An index beyond the palette is a label like others, transparency
+// and all other ancillary chunks are passed over, and so is what follows the end of the image.
+// `name` begins every message. Throws Error where the bytes are no PNG, are cut short, damaged or
+// not as the format has them, have more pixels than the limits and max_pixels, hold a number beyond
+// 255, or colours in the place of indices.
 LabelImage decode_label_png(Bytes bytes, const std::string& name,
                             std::int64_t max_pixels = kMaxImagePixels);
 
