@@ -1,13 +1,13 @@
 #include "apps/data/dataset.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "apps/data/cifar.h"
+#include "apps/data/data_places.h"
 #include "apps/data/idx.h"
 #include "apps/data/image_set.h"
 #include "core/error.h"
@@ -149,37 +149,22 @@ std::optional<Path> find_file(const Publication& set, const Path& directory,
   return std::nullopt;
 }
 
-// `archive_folder` and `system_directory` as in a Publication.
-std::vector<Path> places_to_search(const std::string& name, const std::string& archive_folder,
-                                   const std::string& system_directory,
-                                   const std::string& directory) {
-  std::vector<Path> roots;
-  if (!directory.empty()) {
-    roots.emplace_back(directory);
-  } else {
-    const char* data = std::getenv("SADDLE_DATA");
-    if (data && *data) roots.push_back(Path(data) / name);
-    roots.push_back(Path("data") / name);
-    if (!system_directory.empty()) roots.emplace_back(system_directory);
-  }
-  std::vector<Path> places;
-  for (const Path& root : roots) {
-    places.push_back(root);
-    if (!archive_folder.empty()) places.push_back(root / archive_folder);
-  }
-  return places;
-}
-
 std::string expected_files(const Publication& set, Split split) {
   const bool idx = set.format == Publication::Format::idx;
   return joined(set.files(split)) + (idx ? " (each plain or with .gz)" : "");
+}
+
+// None where the archive has no folder of its own.
+std::vector<std::string> folders_of(const std::string& archive_folder) {
+  if (archive_folder.empty()) return {};
+  return {archive_folder};
 }
 
 // The files of the split, in order, all from the first place that has any of them. A half-filled
 // place is an error rather than a reason to look on: two downloads are never mixed.
 std::vector<Path> find_files(const Publication& set, const std::string& directory, Split split) {
   const std::vector<Path> places =
-      places_to_search(set.name, set.archive_folder, set.system_directory, directory);
+      places_to_search(set.name, folders_of(set.archive_folder), set.system_directory, directory);
   for (const Path& place : places) {
     std::vector<Path> found;
     std::vector<std::string> missing;
@@ -195,10 +180,9 @@ std::vector<Path> find_files(const Publication& set, const std::string& director
             ", expected ", expected_files(set, split), ". ", set.how_to_get);
     return found;
   }
-  std::vector<std::string> names;
-  for (const Path& place : places) names.push_back(place.string());
-  fail(set.name, ": found no files in ", joined(names), ", expected ", expected_files(set, split),
-       ". ", set.how_to_get, directory.empty() ? " --data-dir names another place." : "");
+  fail(set.name, ": found no files in ", joined_places(places), ", expected ",
+       expected_files(set, split), ". ", set.how_to_get,
+       directory.empty() ? " --data-dir names another place." : "");
 }
 
 std::string place_of(const Publication& set, const Path& file) {
@@ -269,8 +253,9 @@ void keep_first(Dataset& data, const DatasetRequest& request) {
 
 Dataset load_image_files(const DatasetRequest& request) {
   std::vector<std::string> places;
-  const std::string archive_folder = request.name == "tiny-imagenet" ? "tiny-imagenet-200" : "";
-  for (const Path& place : places_to_search(request.name, archive_folder, "", request.directory)) {
+  const std::string folder = request.name == "tiny-imagenet" ? "tiny-imagenet-200" : "";
+  for (const Path& place :
+       places_to_search(request.name, folders_of(folder), "", request.directory)) {
     places.push_back(place.string());
   }
   return load_image_set(request, places);

@@ -1,13 +1,12 @@
 #include "apps/data/image_set.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <exception>
 #include <filesystem>
-#include <mutex>
 #include <optional>
 
+#include "apps/data/first_failure.h"
 #include "apps/data/image_cache.h"
 #include "apps/data/image_file.h"
 #include "core/error.h"
@@ -57,28 +56,6 @@ class Reader {
  private:
   const DatasetRequest& request_;
   const ImageList& list_;
-};
-
-// What went wrong first in the order of the list, whichever thread met it.
-class FirstFailure {
- public:
-  bool before(std::size_t i) const { return at_.load(std::memory_order_relaxed) < i; }
-
-  void note(std::size_t i, std::exception_ptr what) {
-    const std::lock_guard lock(mutex_);
-    if (i >= at_) return;
-    at_ = i;
-    what_ = std::move(what);
-  }
-
-  void rethrow() const {
-    if (what_) std::rethrow_exception(what_);
-  }
-
- private:
-  std::atomic<std::size_t> at_ = SIZE_MAX;
-  std::mutex mutex_;
-  std::exception_ptr what_;
 };
 
 // Closes the gaps that broken images left.
