@@ -16,6 +16,9 @@
 
 namespace saddle {
 
+// The label of pixels that have no class: neither trained on nor counted.
+inline constexpr std::uint8_t kVoidLabel = 255;
+
 struct LabelImage {
   std::int64_t height = 0, width = 0;
   std::vector<std::uint8_t> labels;  // [height, width]
