@@ -14,16 +14,16 @@ constexpr int kNoClass = -1;
 // For each number in a file the label that it becomes, or kNoClass.
 using Translation = std::array<int, 256>;
 
-Translation translation_of(const SegmentationRequest& request, std::size_t classes) {
+Translation translation_of(const SegmentationRequest& request, const SegmentationList& list) {
   Translation translation;
   const int first = request.reduce_zero_label ? 1 : 0;
-  for (int value = 0; value < 256; ++value) {
-    const int label = value - first;
-    const bool is_void = value == kVoidLabel || value == request.ignore_label || label < 0;
-    const bool is_class = label < static_cast<int>(classes);
-    translation[static_cast<std::size_t>(value)] = is_void    ? kVoidLabel
-                                                   : is_class ? label
-                                                              : kNoClass;
+  for (std::size_t value = 0; value < translation.size(); ++value) {
+    const bool is_void =
+        list.label_map ? (*list.label_map)[value] == kVoidLabel
+                       : value == kVoidLabel || static_cast<int>(value) == request.ignore_label;
+    const int label = (list.label_map ? (*list.label_map)[value] : static_cast<int>(value)) - first;
+    const bool is_class = label < static_cast<int>(list.class_names.size());
+    translation[value] = is_void || label < 0 ? kVoidLabel : is_class ? label : kNoClass;
   }
   return translation;
 }
@@ -65,9 +65,11 @@ void check_range(const SegmentationRequest& request, const SegmentationList& lis
     if (found == images[i].labels.end()) continue;
     const std::int64_t pixel = found - images[i].labels.begin();
     const int first = request.reduce_zero_label ? 1 : 0;
-    fail(request.name, ": ", list.labels[i].string(), " has label ", int{*found}, " in row ",
-         pixel / images[i].width, ", column ", pixel % images[i].width, ", expected ", first,
-         " to ", list.class_names.size() - 1 + static_cast<std::size_t>(first),
+    const std::string becomes =
+        list.label_map ? text(", by --label-map ", int{(*list.label_map)[*found]}, ",") : "";
+    fail(request.name, ": ", list.labels[i].string(), " has label ", int{*found}, becomes,
+         " in row ", pixel / images[i].width, ", column ", pixel % images[i].width, ", expected ",
+         first, " to ", list.class_names.size() - 1 + static_cast<std::size_t>(first),
          ", or 255 for void. The split has these: ", most_frequent(bad, census),
          ". Name all classes with --classes-file, or a label that is none with --ignore-label");
   }
@@ -75,15 +77,16 @@ void check_range(const SegmentationRequest& request, const SegmentationList& lis
 
 // Throws the Error for labels of which nothing can be learnt.
 void check_content(const SegmentationRequest& request, const LabelCensus& census,
-                   const LabelCensus& translated) {
+                   const Translation& translation, const LabelCensus& translated) {
   const auto others = std::accumulate(census.begin() + 1, census.end() - 1, std::int64_t{0});
-  require(census[0] == 0 || census[kVoidLabel] == 0 || others > 0, request.name,
+  const bool black_and_white = census[0] > 0 && census[kVoidLabel] > 0 && others == 0;
+  require(!black_and_white || translation[kVoidLabel] != kVoidLabel, request.name,
           ": all labels of the split '", request.split,
           "' are 0 or 255, as in masks of black and white; but 255 is void, and nothing is left to "
-          "tell 0 from. Write the masks with 0 and 1");
+          "tell 0 from. Write the masks with 0 and 1, or map 255 to 1 with --label-map");
   const auto valid = std::accumulate(translated.begin(), translated.end() - 1, std::int64_t{0});
   require(valid > 0, request.name, ": every pixel of the split '", request.split,
-          "' is void. Check the masks, --ignore-label and --reduce-zero-label");
+          "' is void. Check the masks, and the flags that make labels void");
 }
 
 std::string share_of(std::int64_t pixels, const LabelCensus& census) {
@@ -104,14 +107,14 @@ LabelCensus census_of(std::span<const std::uint8_t> labels) {
 
 void translate_labels(const SegmentationRequest& request, const SegmentationList& list,
                       std::vector<LabelImage>& images, std::vector<std::string>& notices) {
-  const Translation translation = translation_of(request, list.class_names.size());
+  const Translation translation = translation_of(request, list);
   const LabelCensus census = census_of(images);
   check_range(request, list, images, census, translation);
   LabelCensus translated{};
   for (std::size_t value = 0; value < census.size(); ++value)
     if (census[value] > 0)
       translated[static_cast<std::size_t>(translation[value])] += census[value];
-  check_content(request, census, translated);
+  check_content(request, census, translation, translated);
   if (request.ignore_label) {
     const auto ignored = static_cast<std::size_t>(*request.ignore_label);
     notices.push_back(text(request.name, ": label ", ignored,
@@ -121,7 +124,7 @@ void translate_labels(const SegmentationRequest& request, const SegmentationList
     notices.push_back(text(request.name, ": label 0 is void: ", share_of(census[0], census),
                            " of the pixels; label 1 of the files is class 0"));
   }
-  if (!request.ignore_label && !request.reduce_zero_label) return;
+  if (!request.ignore_label && !request.reduce_zero_label && !list.label_map) return;
 #pragma omp parallel for schedule(dynamic, 16)
   for (std::size_t i = 0; i < images.size(); ++i)
     for (std::uint8_t& label : images[i].labels)

@@ -172,6 +172,19 @@ std::vector<std::string> voc_class_names(const SegmentationRequest& request, con
   return {kVocClasses.begin() + (request.reduce_zero_label ? 1 : 0), kVocClasses.end()};
 }
 
+// The files in which the user says what masks mean.
+void read_label_maps(const SegmentationRequest& request, SegmentationList& list) {
+  if (!request.mask_colours.empty()) {
+    list.format = LabelFormat::coloured;
+    list.colours = parse_mask_colours(read_file(request.mask_colours, kMaxTextBytes),
+                                      place_of(request, request.mask_colours));
+  }
+  if (!request.label_map.empty()) {
+    list.label_map = parse_label_map(read_file(request.label_map, kMaxTextBytes),
+                                     place_of(request, request.label_map));
+  }
+}
+
 // Finds the two files of each id.
 void find_voc_files(const SegmentationRequest& request, const fs::path& root, const fs::path& from,
                     SegmentationList& list) {
@@ -223,6 +236,7 @@ SegmentationList list_voc(const SegmentationRequest& request) {
   SegmentationList list;
   list.ids = read_ids(file, request);
   list.class_names = voc_class_names(request, root);
+  read_label_maps(request, list);
   find_voc_files(request, root, file, list);
   return list;
 }

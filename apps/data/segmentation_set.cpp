@@ -58,9 +58,16 @@ void check_options(const SegmentationRequest& request) {
   if (request.ignore_label && (*request.ignore_label < 0 || *request.ignore_label > 255)) {
     throw UsageError(text("--ignore-label ", *request.ignore_label, ": expected 0 to 255"));
   }
+  if (!request.label_map.empty() && (request.ignore_label || request.reduce_zero_label)) {
+    throw UsageError(text("--label-map says what becomes of every label, ",
+                          request.ignore_label ? "--ignore-label" : "--reduce-zero-label",
+                          " too. Write it into the map, where 255 is void"));
+  }
   if (request.name == kVoc || request.name == kVocFolder) return;
   const char* surplus = request.ignore_label            ? "--ignore-label"
                         : request.reduce_zero_label     ? "--reduce-zero-label"
+                        : !request.label_map.empty()    ? "--label-map"
+                        : !request.mask_colours.empty() ? "--mask-colours"
                         : !request.classes_file.empty() ? "--classes-file"
                                                         : nullptr;
   if (surplus) {
@@ -74,6 +81,9 @@ LabelImage read_labels(const SegmentationRequest& request, const SegmentationLis
   const std::string name = text(request.name, ": ", list.labels[i].string());
   const std::vector<std::byte> bytes = read_file(list.labels[i], kMaxImageBytes);
   switch (list.format) {
+    case LabelFormat::coloured:
+      return decode_coloured_mask(bytes, name, list.colours,
+                                  ", which is not in " + request.mask_colours + ". Add it there");
     case LabelFormat::stanford_text:
       return parse_stanford_regions(bytes, name, request.stanford_mode);
     case LabelFormat::stanford_colours:

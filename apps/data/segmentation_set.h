@@ -54,9 +54,12 @@ struct SegmentationRequest {
   std::int64_t limit = kAllExamples;
 
   // For voc-folder and voc2012 alone. What stands in the files: `ignore_label` is void; then, with
-  // reduce_zero_label, 0 is void and all others are one less. 255 is void either way.
+  // reduce_zero_label, 0 is void and all others are one less. 255 is void either way. A label_map
+  // (parse_label_map) takes the place of both. With mask_colours (parse_mask_colours) masks are
+  // pictures in colours instead of indices.
   std::optional<int> ignore_label = {};
   bool reduce_zero_label = false;
+  std::string label_map = "", mask_colours = "";
   std::string classes_file = "";  // a class name a line; empty: DIR/classes.txt, or else VOC's 21
 
   // For stanford-background alone, whose split nobody has published.

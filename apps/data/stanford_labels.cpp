@@ -4,7 +4,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "apps/data/image_file.h"
+#include "apps/data/label_maps.h"
 #include "core/error.h"
 #include "core/printable.h"
 
@@ -95,20 +95,11 @@ LabelImage parse_stanford_regions(Bytes bytes, const std::string& name, Stanford
 }
 
 LabelImage decode_stanford_colours(Bytes bytes, const std::string& name, StanfordMode mode) {
-  const Image picture = decode_image(bytes, name);
-  LabelImage image{picture.height, picture.width, {}};
-  image.labels.reserve(picture.pixels.size() / 3);
-  for (std::size_t i = 0; i < picture.pixels.size(); i += 3) {
-    const std::array<std::uint8_t, 3> colour{picture.pixels[i], picture.pixels[i + 1],
-                                             picture.pixels[i + 2]};
-    const auto* const region = std::ranges::find(kRegions, colour, &Region::colour);
-    const auto at = static_cast<std::int64_t>(i / 3);
-    require(region != kRegions.end(), name, " has the colour ", int{colour[0]}, " ", int{colour[1]},
-            " ", int{colour[2]}, " in row ", at / image.width, ", column ", at % image.width,
-            ", which is none of the set's nine. Make it anew from the text");
-    image.labels.push_back(label_of(static_cast<std::size_t>(region - kRegions.begin()), mode));
-  }
-  return image;
+  LabelOfColour labels;
+  for (std::size_t i = 0; i < kRegions.size(); ++i)
+    labels.emplace(kRegions[i].colour, label_of(i, mode));
+  return decode_coloured_mask(bytes, name, labels,
+                              ", which is none of the set's nine. Make it anew from the text");
 }
 
 }  // namespace saddle

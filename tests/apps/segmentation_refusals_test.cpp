@@ -212,7 +212,7 @@ TEST_F(VocRefusals, masks_of_black_and_white_are_explained) {
   EXPECT_EQ(refusal(),
             "voc-folder: all labels of the split 'train' are 0 or 255, as in masks of black and "
             "white; but 255 is void, and nothing is left to tell 0 from. Write the masks with 0 "
-            "and 1");
+            "and 1, or map 255 to 1 with --label-map");
 }
 
 TEST_F(VocRefusals, split_of_nothing_but_void_is_told) {
@@ -220,8 +220,28 @@ TEST_F(VocRefusals, split_of_nothing_but_void_is_told) {
   request_.ignore_label = 2;
 
   EXPECT_EQ(refusal(),
-            "voc-folder: every pixel of the split 'train' is void. Check the masks, --ignore-label "
-            "and --reduce-zero-label");
+            "voc-folder: every pixel of the split 'train' is void. Check the masks, and the flags "
+            "that make labels void");
+}
+
+TEST_F(VocRefusals, label_that_the_map_makes_none_is_told_with_both_numbers) {
+  write_text(directory_, "map", "2 40");
+  request_.label_map = path("map");
+
+  expect_part(
+      path("SegmentationClass/b.png") + " has label 2, by --label-map 40, in row 1, column 0",
+      refusal());
+}
+
+TEST_F(VocRefusals, label_map_stands_alone) {
+  request_.label_map = "map";
+  request_.reduce_zero_label = true;
+
+  EXPECT_EQ(refusal(),
+            "--label-map says what becomes of every label, --reduce-zero-label too. "
+            "Write it into the map, where 255 is void");
+  request_.ignore_label = 0;
+  EXPECT_THROW(load_segmentation_set(request_), UsageError);
 }
 
 TEST_F(VocRefusals, file_of_class_names_must_be_there_and_whole) {
@@ -262,6 +282,12 @@ TEST_F(VocRefusals, options_belong_to_the_sets_that_have_them) {
   request_.reduce_zero_label = true;
   EXPECT_EQ(refusal(), "--reduce-zero-label" + known);
   request_.reduce_zero_label = false;
+  request_.label_map = "x";
+  EXPECT_EQ(refusal(), "--label-map" + known);
+  request_.label_map = "";
+  request_.mask_colours = "x";
+  EXPECT_EQ(refusal(), "--mask-colours" + known);
+  request_.mask_colours = "";
   request_.classes_file = "x";
   EXPECT_EQ(refusal(), "--classes-file" + known);
   EXPECT_THROW(load_segmentation_set(request_), UsageError);
