@@ -95,6 +95,12 @@ words_image_fuzz() {
   for word in d8 c0 c2 c4 da db dd e0 ee d9; do printf '"\\xff\\x%s"\n' "$word"; done  # markers
 }
 
+seeds_label_text_fuzz() {
+  printf '0 1 2\n7 -1 3\r\n' > "$1/regions"
+  printf '# Camera\n128 64 0  3\n0,0,0 255 # void\n' > "$1/colours"
+  printf '7 0\n255 1\n' > "$1/map"
+}
+
 seeds_tiny_imagenet_fuzz() {
   printf 'n00000002\nn00000001\r\n\n' > "$1/wnids"
   printf 'val_1.JPEG\tn00000002\t0\t0\t9\t9\nval_0.JPEG\tn00000001\n' > "$1/annotations"
