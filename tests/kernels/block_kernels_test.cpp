@@ -751,7 +751,6 @@ BlockCase mi_fgsm_step(std::int64_t examples, std::int64_t columns, float size =
           }};
 }
 
-
 std::vector<BlockCase> own_cases() {
   return {
       asam_sum(5 * 1024 + 77, 0),
