@@ -165,6 +165,32 @@ TEST_P(SegmentationOps, where_the_rate_is_the_map_only_the_middle_tap_counts) {
   for (std::size_t i = 0; i < dfull.size(); ++i) EXPECT_EQ(dfull[i] != 0.f, i / 8 % 9 == 4) << i;
 }
 
+std::vector<std::vector<std::uint32_t>> bits_of_own_kernels() {
+  Device& device = cpu_device();
+  const Var x = input(device, {3, 23, 19, 40}, 1), w = input(device, {3, 3, 40}, 2);
+  Tape tape;
+  const Var y = depthwise_convolution(tape, x, w, {1, 2, 2});
+  const Var z = resize_bilinear(tape, max_pool(tape, y, 3, 2, 1), 45, 37);
+  const Tensor labels =
+      Tensor::from_host(device, {3, 45, 37}, std::vector<std::uint8_t>(3 * 45 * 37, 1));
+  const LossValue loss = pixel_cross_entropy(tape, z, labels, LossReduction::mean);
+  tape.backward(loss.loss);
+  return {bits_of(y.value().to_host<float>()), bits_of(loss.losses.to_host<float>()),
+          bits_of(x.gradient().to_host<float>()), bits_of(w.gradient().to_host<float>())};
+}
+
+TEST(segmentation_ops, of_our_own_kernels_give_the_same_bits_for_any_number_of_threads) {
+  const int before = threads();
+  std::vector<std::vector<std::vector<std::uint32_t>>> found;
+  for (const int count : {1, 2, 3}) {
+    set_threads(count);
+    found.push_back(bits_of_own_kernels());
+  }
+  set_threads(before);
+  EXPECT_EQ(found[1], found[0]);
+  EXPECT_EQ(found[2], found[0]);
+}
+
 // Pooling and resizing ----------------------------------------------------------------------------
 
 TEST_P(SegmentationOps, the_first_of_equal_maxima_gets_the_gradient) {

@@ -332,5 +332,59 @@ TEST(deeplab, drops_out_where_the_pass_draws) {
   EXPECT_NE(logits(3), logits({}));
 }
 
+// The reference's: He et al. 2015 by the outputs in the backbone, by the inputs in the head. An
+// output of a depthwise convolution is counted for each channel, as PyTorch counts it.
+TEST(deeplab, begins_with_the_deviations_of_the_reference) {
+  const DeepLabMobileNetV2 network({}, {}, 3, 21);
+  const WeightLayout& layout = network.layout.weights;
+  const std::vector<float> values = layout.initial(cpu_device(), 5).to_host<float>();
+  double squares = 0, count = 0;
+  for (const Slot& slot : layout.slots()) {
+    if (slot.kind != SlotKind::weight) continue;
+    const Shape s = slot.file_shape();  // [out, in, kernel, kernel]
+    const std::int64_t fan = s[2] * s[3] * (slot.name.starts_with("backbone") ? s[0] : s[1]);
+    for (const float value : WeightLayout::to_file_order(slot, values)) {
+      squares += value * value * static_cast<double>(fan) / 2;
+      ++count;
+    }
+  }
+  EXPECT_NEAR(squares / count, 1, 5 * std::sqrt(2 / count));  // five standard errors
+}
+
+// What changes from step to step, the step's number, lies on the device.
+TEST(deeplab, replays_a_captured_step_bit_for_bit) {
+  Device& device = emulated_device();
+  const DeepLabMobileNetV2 network({0.0625, 8, BlockPadding::before}, {{1, 2, 9}, 8, 0.5f}, 3, 4);
+  const WeightLayout& layout = network.layout.weights;
+  const Tensor weights = layout.initial(device, 1), g = layout.zeros(device),
+               statistics = network.layout.statistics.initial(device, 1);
+  const Tensor images =
+      Tensor::from_host(device, {2, 17, 15, 3}, random_values(2 * 17 * 15 * 3, 1, 0.f, 1.f));
+  std::vector<std::uint8_t> labels(2 * 17 * 15, 255);
+  for (std::size_t i = 0; i < labels.size(); i += 2) labels[i] = static_cast<std::uint8_t>(i % 4);
+  const Tensor targets = Tensor::from_host(device, {2, 17, 15}, labels);
+  Tensor step = Tensor::from_host(device, {1}, std::vector<std::int32_t>{0});
+  const Tensor examples = Tensor::from_host(device, {2}, std::vector<std::int32_t>{5, 6});
+  const auto work = [&] {
+    Tape tape;
+    Pass pass{tape, {weights, {}}, g, statistics, BatchNormMode::batch_only};
+    pass.random = PassRandom{3, step, examples, 0, 0.f};
+    const Var logits = network(pass, Var(images, Gradient::none));
+    tape.backward(pixel_cross_entropy(tape, logits, targets, LossReduction::mean).loss);
+  };
+  const auto at_step = [&](std::int32_t number, const std::function<void()>& run) {
+    step.copy_from_host(&number);
+    run();
+    return bits_of(g.to_host<float>());
+  };
+  const auto first = at_step(1, work), second = at_step(2, work);
+  const std::unique_ptr<Graph> graph = device.capture(work);
+  const auto replay = [&] { graph->replay(); };
+
+  EXPECT_NE(first, second);
+  EXPECT_EQ(at_step(1, replay), first);
+  EXPECT_EQ(at_step(2, replay), second);
+}
+
 }  // namespace
 }  // namespace saddle
