@@ -120,6 +120,20 @@ class DeepLabVectors : public testing::TestWithParam<Case> {
     }
     return compared;
   }
+  // How far the weights that the file has moved, beside which the weights are large.
+  void expect_moves(const Model& model, const std::string& kind) const {
+    const std::vector<float> after = model.weights.to_host<float>(),
+                             before =
+                                 stored_model(device, GetParam().variant).weights.to_host<float>();
+    for (const Slot& slot : model.network.layout.weights.slots()) {
+      if (!vectors().contains(prefix + kind + slot.name)) continue;
+      std::vector<float> got = WeightLayout::to_file_order(slot, after),
+                         want = stored(kind + slot.name);
+      const std::vector<float> start = WeightLayout::to_file_order(slot, before);
+      for (std::size_t i = 0; i < start.size(); ++i) got[i] -= start[i], want[i] -= start[i];
+      EXPECT_LT(relative_error(got, want), 2e-3) << kind << slot.name;
+    }
+  }
   Batch batch() const {
     return {nhwc(device, vectors(), "images"), labels_on(device),
             Tensor::from_host(device, {2}, std::vector<std::int32_t>{0, 1})};
@@ -228,6 +242,7 @@ TEST_P(DeepLabSteps, three_steps_of_sgd_and_of_sam_agree) {
 
     EXPECT_LT(relative_error(losses, stored(name + ".losses")), kBound);
     EXPECT_GE(expect_slots(layout, model.weights, "after_" + name + "."), 4);
+    expect_moves(model, "after_" + name + ".");
     EXPECT_EQ(
         expect_slots(model.network.layout.statistics, model.statistics, "after_" + name + "."), 4);
   }

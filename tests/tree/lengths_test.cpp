@@ -43,8 +43,7 @@ const Reasons kLongFiles = {
     {"tests/core/ops_test.cpp", "the table of all ops"},
     {"tests/kernels/block_kernels_test.cpp", "the table of all block kernels"},
     {"tests/kernels/span_test.cpp", "the table of all span kernels"},
-    {"tests/vectors/make_deeplab_vectors.py",
-     "one run after the other, and how far each is from kinks"},
+    {"tests/layers/deeplab_test.cpp", "cases"},
     {"tests/vectors/make_vectors.py", "one model after the other, as its vectors are stored"},
 };
 

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 
 MOBILENET_STAGES = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
                     (6, 160, 3, 2), (6, 320, 1, 1)]  # expansion, outputs, blocks, stride
-RESNET_STAGES = [(1, 3, 1), (2, 4, 2), (4, 6, 2), (8, 3, 2)]  # planes in the first's, blocks, stride
+RESNET_STAGES = [(1, 3, 1), (2, 4, 2), (4, 6, 2), (8, 3, 2)]  # planes (times), blocks, stride
 
 
 def conv(inputs, outputs, kernel=1, **options):

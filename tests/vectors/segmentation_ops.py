@@ -64,7 +64,8 @@ def convolutions(dtype):
 
 def max_pools(dtype):
     """3 x 3, stride 2, padding 1; of equal values the first in row-major order has the gradient."""
-    inputs = {"max_pool_equal": torch.ones(1, 1, 4, 4), "max_pool_negative": -torch.rand(1, 2, 5, 4),
+    inputs = {"max_pool_equal": torch.ones(1, 1, 4, 4),
+              "max_pool_negative": -torch.rand(1, 2, 5, 4),
               "max_pool_quantised": torch.randint(-2, 3, (2, 3, 9, 7)) / 4,
               "max_pool_even": torch.randint(-2, 3, (1, 2, 8, 6)) / 4}
     return {name: applied(lambda x: F.max_pool2d(x, 3, stride=2, padding=1), x, dtype)
