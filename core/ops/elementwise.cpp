@@ -1,6 +1,7 @@
 #include "core/element_type.h"
 #include "core/ops.h"
 #include "core/ops/through.h"
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/images.h"
 #include "kernels/reductions.h"
@@ -85,6 +86,56 @@ Var normalise(Tape& tape, const Var& x, const Tensor& mean, const Tensor& invers
       launch(device, NormaliseBackward<T>{dy.array<T>(), inverse_std.array(), dx.array(), channels},
              pixels, channels);
     });
+    x.add_gradient(dx);
+  });
+}
+
+Var reshape(Tape& tape, const Var& x, const Shape& shape) {
+  const Tensor y = x.value().reshaped(shape);
+  return tape.record(y, {x}, [=](const Tensor& dy) { x.add_gradient(dy.reshaped(x.shape())); });
+}
+
+Var to_f32(Tape& tape, const Var& x) {
+  if (x.value().dtype() == DType::f32) return x;
+  Device& device = x.device();
+  const Tensor y(device, x.shape());
+  launch(device, Convert<Bfloat16, float>{x.value().array<Bfloat16>(), y.array()}, y.count());
+  return tape.record(y, {x}, [=, &device](const Tensor& dy) {
+    const Tensor dx = x.gradient_memory();
+    launch(device, Convert<float, Bfloat16>{dy.array(), dx.array<Bfloat16>()}, dx.count());
+    x.add_gradient(dx);
+  });
+}
+
+Var dropout(Tape& tape, const Var& x, const PassRandom& random, std::uint32_t place, float rate) {
+  constexpr std::uint32_t kPlaces = 8, kGroupsBits = 20,
+                          kPasses = (1u << (32 - kGroupsBits)) / kPlaces;
+  const Shape& shape = x.shape();
+  require(rate >= 0.f && rate < 1.f, "dropout: the rate ", rate, " is outside [0, 1)");
+  require(shape.rank() >= 1 && random.examples.count() == shape[0], "dropout: input ", shape,
+          " of ", random.examples.count(), " examples");
+  const std::int64_t elements = shape[0] > 0 ? x.value().count() / shape[0] : 0;
+  const std::int64_t groups = (elements + 3) / 4;
+  require(place < kPlaces && random.pass < kPasses && groups <= std::int64_t{1} << kGroupsBits,
+          "dropout: place ", place, ", pass ", random.pass, " and ", elements,
+          " elements of an example: draws are told apart below ", kPlaces, ", ", kPasses, " and ",
+          std::int64_t{4} << kGroupsBits);
+  const auto drop = [=](const Tensor& from, const Tensor& to) {
+    with_element_type("dropout", from.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      launch(to.device(),
+             Dropout<T>{from.array<T>(), random.examples.array<std::int32_t>(),
+                        random.step.array<std::int32_t>(), to.array<T>(),
+                        Stream{random.seed, Purpose::dropout},
+                        (random.pass * kPlaces + place) << kGroupsBits, elements, rate},
+             from.shape()[0], groups);
+    });
+  };
+  const Tensor y(x.device(), shape, x.value().dtype());
+  drop(x.value(), y);
+  return tape.record(y, {x}, [=](const Tensor& dy) {
+    const Tensor dx = x.gradient_memory();
+    drop(dy, dx);
     x.add_gradient(dx);
   });
 }

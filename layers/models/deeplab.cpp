@@ -1,18 +1,6 @@
 #include "layers/models/deeplab.h"
 
 namespace saddle {
-namespace {
-
-constexpr const char* kBackbone = "backbone";
-constexpr const char* kHead = "classifier.classifier";
-
-template <class Backbone>
-Var logits(const Backbone& backbone, const DeepLabHead& head, const Pass& pass, const Var& x) {
-  return resize_bilinear(pass.tape, head(pass, backbone(pass, x)), x.shape()[1], x.shape()[2]);
-}
-
-}  // namespace
-
 DeepLabHead::Unit::Unit(NetworkLayout& layout, const std::string& convolution_name,
                         const std::string& norm_name, std::int64_t in, std::int64_t out,
                         std::int64_t kernel, const Window& window)
@@ -65,25 +53,6 @@ Var DeepLabHead::operator()(const Pass& pass, const Var& x) const {
   y = last(pass, y);
   return linear(pass.tape, to_f32(pass.tape, y), pass.parameter(weight), pass.parameter(bias),
                 pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32);
-}
-
-DeepLabMobileNetV2::DeepLabMobileNetV2(const MobileNetV2Shape& shape,
-                                       const DeepLabHeadShape& head_shape, std::int64_t in_channels,
-                                       std::int64_t classes)
-    : backbone(layout, kBackbone, shape, in_channels),
-      head(layout, kHead, backbone.channels, head_shape, classes) {}
-
-Var DeepLabMobileNetV2::operator()(const Pass& pass, const Var& x) const {
-  return logits(backbone, head, pass, x);
-}
-
-DeepLabResNet50::DeepLabResNet50(const ResNet50Shape& shape, const DeepLabHeadShape& head_shape,
-                                 std::int64_t in_channels, std::int64_t classes)
-    : backbone(layout, kBackbone, shape, in_channels),
-      head(layout, kHead, backbone.channels, head_shape, classes) {}
-
-Var DeepLabResNet50::operator()(const Pass& pass, const Var& x) const {
-  return logits(backbone, head, pass, x);
 }
 
 }  // namespace saddle

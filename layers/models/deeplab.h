@@ -51,24 +51,23 @@ struct DeepLabHead {
 
 // Normalised images [N, H, W, C] -> logits [N, H, W, classes], of the features' resolution,
 // resized bilinearly.
-struct DeepLabMobileNetV2 {
+template <class Backbone>
+struct DeepLab {
   NetworkLayout layout;
-  MobileNetV2 backbone;
+  Backbone backbone;
   DeepLabHead head;
 
-  DeepLabMobileNetV2(const MobileNetV2Shape& shape, const DeepLabHeadShape& head_shape,
-                     std::int64_t in_channels, std::int64_t classes);
-  Var operator()(const Pass& pass, const Var& x) const;
+  DeepLab(const typename Backbone::Shape& shape, const DeepLabHeadShape& head_shape,
+          std::int64_t in_channels, std::int64_t classes)
+      : backbone(layout, "backbone", shape, in_channels),
+        head(layout, "classifier.classifier", backbone.channels, head_shape, classes) {}
+
+  Var operator()(const Pass& pass, const Var& x) const {
+    return resize_bilinear(pass.tape, head(pass, backbone(pass, x)), x.shape()[1], x.shape()[2]);
+  }
 };
 
-struct DeepLabResNet50 {
-  NetworkLayout layout;
-  ResNet50 backbone;
-  DeepLabHead head;
-
-  DeepLabResNet50(const ResNet50Shape& shape, const DeepLabHeadShape& head_shape,
-                  std::int64_t in_channels, std::int64_t classes);
-  Var operator()(const Pass& pass, const Var& x) const;
-};
+using DeepLabMobileNetV2 = DeepLab<MobileNetV2>;
+using DeepLabResNet50 = DeepLab<ResNet50>;
 
 }  // namespace saddle

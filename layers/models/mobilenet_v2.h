@@ -41,6 +41,8 @@ struct InvertedResidual {
 };
 
 struct MobileNetV2 {
+  using Shape = MobileNetV2Shape;
+
   Conv2d stem;
   BatchNorm stem_norm;
   std::vector<InvertedResidual> blocks;

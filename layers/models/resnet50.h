@@ -33,6 +33,8 @@ struct Bottleneck {
 };
 
 struct ResNet50 {
+  using Shape = ResNet50Shape;
+
   Conv2d conv1;
   BatchNorm bn1;
   std::vector<Bottleneck> blocks;

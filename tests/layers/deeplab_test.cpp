@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -268,11 +269,12 @@ TEST(deeplab, has_the_parameter_counts_of_the_reference) {
 
 TEST(deeplab, stores_depthwise_weights_as_pytorch_does) {
   const DeepLabMobileNetV2 network({}, {}, 3, 21);
-  for (const Slot& slot : network.layout.weights.slots()) {
-    if (slot.name != "backbone.high_level_features.15.conv.1.0.weight") continue;
-    EXPECT_EQ(slot.shape, (Shape{3, 3, 960}));
-    EXPECT_EQ(slot.file_shape(), (Shape{960, 1, 3, 3}));
-  }
+  const std::vector<Slot>& slots = network.layout.weights.slots();
+  const auto slot =
+      std::ranges::find(slots, "backbone.high_level_features.15.conv.1.0.weight", &Slot::name);
+  ASSERT_NE(slot, slots.end());
+  EXPECT_EQ(slot->shape, (Shape{3, 3, 960}));
+  EXPECT_EQ(slot->file_shape(), (Shape{960, 1, 3, 3}));
 }
 
 std::pair<std::int64_t, std::int64_t> features(const MobileNetV2Shape& shape, std::int64_t height,
