@@ -15,8 +15,8 @@
 #pragma once
 
 #include "kernels/array.h"
-#include "kernels/batch_norm.h"
 #include "kernels/bfloat16.h"
+#include "kernels/chunks.h"
 #include "kernels/limits.h"
 #include "kernels/span.h"
 
@@ -63,11 +63,9 @@ struct Run {
   int64_t stride, width;       // of what they read
 };
 
-inline constexpr int kStrip = 32;  // channels that a CPU works on at once
-
 // Results [from, to) of the run, all of whose taps are inside; Count taps, or as many as there are.
 template <int Count, class T, class Channels, class Store>
-void gather_inside(const T* from, const Taps& taps, const float (&w)[kAllTaps][kStrip],
+void gather_inside(const T* from, const Taps& taps, const float (&w)[kAllTaps][kGroupChannels],
                    const Run& run, int64_t channels, int64_t begin, int64_t end, Channels strip,
                    Store store) {
   const T* read[kAllTaps];
@@ -76,7 +74,7 @@ void gather_inside(const T* from, const Taps& taps, const float (&w)[kAllTaps][k
     read[t] = from + taps.row[t] + (begin * run.stride + taps.shift[t]) * channels;
   }
   for (int64_t j = begin; j < end; ++j) {
-    float sum[kStrip] = {};
+    float sum[kGroupChannels] = {};
     for (int t = 0; t < count; ++t) {
       for (int64_t c = 0; c < strip; ++c) sum[c] = fmaf(read[t][c], w[t][c], sum[c]);
       read[t] += run.stride * channels;
@@ -87,14 +85,14 @@ void gather_inside(const T* from, const Taps& taps, const float (&w)[kAllTaps][k
 
 // All results of the run. Those in the middle read all taps; at the edges some lie outside.
 template <class T, class Channels, class Store>
-void gather(const T* from, const Taps& taps, const float (&w)[kAllTaps][kStrip], const Run& run,
-            int64_t channels, Channels strip, Store store) {
+void gather(const T* from, const Taps& taps, const float (&w)[kAllTaps][kGroupChannels],
+            const Run& run, int64_t channels, Channels strip, Store store) {
   const auto inside = [&](int64_t j, int t) {
     const int64_t column = j * run.stride + taps.shift[t];
     return column >= 0 && column < run.width;
   };
   const auto at_the_edge = [&](int64_t j) {
-    float sum[kStrip] = {};
+    float sum[kGroupChannels] = {};
     for (int t = 0; t < taps.count; ++t) {
       if (!inside(j, t)) continue;
       const T* read = from + taps.row[t] + (j * run.stride + taps.shift[t]) * channels;
@@ -126,7 +124,7 @@ void gather(const T* from, const Taps& taps, const float (&w)[kAllTaps][kStrip],
 // The weights of the taps for a strip of channels.
 template <class T>
 void strip_of_weights(const T* w, const Taps& taps, int64_t channels, int64_t first, int64_t count,
-                      float (&strip)[kAllTaps][kStrip]) {
+                      float (&strip)[kAllTaps][kGroupChannels]) {
   for (int t = 0; t < taps.count; ++t) {
     for (int64_t c = 0; c < count; ++c) strip[t][c] = w[taps.tap[t] * channels + first + c];
   }
@@ -192,9 +190,9 @@ struct DepthwiseForward {
       }
     }
     const depthwise::Run run{0, 1, shape.out_width(), shape.stride, shape.width};
-    for (int64_t first = 0; first < channels; first += depthwise::kStrip) {
-      with_constant_count(smaller(depthwise::kStrip, channels - first), [&](auto count) {
-        float weights[kAllTaps][depthwise::kStrip];
+    for (int64_t first = 0; first < channels; first += kGroupChannels) {
+      with_constant_count(smaller(kGroupChannels, channels - first), [&](auto count) {
+        float weights[kAllTaps][kGroupChannels];
         depthwise::strip_of_weights(w.data, taps, channels, first, count, weights);
         const float* added = bias ? bias.data + first : nullptr;
         T* results = y.data + row * shape.out_width() * channels + first;
@@ -263,9 +261,9 @@ struct DepthwiseBackwardData {
       }
       const depthwise::Run run{phase, stride, ceil_divide(shape.width - phase, stride), 1,
                                shape.out_width()};
-      for (int64_t first = 0; first < channels; first += depthwise::kStrip) {
-        with_constant_count(smaller(depthwise::kStrip, channels - first), [&](auto count) {
-          float weights[kAllTaps][depthwise::kStrip];
+      for (int64_t first = 0; first < channels; first += kGroupChannels) {
+        with_constant_count(smaller(kGroupChannels, channels - first), [&](auto count) {
+          float weights[kAllTaps][kGroupChannels];
           depthwise::strip_of_weights(w.data, taps, channels, first, count, weights);
           T* results = dx.data + row * shape.width * channels + first;
           depthwise::gather(dy.data + first, taps, weights, run, channels, count,
