@@ -48,6 +48,7 @@ enum class Purpose : uint32_t {
   drop_branch = 30,
   dropout = 32,
   mixing = 31,
+  segmentation_crop = 33,
   esam_freeze = 40,
   ssam_mask = 41,
   toy_examples = 60,
