@@ -283,11 +283,8 @@ Image decode_image(Bytes bytes, const std::string& name, std::int64_t max_pixels
 std::vector<std::uint8_t> luma_of(const Image& image) {
   std::vector<std::uint8_t> grey;
   grey.reserve(image.pixels.size() / 3);
-  for (std::size_t i = 0; i + 2 < image.pixels.size(); i += 3) {
-    const unsigned weighted =
-        19595u * image.pixels[i] + 38470u * image.pixels[i + 1] + 7471u * image.pixels[i + 2];
-    grey.push_back(static_cast<std::uint8_t>((weighted + 0x8000u) >> 16));
-  }
+  for (std::size_t i = 0; i + 2 < image.pixels.size(); i += 3)
+    grey.push_back(luma(image.pixels[i], image.pixels[i + 1], image.pixels[i + 2]));
   return grey;
 }
 

@@ -30,8 +30,13 @@ const std::vector<std::string>& image_endings();
 // components without Adobe's marker), and bad_alloc where there is no memory to decode them.
 Image decode_image(Bytes bytes, const std::string& name, std::int64_t max_pixels = kMaxImagePixels);
 
-// [height, width]: luma, (19595 R + 38470 G + 7471 B) / 65536 rounded: ITU-R 601's weights as
-// Pillow has them; a grey pixel stays the same.
+// (19595 R + 38470 G + 7471 B) / 65536 rounded: ITU-R 601's weights as Pillow has them; a grey
+// pixel stays the same.
+inline std::uint8_t luma(std::uint8_t r, std::uint8_t g, std::uint8_t b) {
+  return static_cast<std::uint8_t>((19595u * r + 38470u * g + 7471u * b + 0x8000u) >> 16);
+}
+
+// [height, width]: the luma of each pixel.
 std::vector<std::uint8_t> luma_of(const Image& image);
 
 // The centred square of the image, as large as the shorter side allows, resized to side x side: by
