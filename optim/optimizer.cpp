@@ -19,14 +19,12 @@ Array<Bfloat16> copy_of(const Parameters& w) {
 Sgd::Sgd(Device& device, std::int64_t size, const SgdOptions& options)
     : options_(options), momentum_buffer_(Tensor::filled(device, {size}, 0.f)) {}
 
-StepRates Sgd::rates(double lr) {
-  ++steps_;
-  return {static_cast<float>(lr)};
-}
+StepRates Sgd::rates(double lr) const { return {static_cast<float>(lr)}; }
 
-void Sgd::step(const Parameters& w, const Tensor& g, const Tensor& rates) {
+void Sgd::step(const Parameters& w, const Tensor& g, const Tensor& rates, std::int64_t first) {
+  const Tensor momentum = momentum_buffer_.slice(first, {g.count()});
   launch(g.device(),
-         SgdStep{w.values.array(), g.array(), momentum_buffer_.array(), copy_of(w), rates.array(),
+         SgdStep{w.values.array(), g.array(), momentum.array(), copy_of(w), rates.array(),
                  static_cast<float>(options_.momentum), static_cast<float>(options_.weight_decay),
                  options_.nesterov ? 1.f : 0.f},
          g.count());
@@ -37,8 +35,8 @@ Adam::Adam(Device& device, std::int64_t size, const AdamOptions& options)
       m_(Tensor::filled(device, {size}, 0.f)),
       v_(Tensor::filled(device, {size}, 0.f)) {}
 
-StepRates Adam::rates(double lr) {
-  const double t = static_cast<double>(++steps_);
+StepRates Adam::rates(double lr) const {
+  const double t = static_cast<double>(steps_);
   const AdamRates rates = {options_.decay == WeightDecay::coupled
                                ? 1.f
                                : static_cast<float>(1 - lr * options_.weight_decay),
@@ -47,10 +45,11 @@ StepRates Adam::rates(double lr) {
   return {rates.decoupled_factor, rates.corrected_lr, rates.root_correction};
 }
 
-void Adam::step(const Parameters& w, const Tensor& g, const Tensor& rates) {
+void Adam::step(const Parameters& w, const Tensor& g, const Tensor& rates, std::int64_t first) {
   const bool coupled = options_.decay == WeightDecay::coupled;
+  const Tensor m = m_.slice(first, {g.count()}), v = v_.slice(first, {g.count()});
   launch(g.device(),
-         AdamStep{w.values.array(), g.array(), m_.array(), v_.array(), copy_of(w), rates.array(),
+         AdamStep{w.values.array(), g.array(), m.array(), v.array(), copy_of(w), rates.array(),
                   static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
                   static_cast<float>(1 - options_.beta1), static_cast<float>(1 - options_.beta2),
                   static_cast<float>(options_.eps),

@@ -3,9 +3,10 @@
 // Conventions are PyTorch's (torch.optim), so five steps here and there agree; see kernels/sgd.h
 // and kernels/adam.h for the formulas. Weight decay acts on every parameter.
 //
-// A step comes in two halves, so that its device work can be captured and replayed: `rates` counts
-// the step and says what of it depends on the learning rate and the count, a few numbers that the
-// caller puts on the device; `step` launches the kernel, which reads them there.
+// A step comes in two halves, so that its device work can be captured and replayed: `count_step`
+// and `rates` say what of it depends on the learning rate and the count, a few numbers that the
+// caller puts on the device; `step` launches the kernel, which reads them there. Weights may step
+// by parts, each with rates of its own.
 #pragma once
 
 #include <array>
@@ -36,9 +37,11 @@ class Sgd {
  public:
   // `size`: elements of the weight buffer.
   Sgd(Device& device, std::int64_t size, const SgdOptions& options);
-  StepRates rates(double lr);
-  // One step on `w` and its rounded copy; `rates` is a StepRates on the device.
-  void step(const Parameters& w, const Tensor& g, const Tensor& rates);
+  void count_step() { ++steps_; }
+  StepRates rates(double lr) const;  // of the step last counted
+  // One step on `w` and its rounded copy, the weights from element `first` on; `rates` is a
+  // StepRates on the device.
+  void step(const Parameters& w, const Tensor& g, const Tensor& rates, std::int64_t first = 0);
   std::vector<NamedState> state() const { return {{"momentum", momentum_buffer_}}; }
   std::int64_t& steps() { return steps_; }
   std::int64_t steps() const { return steps_; }
@@ -62,8 +65,9 @@ struct AdamOptions {
 class Adam {
  public:
   Adam(Device& device, std::int64_t size, const AdamOptions& options);
-  StepRates rates(double lr);
-  void step(const Parameters& w, const Tensor& g, const Tensor& rates);
+  void count_step() { ++steps_; }
+  StepRates rates(double lr) const;
+  void step(const Parameters& w, const Tensor& g, const Tensor& rates, std::int64_t first = 0);
   std::vector<NamedState> state() const { return {{"m", m_}, {"v", v_}}; }
   std::int64_t& steps() { return steps_; }
   std::int64_t steps() const { return steps_; }

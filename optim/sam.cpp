@@ -1,15 +1,18 @@
 #include "optim/sam.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/ops.h"
+#include "kernels/elementwise.h"
 #include "kernels/weight_buffers.h"
 
 namespace saddle {
 namespace {
 
-// With room for rho behind what the base optimiser reads.
-constexpr std::int64_t kRho = StepRates{}.size(), kRates = kRho + 1;
+// Where rho and the rates of slower weights lie, behind what the base optimiser reads.
+constexpr std::int64_t kBaseRates = StepRates{}.size();
+constexpr std::int64_t kRho = kBaseRates, kSlow = kRho + 1, kRates = kSlow + kBaseRates;
 
 SharpnessOptions sam_of(std::optional<double> rho) {
   SharpnessOptions options;
@@ -36,7 +39,8 @@ Minimiser::Minimiser(BaseOptimizer base, Device& device, std::int64_t size,
       rule_(make_rule(device, size, layout, options)),
       g_(Tensor::filled(device, {size}, 0.f)),
       rates_(device, {kRates}),
-      rho_(rates_.slice(kRho, {1})) {
+      rho_(rates_.slice(kRho, {1})),
+      slow_rates_(rates_.slice(kSlow, {kBaseRates})) {
   if (options.method != Sharpness::none) w_hat_.values = Tensor::filled(device, {size}, 0.f);
 }
 
@@ -60,15 +64,34 @@ void Minimiser::clip_gradient(double norm) {
   clip_norm_ = static_cast<float>(norm);
 }
 
+void Minimiser::slow_down(std::int64_t elements, double factor) {
+  require(elements >= 0 && elements <= g_.count(), "optimiser: ", elements, " slower weights of ",
+          g_.count());
+  require(factor >= 0 && std::isfinite(factor), "optimiser: a learning rate's factor of ", factor,
+          " must be finite and not negative");
+  slow_elements_ = elements;
+  slow_factor_ = factor;
+}
+
 void Minimiser::step(const Parameters& w, double lr, const Objective& objective) {
   prepare(lr);
   apply(w, objective);
 }
 
 void Minimiser::prepare(double lr) {
-  const StepRates of_base = std::visit([&](auto& base) { return base.rates(lr); }, base_);
+  std::visit([](auto& base) { base.count_step(); }, base_);
+  if (late_start_.forgets && steps_done() == late_start_.step) {
+    for (const NamedState& state : std::visit([](auto& base) { return base.state(); }, base_)) {
+      launch(state.tensor.device(), Fill{state.tensor.array(), 0.f}, state.tensor.count());
+    }
+  }
   std::array<float, kRates> rates = {};
-  std::copy(of_base.begin(), of_base.end(), rates.begin());
+  const auto put_rates = [&](double rate, std::int64_t at) {
+    const StepRates of_base = std::visit([&](const auto& base) { return base.rates(rate); }, base_);
+    std::ranges::copy(of_base, rates.begin() + at);
+  };
+  put_rates(lr, 0);
+  put_rates(lr * slow_factor_, kSlow);
   rates[kRho] = std::visit([&](auto& rule) { return rule.prepare(steps_done(), lr); }, rule_);
   rates_.copy_from_host(rates.data());
 }
@@ -77,7 +100,12 @@ void Minimiser::apply(const Parameters& w, const Objective& objective) {
   if (w_hat_.values && w.rounded && !w_hat_.rounded) {
     w_hat_ = with_precision(w_hat_.values, Precision::bf16);
   }
-  std::visit([&](const auto& rule) { rule.gradient({w, w_hat_, g_, rho_, objective}); }, rule_);
+  const RuleStep step{w, w_hat_, g_, rho_, objective};
+  if (waits()) {
+    BaseAlone{}.gradient(step);
+    return base_step(w);
+  }
+  std::visit([&](const auto& rule) { rule.gradient(step); }, rule_);
   const auto* awp = std::get_if<AwpRule>(&rule_);
   if (!awp) return base_step(w);
   base_step(w_hat_);
@@ -89,10 +117,22 @@ void Minimiser::base_step(const Parameters& w) {
     const Tensor norm = square_norm(g_);
     launch(g_.device(), ClipToNorm{g_.array(), norm.array(), *clip_norm_}, g_.count());
   }
-  std::visit([&](auto& base) { base.step(w, g_, rates_); }, base_);
+  if (slow_elements_ > 0) step_part(w, 0, slow_elements_, slow_rates_);
+  step_part(w, slow_elements_, g_.count() - slow_elements_, rates_);
+}
+
+void Minimiser::step_part(const Parameters& w, std::int64_t first, std::int64_t count,
+                          const Tensor& rates) {
+  if (count == 0) return;
+  const Shape part{count};
+  const Parameters weights{w.values.slice(first, part),
+                           w.rounded ? w.rounded.slice(first, part) : Tensor()};
+  std::visit([&](auto& base) { base.step(weights, g_.slice(first, part), rates, first); }, base_);
 }
 
 int Minimiser::phase() const {
+  constexpr int kWaiting = -1;
+  if (waits()) return kWaiting;
   const auto* looksam = std::get_if<LookSamRule>(&rule_);
   return looksam ? looksam->phase(steps_done()) : 0;
 }

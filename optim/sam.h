@@ -23,6 +23,14 @@
 
 namespace saddle {
 
+// When a method of the SAM family begins; until then the base optimiser steps alone.
+struct LateStart {
+  std::int64_t step = 0;
+  // Whether the base optimiser forgets its momentum there, as where two optimisers follow each
+  // other.
+  bool forgets = false;
+};
+
 class Minimiser {
  public:
   // With radius 0 every step equals the base's bit for bit (but LookSAM's and GSAM's where alpha
@@ -36,6 +44,10 @@ class Minimiser {
   // From now on the base optimiser steps with a gradient of norm at most `norm`. Throws Error
   // unless it is positive and finite.
   void clip_gradient(double norm);
+  // The first `elements` of the weights step at `factor` times the learning rate: a backbone that
+  // is trained already. Throws Error where there are not as many, or for a negative factor.
+  void slow_down(std::int64_t elements, double factor);
+  void start_late(const LateStart& start) { late_start_ = start; }
 
   // One step on the flat weights `w`: prepare, then apply.
   void step(const Parameters& w, double lr, const Objective& objective);
@@ -70,13 +82,20 @@ class Minimiser {
   Minimiser(BaseOptimizer base, Device& device, std::int64_t size, const WeightLayout& layout,
             const SharpnessOptions& options);
   std::int64_t steps_done() const;
+  bool waits() const { return steps_done() < late_start_.step; }
   void base_step(const Parameters& w);
+  void step_part(const Parameters& w, std::int64_t first, std::int64_t count, const Tensor& rates);
 
   BaseOptimizer base_;
   Rule rule_;
-  Tensor g_, rates_, rho_;  // rho_: the radius among the rates
+  // Rates of the base optimiser, the radius rho, rates of the weights that are slowed down; the
+  // others are views of the first.
+  Tensor g_, rates_, rho_, slow_rates_;
   Parameters w_hat_;
   std::optional<float> clip_norm_;
+  std::int64_t slow_elements_ = 0;
+  double slow_factor_ = 1;
+  LateStart late_start_;
 };
 
 }  // namespace saddle

@@ -7,6 +7,7 @@ namespace saddle::testing_support {
 
 template <class Optimizer>
 void step_with(Optimizer& optimizer, const Tensor& w, const Tensor& g, double lr) {
+  optimizer.count_step();
   const StepRates rates = optimizer.rates(lr);
   const Tensor on_device = Tensor::from_host(w.device(), {static_cast<std::int64_t>(rates.size())},
                                              std::vector<float>(rates.begin(), rates.end()));
