@@ -1,8 +1,10 @@
 #include "layers/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
+#include "layers/models/deeplab.h"
 #include "layers/models/deit.h"
 #include "layers/models/preact_resnet.h"
 #include "layers/models/wide_resnet.h"
@@ -12,6 +14,8 @@ namespace {
 
 constexpr std::int64_t kDefaultWidth = 64;
 constexpr std::int64_t kLargestWidth = 1024;
+constexpr const char* kDeepLabMobileNetV2 = "deeplabv3_mobilenetv2";
+constexpr const char* kDeepLabResNet50 = "deeplabv3_resnet50";
 
 Network preact_resnet(NetworkOptions options, std::int64_t blocks_per_stage) {
   if (options.width == 0) options.width = kDefaultWidth;
@@ -60,12 +64,70 @@ Network deit(NetworkOptions options, std::int64_t width) {
           [model](const Pass& pass, const Var& images) { return (*model)(pass, images); }};
 }
 
+constexpr double kLargestFactor = 4;  // of the backbone's channels
+constexpr std::int64_t kLargestHead = 4096, kLargestRate = 1024;
+
+void check(const std::string& model, const DeepLabOptions& deeplab) {
+  require(deeplab.width > 0 && deeplab.width <= kLargestFactor, model, ": width ", deeplab.width,
+          " is outside 0 to ", kLargestFactor, ". It multiplies the channels");
+  require(deeplab.head_channels >= 1 && deeplab.head_channels <= kLargestHead, model, ": ",
+          deeplab.head_channels, " channels of the head are outside 1 to ", kLargestHead);
+  for (std::int64_t rate : deeplab.rates) {
+    require(rate >= 1 && rate <= kLargestRate, model, ": a rate of ", rate, " is outside 1 to ",
+            kLargestRate);
+  }
+  require(deeplab.dropout >= 0 && deeplab.dropout < 1, model, ": dropout ", deeplab.dropout,
+          " is outside [0, 1)");
+}
+
+template <class Backbone>
+Network deeplab_network(const NetworkOptions& options, const typename Backbone::Shape& shape) {
+  const DeepLabOptions& chosen = options.deeplab;
+  auto model = std::make_shared<DeepLab<Backbone>>(
+      shape, DeepLabHeadShape{chosen.rates, chosen.head_channels, chosen.dropout},
+      options.in_channels, options.classes);
+  model->frozen_backbone = chosen.frozen_backbone;
+  return {options, model->layout,
+          [model](const Pass& pass, const Var& images) { return (*model)(pass, images); }};
+}
+
+Network deeplab(const NetworkOptions& options) {
+  const DeepLabOptions& chosen = options.deeplab;
+  check(options.model, chosen);
+  if (options.model == kDeepLabMobileNetV2) {
+    return deeplab_network<MobileNetV2>(
+        options, {chosen.width, chosen.output_stride, chosen.padding, chosen.backbone_momentum});
+  }
+  const auto planes = static_cast<std::int64_t>(std::lround(chosen.width * kDefaultWidth));
+  require(planes >= 1, options.model, ": width ", chosen.width, " leaves no channels");
+  return deeplab_network<ResNet50>(options,
+                                   {planes, chosen.output_stride, chosen.backbone_momentum});
+}
+
 bool is_transformer(const std::string& model) { return model.starts_with("deit"); }
 
 }  // namespace
 
-std::vector<std::string> model_names() {
+std::vector<std::string> classifier_names() {
   return {"preact_resnet10", "preact_resnet18", "wrn_28_10", "deit_tiny", "deit_small"};
+}
+
+std::vector<std::string> segmenter_names() { return {kDeepLabMobileNetV2, kDeepLabResNet50}; }
+
+bool labels_pixels(const std::string& model) {
+  return std::ranges::count(segmenter_names(), model) > 0;
+}
+
+std::int64_t feature_extent(const NetworkOptions& options, std::int64_t pixels) {
+  const DeepLabOptions& deeplab = options.deeplab;
+  // The stem of MobileNetV2 does not pad where its blocks pad around their inputs.
+  const bool bare_stem =
+      options.model == kDeepLabMobileNetV2 && deeplab.padding == BlockPadding::before;
+  std::int64_t extent = bare_stem ? pixels - 2 : pixels;
+  for (std::int64_t stride = 1; stride < deeplab.output_stride && extent > 0; stride *= 2) {
+    extent = (extent + 1) / 2;
+  }
+  return std::max<std::int64_t>(extent, 0);
 }
 
 Network make_network(const NetworkOptions& options) {
@@ -79,8 +141,11 @@ Network make_network(const NetworkOptions& options) {
   if (options.model == "preact_resnet10") return preact_resnet(options, 1);
   if (options.model == "preact_resnet18") return preact_resnet(options, 2);
   if (options.model == "wrn_28_10") return wide_resnet(options, 28, 10);
+  if (labels_pixels(options.model)) return deeplab(options);
   std::string names;
-  for (const std::string& name : model_names()) names += (names.empty() ? "" : ", ") + name;
+  for (const auto& some : {classifier_names(), segmenter_names()}) {
+    for (const std::string& name : some) names += (names.empty() ? "" : ", ") + name;
+  }
   fail("model '", options.model, "' is unknown. There are ", names);
 }
 

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "layers/layers.h"
+#include "layers/models/deeplab_options.h"
 
 namespace saddle {
 
@@ -16,13 +18,15 @@ struct NetworkOptions {
   std::int64_t in_channels = 3;
   std::int64_t height = 32, width_pixels = 32;  // input size, which some models must know
   std::int64_t classes = 10;
-  std::int64_t patch = 0;  // pixels a side of a transformer's patches; 0: the model's own
+  std::int64_t patch = 0;       // pixels a side of a transformer's patches; 0: the model's own
+  DeepLabOptions deeplab = {};  // of networks that label pixels, in place of width and patch
 };
 
 struct Network {
   NetworkOptions options;  // resolved: no zero left
   NetworkLayout layout;
-  // Normalised images [N, H, W, C] -> logits [N, classes]. Pure: all values are in the Pass.
+  // Normalised images [N, H, W, C] -> logits [N, classes], or [N, H, W, classes] for those that
+  // label pixels, which take images of any size. Pure: all values are in the Pass.
   std::function<Var(const Pass& pass, const Var& images)> forward;
 };
 
@@ -30,7 +34,14 @@ struct Network {
 // fit.
 Network make_network(const NetworkOptions& options);
 
-// "preact_resnet10", "preact_resnet18", "wrn_28_10", "deit_tiny", "deit_small"
-std::vector<std::string> model_names();
+// Of networks that name an image: "preact_resnet10", "preact_resnet18", "wrn_28_10", "deit_tiny",
+// "deit_small".
+std::vector<std::string> classifier_names();
+// Of networks that label its pixels: "deeplabv3_mobilenetv2", "deeplabv3_resnet50".
+std::vector<std::string> segmenter_names();
+bool labels_pixels(const std::string& model);
+// Of networks that label pixels: how many pixels high (or wide) the features of an image of so many
+// are, 0 where it is too small.
+std::int64_t feature_extent(const NetworkOptions& options, std::int64_t pixels);
 
 }  // namespace saddle

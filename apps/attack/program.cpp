@@ -80,7 +80,7 @@ void configure(CLI::App& app, AttackOptions& options) {
 }
 
 void check_model_name(const AttackOptions& options) {
-  const auto models = model_names();
+  const auto models = classifier_names();
   if (!options.overrides.model ||
       std::find(models.begin(), models.end(), *options.overrides.model) != models.end()) {
     return;

@@ -206,7 +206,10 @@ std::optional<std::int64_t> classes_of_head(const SafetensorsFile& file,
   const std::string name = wrapping_of(file, layout).prefix + weight.name;
   if (!file.contains(name)) return {};
   const Shape &is = file.tensor(name).shape, expected = weight.file_shape();
-  if (is.rank() != 2 || is[1] != expected[1]) return {};
+  if (is.rank() != expected.rank()) return {};
+  for (int axis = 1; axis < is.rank(); ++axis) {
+    if (is[axis] != expected[axis]) return {};
+  }
   return is[0];
 }
 

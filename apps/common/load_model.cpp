@@ -49,6 +49,9 @@ Model load_model(const std::string& checkpoint, const CheckpointOverrides& overr
   fallback.std = data.std;
   Model model = load_checkpoint(checkpoint, device, overrides, fallback);
   model.precision = precision;
+  require(!labels_pixels(model.network.options.model), checkpoint, ": ",
+          model.network.options.model,
+          " labels pixels, this program needs a network that names images. Use saddle-segment");
 
   const NetworkOptions& network = model.network.options;
   const std::string expected =

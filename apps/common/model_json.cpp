@@ -12,6 +12,9 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kLongestClassName = 1000;
 
+constexpr const char* kBefore = "before";
+constexpr const char* kInside = "inside";
+
 std::int64_t integer(const Json& json) {
   require(json.is_number_integer(), "expected an integer");
   return json.get<std::int64_t>();
@@ -28,14 +31,53 @@ std::vector<std::string> names_of_classes(const Json& json, std::int64_t classes
   return names;
 }
 
+Json to_json(const DeepLabOptions& deeplab) {
+  return {{"width", deeplab.width},
+          {"output_stride", deeplab.output_stride},
+          {"rates", deeplab.rates},
+          {"head_channels", deeplab.head_channels},
+          {"dropout", deeplab.dropout},
+          {"padding", deeplab.padding == BlockPadding::before ? kBefore : kInside}};
+}
+
+// What is not said is the reference's.
+DeepLabOptions deeplab_of(const Json& json) {
+  DeepLabOptions deeplab;
+  deeplab.width = json.value("width", deeplab.width);
+  deeplab.output_stride = integer(json.value("output_stride", Json(deeplab.output_stride)));
+  const Json rates = json.value("rates", Json(deeplab.rates));
+  require(rates.is_array() && rates.size() == deeplab.rates.size(), "rates needs three numbers");
+  for (std::size_t i = 0; i < deeplab.rates.size(); ++i) deeplab.rates[i] = integer(rates[i]);
+  deeplab.head_channels = integer(json.value("head_channels", Json(deeplab.head_channels)));
+  deeplab.dropout = json.value("dropout", deeplab.dropout);
+  const std::string padding = json.value("padding", kBefore);
+  require(padding == kBefore || padding == kInside, "padding is neither before nor inside");
+  deeplab.padding = padding == kBefore ? BlockPadding::before : BlockPadding::inside;
+  return deeplab;
+}
+
+Json own_options(const NetworkOptions& network) {
+  if (labels_pixels(network.model)) return to_json(network.deeplab);
+  Json own = {{"width", network.width}};
+  if (network.patch > 0) own["patch"] = network.patch;
+  return own;
+}
+
+void take_own_options(const Json& own, NetworkOptions& network) {
+  if (labels_pixels(network.model)) {
+    network.deeplab = deeplab_of(own);
+    return;
+  }
+  network.width = integer(own.value("width", Json(0)));
+  network.patch = integer(own.value("patch", Json(0)));
+}
+
 }  // namespace
 
 std::string model_json(const ModelDescription& description) {
   const NetworkOptions& network = description.network;
-  Json own = {{"width", network.width}};
-  if (network.patch > 0) own["patch"] = network.patch;
   Json json = {{"model", network.model},
-               {"options", own},
+               {"options", own_options(network)},
                {"classes", network.classes},
                {"input_shape", {network.in_channels, network.height, network.width_pixels}},
                {"mean", description.mean},
@@ -50,8 +92,7 @@ ModelDescription parse_model_json(const std::string& metadata) {
   NetworkOptions& network = description.network;
   network.model = json.at("model").get<std::string>();
   network.classes = integer(json.at("classes"));
-  network.width = integer(json.at("options").value("width", Json(0)));
-  network.patch = integer(json.at("options").value("patch", Json(0)));
+  take_own_options(json.at("options"), network);
   const Json& shape = json.at("input_shape");
   require(shape.size() == 3, "input_shape needs three numbers");
   network.in_channels = integer(shape.at(0));

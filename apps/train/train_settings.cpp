@@ -32,7 +32,7 @@ std::vector<Setting> settings_of_model(TrainOptions& o) {
        "model",
        &o.model,
        "the network",
-       {.choices = model_names(), .recorded = Recorded::always}},
+       {.choices = classifier_names(), .recorded = Recorded::always}},
       {"--width",
        "width",
        &o.width,

@@ -56,6 +56,7 @@ struct DeepLab {
   NetworkLayout layout;
   Backbone backbone;
   DeepLabHead head;
+  bool frozen_backbone = false;  // DeepLabOptions
 
   DeepLab(const typename Backbone::Shape& shape, const DeepLabHeadShape& head_shape,
           std::int64_t in_channels, std::int64_t classes)
@@ -63,7 +64,10 @@ struct DeepLab {
         head(layout, "classifier.classifier", backbone.channels, head_shape, classes) {}
 
   Var operator()(const Pass& pass, const Var& x) const {
-    return resize_bilinear(pass.tape, head(pass, backbone(pass, x)), x.shape()[1], x.shape()[2]);
+    Pass of_backbone = pass;
+    if (frozen_backbone) of_backbone.batch_norm = BatchNormMode::frozen;
+    const Var features = backbone(of_backbone, x);
+    return resize_bilinear(pass.tape, head(pass, features), x.shape()[1], x.shape()[2]);
   }
 };
 

@@ -1,5 +1,4 @@
-// What the backbones of segmentation networks share: strides that become dilations, and the
-// momentum of their batch-norms.
+// Dilation: how the backbones of segmentation networks turn strides into dilations.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +6,6 @@
 #include "core/error.h"
 
 namespace saddle {
-
-// The reference gives the backbone's running statistics a longer memory than PyTorch's default.
-inline constexpr float kBackboneMomentum = 0.01f;
 
 // Chen et al. 2017, "Rethinking atrous convolution": once the features are `output_stride` times
 // smaller than the image, a stage's stride multiplies the dilation instead, so that the later

@@ -42,17 +42,17 @@ InvertedResidual::InvertedResidual(NetworkLayout& layout, const std::string& nam
     const std::string unit = next();
     expand = Conv2d(layout, unit + ".0", shape.in, hidden, 1, {}, kaiming_normal_fan_out);
     expand_norm =
-        BatchNorm(layout, unit + ".1", hidden, expand.weight, Activation::relu6, kBackboneMomentum);
+        BatchNorm(layout, unit + ".1", hidden, expand.weight, Activation::relu6, shape.momentum);
   }
   const std::string unit = next();
   depthwise = DepthwiseConv2d(layout, unit + ".0", hidden,
                               {shape.stride, shape.dilation - border, shape.dilation},
                               kaiming_normal_fan_out);
-  depthwise_norm = BatchNorm(layout, unit + ".1", hidden, depthwise.weight, Activation::relu6,
-                             kBackboneMomentum);
+  depthwise_norm =
+      BatchNorm(layout, unit + ".1", hidden, depthwise.weight, Activation::relu6, shape.momentum);
   project = Conv2d(layout, next(), hidden, shape.out, 1, {}, kaiming_normal_fan_out);
   project_norm =
-      BatchNorm(layout, next(), shape.out, project.weight, Activation::none, kBackboneMomentum);
+      BatchNorm(layout, next(), shape.out, project.weight, Activation::none, shape.momentum);
 }
 
 Var InvertedResidual::operator()(const Pass& pass, const Var& x) const {
@@ -72,7 +72,7 @@ MobileNetV2::MobileNetV2(NetworkLayout& layout, const std::string& name,
   stem = Conv2d(layout, name + ".low_level_features.0.0", in_channels, channels, 3, {2, padding},
                 kaiming_normal_fan_out);
   stem_norm = BatchNorm(layout, name + ".low_level_features.0.1", channels, stem.weight,
-                        Activation::relu6, kBackboneMomentum);
+                        Activation::relu6, shape.momentum);
   Dilation dilation("mobilenetv2", 2, shape.output_stride);
   for (const Stage& stage : kStages) {
     const Dilation::Stage dilated = dilation.next(stage.stride);
@@ -83,7 +83,7 @@ MobileNetV2::MobileNetV2(NetworkLayout& layout, const std::string& name,
       blocks.emplace_back(
           layout, text(name, '.', level, "_level_features.", number),
           InvertedResidual::Shape{channels, out, stage.expansion, block == 0 ? dilated.stride : 1,
-                                  block == 0 ? dilated.first : dilated.others},
+                                  block == 0 ? dilated.first : dilated.others, shape.momentum},
           shape.padding);
       channels = out;
     }

@@ -10,18 +10,15 @@
 #include <vector>
 
 #include "layers/layers.h"
+#include "layers/models/deeplab_options.h"
 
 namespace saddle {
-
-// Where a block pads: around its input, before the 1x1 expansion (the reference; what the depthwise
-// convolution sees beyond the border is then the expansion of zeros), or in the depthwise
-// convolution (torchvision, where the stem pads too).
-enum class BlockPadding { before, inside };
 
 struct MobileNetV2Shape {
   double width = 1;                 // multiplies all channels
   std::int64_t output_stride = 16;  // pixels of the image a pixel of the features: 4, 8, 16 or 32
   BlockPadding padding = BlockPadding::before;
+  float momentum = kBackboneMomentum;  // of the batch-norms
 };
 
 // y = project(relu6(depthwise(relu6(expand(x))))), each with batch-norm, plus x where shapes allow.
@@ -34,6 +31,7 @@ struct InvertedResidual {
 
   struct Shape {
     std::int64_t in, out, expansion, stride, dilation;
+    float momentum;
   };
   InvertedResidual(NetworkLayout& layout, const std::string& name, const Shape& shape,
                    BlockPadding padding);

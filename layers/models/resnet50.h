@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "layers/layers.h"
+#include "layers/models/deeplab_options.h"
 
 namespace saddle {
 
 struct ResNet50Shape {
   std::int64_t planes = 64;  // channels of the stem and of the first stage's 3x3 convolutions
   std::int64_t output_stride = 16;  // pixels of the image a pixel of the features: 4, 8, 16 or 32
+  float momentum = kBackboneMomentum;  // of the batch-norms
 };
 
 // y = relu(bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))) + s), where s is x or, where the shape
@@ -27,6 +29,7 @@ struct Bottleneck {
 
   struct Shape {
     std::int64_t in, planes, stride, dilation;
+    float momentum;
   };
   Bottleneck(NetworkLayout& layout, const std::string& name, const Shape& shape);
   Var operator()(const Pass& pass, const Var& x) const;
