@@ -62,16 +62,16 @@ std::vector<Contestant> contestants(const DemoOptions& demo) {
   base.epochs = demo.epochs;
   std::vector<Contestant> list = {
       {"sgd", "SGD", base}, {"sam", "SAM", base}, {"at", "adversarial training", base}};
-  list[1].options.optimizer = "sam";
-  list[1].options.sharpness.rho = demo.rho;
+  list[1].options.descent.optimizer = "sam";
+  list[1].options.descent.sharpness.rho = demo.rho;
   list[2].options.adversarial = "pgd";
   list[2].options.at_eps = 8. / 255;
   list[2].options.at_steps = demo.at_steps;
   list[2].options.at_alpha = 8. / 255 / static_cast<double>(demo.at_steps) * 1.25;
   for (Contestant& contestant : list) {
-    contestant.options.output = demo.output + "/" + contestant.name;
-    contestant.options.overwrite = demo.overwrite;
-    contestant.options.resume = !demo.overwrite;
+    contestant.options.run.output = demo.output + "/" + contestant.name;
+    contestant.options.run.overwrite = demo.overwrite;
+    contestant.options.run.resume = !demo.overwrite;
     contestant.options = resolved(contestant.options);
   }
   return list;
@@ -91,7 +91,8 @@ double robust_accuracy(const LogitsFunction& logits, const DeviceDataset& data,
 // small.
 Measured measure(const Contestant& contestant, Device& device, const Dataset& test,
                  const Dataset& all) {
-  const Model model = load_model(contestant.options.output + "/last.safetensors", {}, device, test);
+  const Model model =
+      load_model(contestant.options.run.output + "/last.safetensors", {}, device, test);
   const DeviceDataset data(device, test);
   const LogitsFunction logits = model.evaluation();
   const Evaluation clean = evaluate(logits, data, kAttackBatch);
@@ -249,7 +250,7 @@ void demo(const DemoOptions& options) {
     train(contestant.options);
     std::cerr << contestant.title << ": attacking " << test.size() << " test images" << std::endl;
     rows.push_back(measure(contestant, open_device(contestant.options.common), test, all));
-    rows.back().seconds = training_seconds(contestant.options.output);
+    rows.back().seconds = training_seconds(contestant.options.run.output);
   }
   print_table(rows);
   std::cout << "\n" << printable_lines(reading(rows)) << "\n";

@@ -52,8 +52,9 @@ void add_mixing(Task& task, const DeviceDataset& data, const ClassificationOptio
   const auto mix = std::make_shared<DeviceMix>(data.device());
   const Shape image = data.image_shape();
   task.mix = [mix](Batch& batch) { mix->mix(batch); };
-  task.prepare = [mix, image, options](std::uint32_t step) {
-    mix->set(draw_mix(options.mixup, options.cutmix, image[0], image[1], options.seed, step));
+  task.prepare = [mix, image, options](const Upcoming& upcoming) {
+    mix->set(
+        draw_mix(options.mixup, options.cutmix, image[0], image[1], options.seed, upcoming.step));
   };
 }
 
@@ -138,10 +139,6 @@ void check_augmentation(const TrainOptions& options, const Dataset& data) {
   }
 }
 
-bool goes_on(const TrainOptions& options) {
-  return options.resume && RunDirectory::holds_state(options.output);
-}
-
 // Drawn from the seed, or taken from --init-from; what should be known of that is added to
 // `remarks`. What a run goes on with is not looked at yet.
 Model initial_model(const TrainOptions& options, Device& device, const Dataset& data,
@@ -149,7 +146,7 @@ Model initial_model(const TrainOptions& options, Device& device, const Dataset& 
   check_network(options, data);
   Model model(device, describe(options, data), static_cast<std::uint64_t>(options.common.seed),
               precision_of(options.common));
-  if (!options.init_from.empty() && !goes_on(options)) {
+  if (!options.init_from.empty() && !goes_on(options.run)) {
     remarks = load_initial_values(model, SafetensorsFile::load(options.init_from),
                                   options.new_head ? Head::fresh : Head::of_file, data.name);
   }
@@ -170,17 +167,10 @@ Json fingerprints_of(const TrainOptions& options, const Dataset& train, const Da
                        {"test_data", fingerprint_of_data(test)}};
   // A run that goes on needs the file no more.
   if (!options.init_from.empty() &&
-      (!goes_on(options) || std::filesystem::exists(options.init_from))) {
+      (!goes_on(options.run) || std::filesystem::exists(options.init_from))) {
     fingerprints["init_from"] = fingerprint_of_file(options.init_from);
   }
   return fingerprints;
-}
-
-Json environment(Device& device) {
-  return {{"version", SADDLE_VERSION},
-          {"device", device.name()},
-          {"backends", backends()},
-          {"threads", threads()}};
 }
 
 // What config.json says of the data, and what is known besides.
@@ -222,7 +212,7 @@ TrainResult train_on(const TrainOptions& given, Device& device, const Dataset& t
   task.scores = classification_scores(test, validation ? &*validation : nullptr,
                                       selecting_attack(options), seed);
   const RunConfig config{"saddle-train", to_json(options),
-                         fingerprints_of(options, train_data, test_data), environment(device),
+                         fingerprints_of(options, train_data, test_data), environment_of(device),
                          all_warnings(images, test_data, remarks)};
   return run_training(trainer_options_of(options), task, model, minimiser, config, remarks);
 }

@@ -11,7 +11,7 @@ void add_flags(CLI::App& app, saddle::TrainOptions& options) {
   add_common_options(app, options.common);
   add_dataset_options(app, options.dataset, saddle::DatasetSplits::train_and_test);
   add_settings(app, settings_of(options));
-  add_sharpness_flags(app, options.sharpness);
+  add_sharpness_flags(app, options.descent.sharpness);
 }
 
 }  // namespace
@@ -27,6 +27,6 @@ int main(int argc, char** argv) {
         const bool by_test = resolved.select == "clean" && !resolved.validation;
         std::cout << "test accuracy " << result.score("test_accuracy") << " % (best "
                   << (by_test ? "" : selected_by(resolved) + " ") << result.best
-                  << " %), checkpoint " << options.output << "/last.safetensors" << std::endl;
+                  << " %), checkpoint " << options.run.output << "/last.safetensors" << std::endl;
       });
 }

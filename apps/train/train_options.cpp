@@ -9,7 +9,6 @@
 namespace saddle {
 namespace {
 
-constexpr double kSgdRate = 0.1, kAdamRate = 1e-3, kWeightDecay = 5e-4;
 constexpr std::int64_t kPgdSteps = 10;
 constexpr double kOneStep = 1.25;  // times eps: FGSM from a random start, Wong et al. 2020
 // l-inf as the paper's tables (8/255, alpha 2/255); l2 128/255 with the usual 15/255 (Rice et al.
@@ -18,15 +17,12 @@ constexpr double kLinfEps = 8.0 / 255, kL2Eps = 128.0 / 255, kL2Alpha = 15.0 / 2
 // The authors' for CIFAR-10; in l2 they step by 2 eps / steps.
 constexpr double kTradesEps = 0.031, kTradesAlpha = 0.007, kTradesBeta = 6;
 constexpr std::int64_t kFreeReplays = 8;
-constexpr std::int64_t kTradesAwpWarmup = 10;  // Wu et al. 2020
-constexpr double kMomentum = 0.9;
+constexpr std::int64_t kTradesAwpWarmup = 10;   // Wu et al. 2020
 constexpr std::int64_t kMostValidation = 1000;  // images, of those that nobody asked for
 
 void usage(bool ok, const std::string& message) {
   if (!ok) throw UsageError(message);
 }
-
-bool uses_sam(const TrainOptions& options) { return is_sam_family(options.optimizer); }
 
 bool is_transformer(const TrainOptions& options) { return options.model.starts_with("deit"); }
 
@@ -47,31 +43,17 @@ void refuse_contradictions(const TrainOptions& options) {
              options.batch_size));
 }
 
-void resolve_sharpness(TrainOptions& options) {
-  const bool awp = options.sharpness.awp.has_value();
-  usage(options.adversarial != "none" || !awp, "--awp needs --adversarial");
-  if (awp && !options.sharpness.awp_warmup && options.adversarial == "trades") {
-    options.sharpness.awp_warmup = kTradesAwpWarmup;
-  }
-  options.sharpness = resolved(options.sharpness, options.optimizer);
-  usage(options.sharpness.awp_warmup.value_or(0) < options.epochs,
-        text("--awp would not begin in ", options.epochs, " epochs after ",
-             options.sharpness.awp_warmup.value_or(0), " without. Lower --awp-warmup"));
-  if (!uses_sam(options)) return;
-  if (options.base_optimizer.empty()) options.base_optimizer = "sgd";
-  // GSAM's code keeps its second pass out of the running statistics.
-  if (!is_transformer(options) &&
-      (options.sam_statistics.empty() || options.sam_statistics == "auto")) {
-    options.sam_statistics = options.optimizer == "gsam" ? "first" : "both";
-  }
-}
-
 void resolve_descent(TrainOptions& options) {
-  const bool sgd = descent_of(options) == "sgd";
-  if (sgd && !options.momentum) options.momentum = kMomentum;
-  usage(!options.nesterov || *options.momentum > 0, "--nesterov does nothing with --momentum 0");
-  if (!options.lr) options.lr = sgd ? kSgdRate : kAdamRate;
-  if (!options.weight_decay) options.weight_decay = kWeightDecay;
+  SharpnessFlags& sharpness = options.descent.sharpness;
+  const bool awp = sharpness.awp.has_value();
+  usage(options.adversarial != "none" || !awp, "--awp needs --adversarial");
+  if (awp && !sharpness.awp_warmup && options.adversarial == "trades") {
+    sharpness.awp_warmup = kTradesAwpWarmup;
+  }
+  options.descent = resolved(options.descent, kDescentDefaults, !is_transformer(options));
+  usage(sharpness.awp_warmup.value_or(0) < options.epochs,
+        text("--awp would not begin in ", options.epochs, " epochs after ",
+             sharpness.awp_warmup.value_or(0), " without. Lower --awp-warmup"));
 }
 
 double trades_alpha(const TrainOptions& options) {
@@ -93,7 +75,7 @@ void resolve_free(TrainOptions& options) {
   if (options.adversarial != "free") return;
   if (!options.free_replays) options.free_replays = kFreeReplays;
   usage(options.at_norm == "linf", "--adversarial free knows --at-norm linf alone");
-  usage(!uses_sam(options) && !options.sharpness.awp,
+  usage(!uses_sam(options.descent) && !options.descent.sharpness.awp,
         "--adversarial free moves images and weights by one gradient, so it cannot go with the SAM "
         "family or --awp. Use --adversarial pgd");
   if (!options.at_eps) options.at_eps = kLinfEps;
@@ -133,16 +115,10 @@ void resolve_attack(TrainOptions& options) {
 
 }  // namespace
 
-std::string descent_of(const TrainOptions& options) {
-  if (!uses_sam(options)) return options.optimizer;
-  return options.base_optimizer.empty() ? "sgd" : options.base_optimizer;
-}
-
 std::int64_t replays(const TrainOptions& options) { return options.free_replays.value_or(1); }
 
 TrainOptions resolved(TrainOptions options) {
-  usage(!options.output.empty(), "--output is required");
-  usage(!(options.resume && options.overwrite), "--resume and --overwrite contradict each other");
+  check(options.run);
   // A flag that would do nothing is a misunderstanding, and no result should rest on one.
   refuse_idle(settings_of(options));
   check_bounds(settings_of(options));
@@ -150,7 +126,6 @@ TrainOptions resolved(TrainOptions options) {
   const bool adversarial = options.adversarial != "none";
   if (options.at_norm.empty() && (adversarial || options.select == "robust"))
     options.at_norm = "linf";
-  resolve_sharpness(options);
   resolve_descent(options);
   resolve_trades(options);
   resolve_free(options);
@@ -180,7 +155,7 @@ nlohmann::json to_json(const TrainOptions& options) {
       {"flip", augmentation_of(o).flip},    {"best_by", selected_by(o)},
       {"precision", o.common.precision},    {"seed", o.common.seed}};
   record(settings_of(o), json);
-  record(o.sharpness, json);
+  record(o.descent.sharpness, json);
   if (const auto attack = selecting_attack(o)) {
     json["select_attack"] = {{"norm", o.at_norm},
                              {"eps", attack->eps},
@@ -228,22 +203,11 @@ StepOptions step_options_of(const TrainOptions& options) {
   StepOptions step;
   step.seed = static_cast<std::uint64_t>(options.common.seed);
   step.pieces = options.accumulate;
+  step.draws = options.drop_path > 0;
   step.drop_path = static_cast<float>(options.drop_path);
-  step.sam_statistics = options.sam_statistics == "none"    ? SamStatistics::none
-                        : options.sam_statistics == "first" ? SamStatistics::first
-                                                            : SamStatistics::both;
-  if (options.sharpness.awp) step.sam_statistics = SamStatistics::second;
+  step.sam_statistics = sam_statistics_of(options.descent);
   return step;
 }
-
-namespace {
-
-RunDirectory::Open mode_of(const TrainOptions& options) {
-  if (options.resume) return RunDirectory::Open::resume;
-  return options.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
-}
-
-}  // namespace
 
 TrainerOptions trainer_options_of(const TrainOptions& options) {
   TrainerOptions trainer;
@@ -252,15 +216,17 @@ TrainerOptions trainer_options_of(const TrainOptions& options) {
   trainer.replays = replays(options);
   trainer.last_batch = last_batch_of(options);
   trainer.shuffle = !options.no_shuffle;
-  trainer.schedule = schedule_named(options.schedule);
-  trainer.lr = *options.lr;
-  trainer.warmup_epochs = options.warmup_epochs;
-  trainer.ema = options.ema;
+  trainer.learning_rate = [schedule = schedule_named(options.schedule), lr = *options.descent.lr,
+                           epochs = options.epochs,
+                           warmup = options.warmup_epochs](const Place& place) {
+    return learning_rate(schedule, lr, place.epoch, epochs, warmup);
+  };
+  trainer.ema = options.descent.ema;
   trainer.step = step_options_of(options);
-  trainer.output = options.output;
-  trainer.mode = mode_of(options);
+  trainer.output = options.run.output;
+  trainer.mode = mode_of(options.run);
   trainer.quiet = options.common.quiet;
-  trainer.against_divergence = text("Lower --lr", options.sharpness.rho ? " or --rho" : "");
+  trainer.against_divergence = against_divergence(options.descent);
   return trainer;
 }
 
@@ -274,24 +240,8 @@ std::optional<PgdOptions> selecting_attack(const TrainOptions& options) {
 }
 
 Minimiser minimiser_of(const TrainOptions& options, Device& device, const WeightLayout& layout) {
-  const std::string descent = descent_of(options);
-  const std::int64_t size = layout.size();
-  SharpnessOptions sharpness = sharpness_options(options.sharpness, options.optimizer);
-  sharpness.lr_max = *options.lr;
-  sharpness.ssam_epochs = options.epochs;
-  sharpness.seed = static_cast<std::uint64_t>(options.common.seed);
-  const auto base = [&]() -> BaseOptimizer {
-    if (descent == "sgd") {
-      return Sgd(device, size, {*options.momentum, *options.weight_decay, options.nesterov});
-    }
-    AdamOptions adam;
-    adam.weight_decay = *options.weight_decay;
-    adam.decay = descent == "adam" ? WeightDecay::coupled : WeightDecay::decoupled;
-    return Adam(device, size, adam);
-  };
-  Minimiser minimiser(base(), device, layout, sharpness);
-  if (options.clip_norm) minimiser.clip_gradient(*options.clip_norm);
-  return minimiser;
+  return minimiser_of(options.descent, device, layout, options.epochs,
+                      static_cast<std::uint64_t>(options.common.seed));
 }
 
 }  // namespace saddle

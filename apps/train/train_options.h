@@ -8,7 +8,8 @@
 
 #include "apps/common/program_options.h"
 #include "apps/common/device_dataset.h"
-#include "apps/train/sharpness_flags.h"
+#include "apps/training/descent_options.h"
+#include "apps/training/run_options.h"
 #include "apps/training/trainer.h"
 #include "attacks/pgd.h"
 #include "layers/network.h"
@@ -32,16 +33,17 @@ struct ClassificationOptions {
   float mixup = 0.f, cutmix = 0.f;  // see mixing.h
 };
 
+// What an image classifier trains with where nothing is said: the paper's recipe.
+inline constexpr DescentDefaults kDescentDefaults{
+    .sgd_lr = 0.1, .adam_lr = 1e-3, .sgd_weight_decay = 5e-4, .adam_weight_decay = 5e-4};
+
 struct TrainOptions {
   CommonOptions common;
   DatasetOptions dataset;
   std::string model = "preact_resnet18";
   std::int64_t width = 0, patch = 0;  // 0: the model's own
   double drop_path = 0;               // stochastic depth, probability at the deepest block
-  std::string optimizer = "sgd";      // sgd, adam, adamw, or one of the SAM family
-  std::string base_optimizer;         // what it wraps; sgd unless given
-  SharpnessFlags sharpness;
-  std::string sam_statistics;              // auto, both, first, none; auto unless given
+  DescentOptions descent;
   std::string adversarial = "none";        // none, pgd, fgsm_rs, free, trades
   std::string at_norm;                     // linf, l2; linf unless given
   std::optional<double> at_eps, at_alpha;  // pixel range [0, 1]
@@ -50,16 +52,11 @@ struct TrainOptions {
   std::optional<std::int64_t> free_replays;
   std::string attack_batch_norm;  // auto, train, eval; auto unless given
   std::int64_t epochs = 100, batch_size = 128;
-  std::optional<double> lr, weight_decay;
-  std::optional<double> momentum;  // of SGD
-  bool nesterov = false;
   std::string schedule = "step";
   std::int64_t warmup_epochs = 0;
   double label_smoothing = 0;
   double mixup = 0, cutmix = 0;
-  std::int64_t accumulate = 1;      // pieces of a batch whose gradients are averaged
-  std::optional<double> clip_norm;  // of the gradient the base optimiser steps with
-  std::optional<double> ema;        // decay of the averaged weights
+  std::int64_t accumulate = 1;  // pieces of a batch whose gradients are averaged
   bool no_augment = false, no_shuffle = false, drop_last = false;
   std::optional<std::int64_t> crop_padding;
   std::string init_from;
@@ -68,18 +65,12 @@ struct TrainOptions {
   // there are some, else of the test split.
   std::string select = "clean";
   std::optional<std::int64_t> validation;  // training images held out
-  std::string output;
-  bool resume = false, overwrite = false;
+  RunOptions run;
 };
-
-struct Setting;  // apps/common/settings.h
 
 // Every setting that is saddle-train's own: flags, bounds, what config.json holds. The rows point
 // into `options`.
 std::vector<Setting> settings_of(TrainOptions& options);
-
-// What descends: the optimiser, or what an optimiser of the SAM family wraps.
-std::string descent_of(const TrainOptions& options);
 
 // The same with every default filled in that depends on other settings (lr by optimiser, alpha by
 // eps, ...). Throws UsageError for combinations that make no sense.

@@ -11,14 +11,7 @@ namespace {
 std::string unless(bool ok, const std::string& words) { return ok ? "" : words; }
 
 bool is_transformer(const TrainOptions& o) { return o.model.starts_with("deit"); }
-bool uses_sam(const TrainOptions& o) { return is_sam_family(o.optimizer); }
 bool is_adversarial(const TrainOptions& o) { return o.adversarial != "none"; }
-
-std::vector<std::string> optimizer_names() {
-  std::vector<std::string> names = {"sgd", "adam", "adamw"};
-  for (const std::string& name : sam_family()) names.push_back(name);
-  return names;
-}
 
 std::vector<Setting> settings_of_model(TrainOptions& o) {
   const auto of_transformers = [&o](const std::string& flag, const std::string& lacks) {
@@ -52,78 +45,6 @@ std::vector<Setting> settings_of_model(TrainOptions& o) {
        &o.drop_path,
        "probability that a transformer's deepest branch is left out (stochastic depth)",
        {.bounds = kShare, .idle = of_transformers("--drop-path", "branches to leave out")}}};
-}
-
-std::vector<Setting> settings_of_optimizer(TrainOptions& o) {
-  const auto of_sam = [&o](const std::string& flag) {
-    return unless(uses_sam(o),
-                  text(flag, " needs an optimiser of the SAM family, not ", o.optimizer));
-  };
-  return {
-      {"--optimizer",
-       "optimizer",
-       &o.optimizer,
-       "the optimiser",
-       {.choices = optimizer_names(), .recorded = Recorded::always}},
-      {"--base-optimizer",
-       "base_optimizer",
-       &o.base_optimizer,
-       "what an optimiser of the SAM family wraps; sgd unless given",
-       {.choices = {"sgd", "adam", "adamw"},
-        .idle = [of_sam] { return of_sam("--base-optimizer"); }}},
-      {"--sam-bn",
-       "sam_statistics",
-       &o.sam_statistics,
-       "SAM family: in which pass batch-norm's running statistics move; auto (unless given): first "
-       "with gsam, else both",
-       {.choices = {"auto", "both", "first", "none"},
-        .idle =
-            [&o, of_sam] {
-              const std::string why = of_sam("--sam-bn");
-              if (!why.empty()) return why;
-              return unless(!is_transformer(o),
-                            text("--sam-bn is of batch-norm, ", o.model, " has none"));
-            }}},
-      {"--lr",
-       "lr",
-       &o.lr,
-       "learning rate",
-       {.shown_default = "0.1 (SGD), 1e-3 (Adam)",
-        .bounds = kNotNegative,
-        .recorded = Recorded::always}},
-      {"--momentum",
-       "momentum",
-       &o.momentum,
-       "SGD's momentum",
-       {.shown_default = "0.9",
-        .bounds = kShare,
-        .idle =
-            [&o] {
-              const std::string descent = descent_of(o);
-              return unless(descent == "sgd",
-                            text("--momentum is SGD's, ", descent, " has none. Leave it out"));
-            }}},
-      {"--nesterov",
-       "nesterov",
-       &o.nesterov,
-       "SGD with Nesterov's momentum",
-       {.recorded = Recorded::always,
-        .idle = [&o] { return unless(descent_of(o) == "sgd", "--nesterov needs SGD"); }}},
-      {"--weight-decay",
-       "weight_decay",
-       &o.weight_decay,
-       "decay of all weights",
-       {.shown_default = "5e-4", .bounds = kNotNegative, .recorded = Recorded::always}},
-      {"--clip-norm",
-       "clip_norm",
-       &o.clip_norm,
-       "largest norm of the gradient that the base optimiser steps with",
-       {.shown_default = "none", .bounds = kPositive}},
-      {"--ema",
-       "ema",
-       &o.ema,
-       "decay of a moving average of the model, tested and saved in its place",
-       {.shown_default = "none", .bounds = {.low = 0, .high = 1}}}};
 }
 
 std::vector<Setting> settings_of_adversarial(TrainOptions& o) {
@@ -290,34 +211,26 @@ std::vector<Setting> settings_of_run(TrainOptions& o) {
        "new_head",
        &o.new_head,
        "take all of --init-from but the last layer, which knows the classes",
-       {.idle =
-            [&o] {
-              return unless(!o.init_from.empty(),
-                            "--new-head needs --init-from: without it, the head is new anyway");
-            }}},
-      {"--resume",
-       "",
-       &o.resume,
-       "go on from --output as if never interrupted, bit for bit",
-       {.recorded = Recorded::never}},
-      {"--overwrite",
-       "",
-       &o.overwrite,
-       "remove an earlier run in --output first",
-       {.recorded = Recorded::never}},
-      {"--output",
-       "",
-       &o.output,
-       "directory that receives the run",
-       {.recorded = Recorded::never, .type = "DIR", .required = true}}};
+       {.idle = [&o] {
+         return unless(!o.init_from.empty(),
+                       "--new-head needs --init-from: without it, the head is new anyway");
+       }}}};
 }
+
+std::vector<Setting> settings_of_descent(TrainOptions& o) {
+  return settings_of(o.descent, kDescentDefaults, [&o] {
+    return unless(!is_transformer(o), text("--sam-bn is of batch-norm, ", o.model, " has none"));
+  });
+}
+
+std::vector<Setting> settings_of_output(TrainOptions& o) { return settings_of(o.run); }
 
 }  // namespace
 
 std::vector<Setting> settings_of(TrainOptions& options) {
   std::vector<Setting> all;
-  for (const auto& part : {settings_of_model, settings_of_optimizer, settings_of_adversarial,
-                           settings_of_epochs, settings_of_run}) {
+  for (const auto& part : {settings_of_model, settings_of_descent, settings_of_adversarial,
+                           settings_of_epochs, settings_of_run, settings_of_output}) {
     for (Setting& setting : part(options)) all.push_back(std::move(setting));
   }
   return all;

@@ -103,7 +103,7 @@ class BatchLoss {
     return [this, w, g, mode, indices](Tape& tape, const Var& x) {
       if (mode != BatchNormMode::frozen) ++forwards_in_training_;
       Pass pass{tape, w, g, model_.statistics, mode, model_.precision};
-      if (options_.drop_path > 0) {
+      if (options_.draws) {
         pass.random = PassRandom{options_.seed, number_, indices, draws_++, options_.drop_path};
       }
       return model_.logits(pass, x);

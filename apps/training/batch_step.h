@@ -28,7 +28,10 @@ enum class SamStatistics { both, first, second, none };
 // How any task's step is made.
 struct StepOptions {
   SamStatistics sam_statistics = SamStatistics::both;
-  float drop_path = 0.f;  // see PassRandom
+  // Whether the network has layers that draw in training (stochastic depth, dropout), and the rate
+  // of the former; see PassRandom.
+  bool draws = false;
+  float drop_path = 0.f;
   // Pieces that a batch goes through the network in, whose gradients are averaged: for less memory.
   // Batch-norm sees a piece at a time.
   std::int64_t pieces = 1;

@@ -7,6 +7,8 @@
 
 namespace saddle {
 
+class Device;
+
 struct RunConfig {
   std::string program;                     // who speaks in warnings; not in the file
   nlohmann::json settings;                 // every resolved flag that decides about the result
@@ -14,5 +16,8 @@ struct RunConfig {
   nlohmann::json environment;              // what may differ between a run and its continuation
   std::vector<std::string> warnings = {};  // what its reader should know
 };
+
+// The environment of a run on the device: version, device, backends, threads.
+nlohmann::json environment_of(Device& device);
 
 }  // namespace saddle

@@ -27,8 +27,6 @@ SavedPosition parse_position(const std::string& text) {
                     json.at("best_accuracy"), json.at("metrics")};
   saved.batches_tracked = count(json.at("batches_tracked"));
   saved.optimizer_steps = count(json.at("optimizer_steps"));
-  require(saved.position.epochs_done == std::ssize(saved.position.metrics),
-          "the position has another number of epochs than its metrics");
   for (const Json& epoch : saved.position.metrics) {
     for (const char* key : {"epoch", "seconds"}) {
       require(epoch.contains(key), "an epoch's metrics lack ", key);
@@ -37,6 +35,9 @@ SavedPosition parse_position(const std::string& text) {
       require(value.is_number(), "a metric is no number");
     }
   }
+  const std::int64_t last =
+      saved.position.metrics.empty() ? 0 : count(saved.position.metrics.back().at("epoch"));
+  require(saved.position.epochs_done == last, "the metrics end at another epoch");
   return saved;
 }
 

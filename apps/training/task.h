@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,16 +38,24 @@ struct Scores {
   std::string line;  // the same for a reader, "test loss 0.3124, accuracy 90.12 %"
 };
 
+// What the host knows of a batch in front of the device's work on it.
+struct Upcoming {
+  std::span<const std::int32_t> indices;  // [N]
+  std::uint32_t epoch, step;
+};
+
 struct Task {
-  std::string unit = "examples";  // of throughput, in the plural
-  std::int64_t examples = 0;      // of the training set
+  std::string unit = "examples";      // of throughput, in the plural
+  std::string accuracy = "accuracy";  // what the share of right predictions is called
+  std::int64_t examples = 0;          // of the training set
   // Those at `indices`, i32 [N], as epoch `epoch`, i32 [1], shows them. Both are on the device, and
   // what is done is device work, for it may be captured and replayed.
   std::function<Batch(const Tensor& indices, const Tensor& epoch)> batch;
-  // What a step does to its batch as a whole (Mixup): device work that reads what `prepare` has put
-  // on the device for it, before each step. Empty: nothing.
+  // What a step does to its batch as a whole (Mixup): device work. Empty: nothing.
   std::function<void(Batch& batch)> mix = {};
-  std::function<void(std::uint32_t step)> prepare = {};
+  // The host's part of a batch, in front of `batch` and `mix`: puts on the device what these read
+  // there, always in the same place. Empty: there is none.
+  std::function<void(const Upcoming& upcoming)> prepare = {};
   Loss loss;        // what is minimised
   Loss likelihood;  // -log p(target) alone: what a Fisher matrix is made of
   Climb climb = {};

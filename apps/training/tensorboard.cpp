@@ -59,7 +59,9 @@ std::string tensorboard_events(const std::vector<nlohmann::json>& metrics) {
     event.set_wall_time(seconds);
     event.set_step(epoch.at("epoch").get<std::int64_t>());
     for (const auto& [name, value] : epoch.items()) {
-      if (!value.is_number() || name == "epoch" || name == "seconds") continue;
+      if (!value.is_number() || name == "epoch" || name == "iteration" || name == "seconds") {
+        continue;
+      }
       tensorboard::Summary::Value& scalar = *event.mutable_summary()->add_value();
       scalar.set_tag(name);
       scalar.set_simple_value(value.get<float>());

@@ -20,14 +20,22 @@ using Clock = std::chrono::steady_clock;
 // Steps the host may be ahead of the device: it then never waits for the host between two steps.
 constexpr std::size_t kStepsAhead = 2;
 
-// What an epoch adds up to.
+// What the epochs since the last score add up to.
 struct EpochSums {
   double loss = 0, right = 0, counted = 0;
   std::int64_t examples = 0;
+  double seconds = 0;
+  double lr = 0;  // of the last step
 
   double mean_loss() const { return loss / static_cast<double>(examples); }
   double accuracy() const { return 100 * right / counted; }
 };
+
+// "pixel accuracy" as a key, "pixel_accuracy".
+std::string words_joined(std::string words) {
+  std::ranges::replace(words, ' ', '_');
+  return words;
+}
 
 std::int64_t examples_of(const std::vector<BatchRange>& batches) {
   std::int64_t examples = 0;
@@ -53,18 +61,21 @@ class Trainer {
   TrainResult run() {
     TrainResult result;
     const std::int64_t an_epoch = examples_of(batches_) * options_.replays;
-    Progress progress("training", options_.epochs * an_epoch, task_.unit,
+    Progress progress("training", examples_until(options_.epochs), task_.unit,
                       options_.quiet ? Progress::Show::nothing : Progress::Show::line,
                       position_.epochs_done * an_epoch);
+    EpochSums sums;
     for (std::int64_t epoch = position_.epochs_done; epoch < options_.epochs; ++epoch) {
       progress.set_label(text("epoch ", epoch + 1, '/', options_.epochs));
       const auto start = Clock::now();
-      const double lr = learning_rate(options_.schedule, options_.lr, epoch, options_.epochs,
-                                      options_.warmup_epochs);
-      const EpochSums sums = run_epoch(epoch, lr, progress);
+      run_epoch(epoch, sums, progress);
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      sums.seconds += seconds;
       result.seconds += seconds;
-      finish_epoch(epoch, lr, sums, seconds, progress);
+      const std::int64_t done = epoch + 1;
+      if (done % options_.score_every != 0 && done != options_.epochs) continue;
+      finish_epoch(epoch, sums, progress);
+      sums = {};
     }
     if (!position_.metrics.empty()) {
       for (const auto& [key, value] : position_.metrics.back().items()) {
@@ -87,23 +98,35 @@ class Trainer {
   }
   const Model& tested() const { return averaged_ ? averaged_->model : model_; }
 
-  EpochSums run_epoch(std::int64_t epoch, double lr, Progress& progress) {
+  // Of the first `epochs`, as far as options_.steps lets them go.
+  std::int64_t examples_until(std::int64_t epochs) const {
+    const std::int64_t a_batch = options_.replays * std::ssize(batches_);
+    const std::int64_t steps = epochs * a_batch;
+    if (!options_.steps || *options_.steps >= steps) {
+      return epochs * examples_of(batches_) * options_.replays;
+    }
+    const std::int64_t rest = *options_.steps % a_batch / options_.replays;
+    return *options_.steps / a_batch * examples_of(batches_) * options_.replays +
+           examples_of({batches_.begin(), batches_.begin() + rest}) * options_.replays;
+  }
+
+  void run_epoch(std::int64_t epoch, EpochSums& sums, Progress& progress) {
     const auto number_of_epoch = static_cast<std::uint32_t>(epoch);
     std::vector<std::int32_t> order =
         epoch_order(task_.examples, options_.step.seed, number_of_epoch);
     if (!options_.shuffle) std::sort(order.begin(), order.end());
     step_->begin_epoch(order, number_of_epoch);
-    EpochSums sums;
     std::deque<Step> ahead;
     for (const auto [first, count] : batches_) {
       for (std::int64_t replay = 0; replay < options_.replays; ++replay) {
+        if (position_.steps_done == options_.steps) break;
+        sums.lr = options_.learning_rate({epoch, position_.steps_done});
         const auto number = static_cast<std::uint32_t>(position_.steps_done++);
-        ahead.push_back({first, count, (*step_)(first, count, lr, number)});
+        ahead.push_back({first, count, (*step_)(first, count, sums.lr, number)});
         if (ahead.size() > kStepsAhead) add_oldest(ahead, epoch, sums, progress);
       }
     }
     while (!ahead.empty()) add_oldest(ahead, epoch, sums, progress);
-    return sums;
   }
 
   void add_oldest(std::deque<Step>& ahead, std::int64_t epoch, EpochSums& sums,
@@ -113,7 +136,7 @@ class Trainer {
     const BatchSums batch = step.sums.wait();
     if (!std::isfinite(batch.loss)) {
       fail("training diverged: the loss is ", batch.loss, " in epoch ", epoch + 1, ", step ",
-           step.first / options_.batch_size + 1, ". ", diverged_mend(epoch));
+           step.first / options_.batch_size + 1, ". ", diverged_mend());
     }
     sums.loss += batch.loss * static_cast<double>(step.count);
     sums.right += batch.right;
@@ -130,26 +153,26 @@ class Trainer {
     } catch (const Error& error) {
       if (is_out_of_memory(error)) throw;
       fail("training diverged: in epoch ", epoch + 1, ", after step ", batches_.size(), ", ",
-           error.what(), ". ", diverged_mend(epoch));
+           error.what(), ". ", diverged_mend());
     }
   }
 
-  std::string diverged_mend(std::int64_t epoch) const {
-    return text(options_.against_divergence, "; ", options_.output.string(), " keeps the ", epoch,
-                " epochs before");
+  std::string diverged_mend() const {
+    return text(options_.against_divergence, "; ", options_.output.string(), " keeps the ",
+                position_.epochs_done, " epochs before");
   }
 
-  void finish_epoch(std::int64_t epoch, double lr, const EpochSums& sums, double seconds,
-                    Progress& progress) {
+  void finish_epoch(std::int64_t epoch, const EpochSums& sums, Progress& progress) {
     const Scores scores = scores_after(epoch);
     require(!scores.values.empty(), "training: the task has no score to choose the best epoch by");
-    const double rate = static_cast<double>(sums.examples) / seconds;
+    const double rate = static_cast<double>(sums.examples) / sums.seconds;
     position_.epochs_done = epoch + 1;
     Json metrics = {{"epoch", epoch + 1},
-                    {"lr", lr},
+                    {"iteration", position_.steps_done},
+                    {"lr", sums.lr},
                     {"train_loss", sums.mean_loss()},
-                    {"train_accuracy", sums.accuracy()},
-                    {"seconds", seconds},
+                    {"train_" + words_joined(task_.accuracy), sums.accuracy()},
+                    {"seconds", sums.seconds},
                     {task_.unit + "_per_second", rate}};
     for (const auto& [key, value] : scores.values) metrics[key] = value;
     position_.metrics.push_back(metrics);
@@ -158,10 +181,10 @@ class Trainer {
     if (is_best) position_.best_score = chosen_by;
     directory_.save(saved_parts(), position_, is_best);
     if (options_.quiet) return;
-    progress.print(
-        formatted("epoch %3lld  lr %-8.4g train loss %.4f, accuracy %5.2f %%   %s   %.0f %s/s",
-                  static_cast<long long>(epoch + 1), lr, sums.mean_loss(), sums.accuracy(),
-                  scores.line.c_str(), rate, task_.unit.c_str()));
+    progress.print(formatted("epoch %3lld  lr %-8.4g train loss %.4f, %s %5.2f %%   %s   %.0f %s/s",
+                             static_cast<long long>(epoch + 1), sums.lr, sums.mean_loss(),
+                             task_.accuracy.c_str(), sums.accuracy(), scores.line.c_str(), rate,
+                             task_.unit.c_str()));
   }
 
   const TrainerOptions& options_;

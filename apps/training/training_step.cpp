@@ -42,6 +42,7 @@ TrainingStep::TrainingStep(Model& model, Minimiser& minimiser, const Task& task,
 void TrainingStep::begin_epoch(const std::vector<std::int32_t>& order, std::uint32_t epoch) {
   require(static_cast<std::int64_t>(order.size()) == task_.examples, "training: an order of ",
           order.size(), " examples for a data set of ", task_.examples);
+  order_on_host_ = order;
   order_.copy_from_host(order.data());
   epoch_ = epoch;
   minimiser_.begin_epoch(epoch, task_.examples, [this](std::int64_t example, const Tensor& g) {
@@ -49,10 +50,15 @@ void TrainingStep::begin_epoch(const std::vector<std::int32_t>& order, std::uint
   });
 }
 
+void TrainingStep::prepare_batch(std::span<const std::int32_t> indices, std::uint32_t number) {
+  if (task_.prepare) task_.prepare({indices, epoch_, number});
+}
+
 void TrainingStep::example_gradient(std::int64_t example, const Tensor& g) {
   const std::array<std::int32_t, 3> numbers = {static_cast<std::int32_t>(example),
                                                static_cast<std::int32_t>(epoch_), 0};
   numbers_.copy_from_host(numbers.data());
+  prepare_batch(std::span(order_on_host_).subspan(static_cast<std::size_t>(example), 1), 0);
   const Tensor index(model_.device(), {1}, DType::i32);
   launch(model_.device(),
          NextExamples{order_.array<std::int32_t>(), first_.array<std::int32_t>(),
@@ -83,7 +89,9 @@ PendingSums TrainingStep::operator()(std::int64_t first, std::int64_t count, dou
                                                static_cast<std::int32_t>(epoch_),
                                                static_cast<std::int32_t>(number)};
   numbers_.copy_from_host(numbers.data());
-  if (task_.prepare) task_.prepare(number);
+  prepare_batch(std::span(order_on_host_)
+                    .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+                number);
   at->work(device, [&] { work(*at); });
 
   model_.batches_tracked += at->forwards;

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,7 @@ class TrainingStep {
  private:
   struct Captured;  // what belongs to one batch size
 
+  void prepare_batch(std::span<const std::int32_t> indices, std::uint32_t number);
   void work(Captured& at);
   // Of the example-th example of the order, augmented, with batch-norm's running statistics.
   void example_gradient(std::int64_t example, const Tensor& g);
@@ -69,6 +71,7 @@ class TrainingStep {
   AveragedModel* averaged_;
   Parameters weights_;
   std::uint32_t epoch_ = 0;
+  std::vector<std::int32_t> order_on_host_;
   Tensor order_;                          // i32 [examples]
   Tensor numbers_;                        // i32 [3]: the three below
   Tensor first_, epoch_number_, number_;  // views of it

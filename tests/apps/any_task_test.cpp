@@ -74,8 +74,7 @@ TrainerOptions trainer_options(const std::filesystem::path& output, std::int64_t
   TrainerOptions options;
   options.epochs = epochs;
   options.batch_size = kRows;
-  options.schedule = Schedule::constant;
-  options.lr = 0.5;
+  options.learning_rate = [](const Place&) { return 0.5; };
   options.output = output;
   options.quiet = true;
   return options;

@@ -93,13 +93,13 @@ TEST(training, that_drops_the_last_batch_is_that_without_its_images) {
   options.no_shuffle = true;
   options.drop_last = true;
   train(resolved(options), tiny(33), tiny(20));
-  options.output = (directory.path() / "short").string();
+  options.run.output = (directory.path() / "short").string();
   options.drop_last = false;
   train(resolved(options), tiny(32), tiny(20));
 
   EXPECT_TRUE(tensors_of(directory.path() / "dropped/last.safetensors") ==
               tensors_of(directory.path() / "short/last.safetensors"));
-  options.output = (directory.path() / "nothing").string();
+  options.run.output = (directory.path() / "nothing").string();
   options.drop_last = true;
   EXPECT_THROW(train(resolved(options), tiny(15), tiny(20)), UsageError);
 }

@@ -40,7 +40,7 @@ TEST(determinism, another_seed_gives_another_run) {
   options.epochs = 1;
   train_small(options);
   options.common.seed = 6;
-  options.output = (directory.path() / "six").string();
+  options.run.output = (directory.path() / "six").string();
   train_small(options);
 
   EXPECT_NE(contents(directory.path() / "five/last.safetensors"),

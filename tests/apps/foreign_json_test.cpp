@@ -118,7 +118,7 @@ class ForeignJsonInARun : public testing::Test {
  protected:
   ForeignJsonInARun() : options_(small_run("sgd-one-epoch", directory_.path() / "run")) {
     train_small(options_);
-    options_.resume = true;
+    options_.run.resume = true;
     fs::copy(run(), directory_.path() / "sound");
   }
 

@@ -64,15 +64,15 @@ TrainOptions train_options(const std::string& method, const Json& o,
   options.width = 2;
   options.no_augment = options.no_shuffle = true;
   options.schedule = "constant";
-  options.lr = o.at("lr");
-  options.momentum = o.at("momentum");
-  options.weight_decay = o.at("weight_decay");
+  options.descent.lr = o.at("lr");
+  options.descent.momentum = o.at("momentum");
+  options.descent.weight_decay = o.at("weight_decay");
   options.label_smoothing = o.value("label_smoothing", 0.0);
   options.mixup = o.value("mixup", 0.0);
   options.cutmix = o.value("cutmix", 0.0);
   if (o.contains("eps")) options.adversarial = o.contains("beta") ? "trades" : method;
   if (o.contains("replays")) options.free_replays = o.at("replays");
-  options.output = output.string();
+  options.run.output = output.string();
   return options;
 }
 

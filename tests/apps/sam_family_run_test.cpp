@@ -54,7 +54,8 @@ struct Training {
       step.begin_epoch(epoch_order(data.size(), 5, epoch), epoch);
       for (std::int64_t first = 0; first < data.size(); first += 16) {
         const std::int64_t count = std::min<std::int64_t>(16, data.size() - first);
-        step(first, count, *options.lr, static_cast<std::uint32_t>(position.steps_done++)).wait();
+        step(first, count, *options.descent.lr, static_cast<std::uint32_t>(position.steps_done++))
+            .wait();
       }
       position.metrics.push_back({{"epoch", epoch + 1}, {"seconds", 1}, {"test_accuracy", 25}});
     }
@@ -88,14 +89,14 @@ TEST_P(SamFamilyRuns, resumed_give_the_bits_of_one_never_stopped) {
 // nor the radius lets the weights move, so every forward sees the same batch mean m, and after n
 // updates the running mean is (1 - 0.9^n) m.
 double running_mean_after_step(TrainOptions options) {
-  options.lr = 0;
+  options.descent.lr = 0;
   options.at_eps.reset();
-  if (options.sharpness.awp) {
-    options.sharpness.awp = 0;
+  if (options.descent.sharpness.awp) {
+    options.descent.sharpness.awp = 0;
     options.at_eps = options.at_alpha = 1e-9;
     options.attack_batch_norm = "eval";
-  } else if (options.optimizer != "sgd") {
-    options.sharpness.rho = 0;
+  } else if (options.descent.optimizer != "sgd") {
+    options.descent.sharpness.rho = 0;
   }
   options = resolved(options);
   Dataset images = training_data();
@@ -119,7 +120,7 @@ double running_mean_after_step(TrainOptions options) {
 
 double updates(const std::string& name, const std::string& statistics = "") {
   TrainOptions options = small_run(name, "unused");
-  options.sam_statistics = statistics;
+  options.descent.sam_statistics = statistics;
   const double batch_mean = running_mean_after_step(small_run("sgd", "unused")) / 0.1;
   return std::log(1 - running_mean_after_step(options) / batch_mean) / std::log(0.9);
 }
@@ -138,7 +139,7 @@ TEST(batch_norm_updates, are_one_for_every_training_forward_unless_told_otherwis
 
 TEST(sam_family_options, have_their_papers_defaults) {
   const auto of = [](const std::string& name) {
-    return resolved(small_run(name, "run")).sharpness;
+    return resolved(small_run(name, "run")).descent.sharpness;
   };
   EXPECT_EQ(of("sam").rho, 0.05);
   EXPECT_EQ(of("asam").rho, 0.5);
@@ -150,8 +151,8 @@ TEST(sam_family_options, have_their_papers_defaults) {
   EXPECT_EQ(of("looksam").looksam_alpha, 0.7);
   EXPECT_EQ(of("esam").esam_beta, 0.6);
   EXPECT_EQ(of("ssam").ssam_mask, "fisher");
-  EXPECT_EQ(resolved(small_run("gsam", "run")).sam_statistics, "first");
-  EXPECT_EQ(resolved(small_run("asam", "run")).sam_statistics, "both");
+  EXPECT_EQ(resolved(small_run("gsam", "run")).descent.sam_statistics, "first");
+  EXPECT_EQ(resolved(small_run("asam", "run")).descent.sam_statistics, "both");
 }
 
 TEST_P(SamFamilyRuns, record_their_numbers_and_resolve_to_themselves) {
@@ -176,29 +177,29 @@ void expect_refused(const std::string& part, const std::string& name,
 TEST(sam_family_options, refuse_the_numbers_of_a_method_not_in_use) {
   using O = TrainOptions;
   expect_refused("--rho needs an optimiser of the SAM family, not sgd", "sgd",
-                 [](O& o) { o.sharpness.rho = 0.1; });
+                 [](O& o) { o.descent.sharpness.rho = 0.1; });
   expect_refused("--asam-eta needs --optimizer asam", "asam_elementwise",
-                 [](O& o) { o.sharpness.asam_eta = 0.1; });
+                 [](O& o) { o.descent.sharpness.asam_eta = 0.1; });
   expect_refused("--looksam-k needs --optimizer looksam", "sam",
-                 [](O& o) { o.sharpness.looksam_k = 2; });
+                 [](O& o) { o.descent.sharpness.looksam_k = 2; });
   expect_refused("--gsam-rho-min needs --optimizer gsam", "sam",
-                 [](O& o) { o.sharpness.gsam_rho_min = 0; });
+                 [](O& o) { o.descent.sharpness.gsam_rho_min = 0; });
   expect_refused("--ssam-mask needs --optimizer ssam", "esam",
-                 [](O& o) { o.sharpness.ssam_mask = "dynamic"; });
+                 [](O& o) { o.descent.sharpness.ssam_mask = "dynamic"; });
 }
 
 TEST(sam_family_options, refuse_awp_beside_another_perturbation_or_without_an_attack) {
   expect_refused("--awp and --optimizer esam would both perturb", "awp",
-                 [](TrainOptions& o) { o.optimizer = "esam"; });
+                 [](TrainOptions& o) { o.descent.optimizer = "esam"; });
   expect_refused("--awp needs --adversarial", "sgd",
-                 [](TrainOptions& o) { o.sharpness.awp = 0.01; });
+                 [](TrainOptions& o) { o.descent.sharpness.awp = 0.01; });
 }
 
 TEST(sam_family_options, refuse_numbers_out_of_range_naming_the_method) {
   expect_refused("--optimizer esam: esam: beta is 2", "esam",
-                 [](TrainOptions& o) { o.sharpness.esam_beta = 2; });
+                 [](TrainOptions& o) { o.descent.sharpness.esam_beta = 2; });
   expect_refused("gsam: rho_min is 1", "gsam",
-                 [](TrainOptions& o) { o.sharpness.gsam_rho_min = 1; });
+                 [](TrainOptions& o) { o.descent.sharpness.gsam_rho_min = 1; });
 }
 
 }  // namespace

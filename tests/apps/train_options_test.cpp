@@ -9,7 +9,7 @@ namespace {
 
 TrainOptions plain() {
   TrainOptions options;
-  options.output = "run";
+  options.run.output = "run";
   return options;
 }
 
@@ -35,14 +35,14 @@ TEST(train_options, default_to_the_papers_recipe) {
   const TrainOptions options = resolved(plain());
 
   EXPECT_EQ(options.model, "preact_resnet18");
-  EXPECT_EQ(options.optimizer, "sgd");
-  EXPECT_EQ(options.base_optimizer, "");
+  EXPECT_EQ(options.descent.optimizer, "sgd");
+  EXPECT_EQ(options.descent.base_optimizer, "");
   EXPECT_EQ(options.adversarial, "none");
   EXPECT_EQ(options.epochs, 100);
   EXPECT_EQ(options.batch_size, 128);
-  EXPECT_EQ(options.lr, 0.1);
-  EXPECT_EQ(options.momentum, 0.9);
-  EXPECT_EQ(options.weight_decay, 5e-4);
+  EXPECT_EQ(options.descent.lr, 0.1);
+  EXPECT_EQ(options.descent.momentum, 0.9);
+  EXPECT_EQ(options.descent.weight_decay, 5e-4);
   EXPECT_EQ(options.schedule, "step");
   EXPECT_EQ(augmentation_of(options).padding, 0);  // Fashion-MNIST, the default data set
   EXPECT_TRUE(augmentation_of(options).flip);
@@ -50,19 +50,19 @@ TEST(train_options, default_to_the_papers_recipe) {
 
 TEST(train_options, take_adams_learning_rate_from_the_optimiser_that_descends) {
   TrainOptions adam = plain(), adamw = plain(), sam = plain(), sam_adam = plain(), given = plain();
-  adam.optimizer = "adam";
-  adamw.optimizer = "adamw";
-  sam.optimizer = "sam";
-  sam_adam.optimizer = "sam";
-  sam_adam.base_optimizer = "adam";
-  given.optimizer = "adam";
-  given.lr = 0.5;
+  adam.descent.optimizer = "adam";
+  adamw.descent.optimizer = "adamw";
+  sam.descent.optimizer = "sam";
+  sam_adam.descent.optimizer = "sam";
+  sam_adam.descent.base_optimizer = "adam";
+  given.descent.optimizer = "adam";
+  given.descent.lr = 0.5;
 
-  EXPECT_EQ(resolved(adam).lr, 1e-3);
-  EXPECT_EQ(resolved(adamw).lr, 1e-3);
-  EXPECT_EQ(resolved(sam).lr, 0.1);
-  EXPECT_EQ(resolved(sam_adam).lr, 1e-3);
-  EXPECT_EQ(resolved(given).lr, 0.5);
+  EXPECT_EQ(resolved(adam).descent.lr, 1e-3);
+  EXPECT_EQ(resolved(adamw).descent.lr, 1e-3);
+  EXPECT_EQ(resolved(sam).descent.lr, 0.1);
+  EXPECT_EQ(resolved(sam_adam).descent.lr, 1e-3);
+  EXPECT_EQ(resolved(given).descent.lr, 0.5);
 }
 
 TEST(train_options, choose_radius_and_step_of_the_attack_by_norm) {
@@ -97,7 +97,7 @@ TEST(train_options, resolved_twice_are_the_same) {
 }
 
 TEST(train_options, need_an_output) {
-  expect_usage_error("--output is required", [](TrainOptions& o) { o.output.clear(); });
+  expect_usage_error("--output is required", [](TrainOptions& o) { o.run.output.clear(); });
 }
 
 TEST(train_options, need_epochs_and_a_batch) {
@@ -107,37 +107,38 @@ TEST(train_options, need_epochs_and_a_batch) {
 
 TEST(train_options, refuse_negative_rates) {
   expect_usage_error("--rho -0.1 is negative", [](TrainOptions& o) {
-    o.optimizer = "sam";
-    o.sharpness.rho = -0.1;
+    o.descent.optimizer = "sam";
+    o.descent.sharpness.rho = -0.1;
   });
-  expect_usage_error("--lr -1 must be finite and not negative", [](TrainOptions& o) { o.lr = -1; });
+  expect_usage_error("--lr -1 must be finite and not negative",
+                     [](TrainOptions& o) { o.descent.lr = -1; });
   expect_usage_error("--weight-decay -1 must be finite and not",
-                     [](TrainOptions& o) { o.weight_decay = -1; });
+                     [](TrainOptions& o) { o.descent.weight_decay = -1; });
 }
 
 TEST(train_options, refuse_smoothing_clipping_averaging_and_warm_up_that_cannot_be) {
   expect_usage_error("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = 1; });
   expect_usage_error("--label-smoothing", [](TrainOptions& o) { o.label_smoothing = -0.1; });
-  expect_usage_error("--clip-norm", [](TrainOptions& o) { o.clip_norm = 0; });
+  expect_usage_error("--clip-norm", [](TrainOptions& o) { o.descent.clip_norm = 0; });
   expect_usage_error("--mixup -1 must be", [](TrainOptions& o) { o.mixup = -1; });
   expect_usage_error("--cutmix nan must be", [](TrainOptions& o) { o.cutmix = NAN; });
   expect_usage_error("--accumulate 0 must be at least 1",
                      [](TrainOptions& o) { o.accumulate = 0; });
   expect_usage_error("--accumulate 129", [](TrainOptions& o) { o.accumulate = 129; });
-  expect_usage_error("--ema", [](TrainOptions& o) { o.ema = 1; });
-  expect_usage_error("--ema", [](TrainOptions& o) { o.ema = 0; });
+  expect_usage_error("--ema", [](TrainOptions& o) { o.descent.ema = 1; });
+  expect_usage_error("--ema", [](TrainOptions& o) { o.descent.ema = 0; });
   expect_usage_error("--warmup-epochs 100 must be below --epochs 100",
                      [](TrainOptions& o) { o.warmup_epochs = 100; });
 }
 
 TEST(train_options, keep_momentum_below_one) {
-  expect_usage_error("--momentum", [](TrainOptions& o) { o.momentum = 1; });
-  expect_usage_error("--momentum", [](TrainOptions& o) { o.momentum = -0.1; });
+  expect_usage_error("--momentum", [](TrainOptions& o) { o.descent.momentum = 1; });
+  expect_usage_error("--momentum", [](TrainOptions& o) { o.descent.momentum = -0.1; });
 }
 
 TEST(train_options, cannot_both_resume_and_overwrite) {
   expect_usage_error("--resume and --overwrite",
-                     [](TrainOptions& o) { o.resume = o.overwrite = true; });
+                     [](TrainOptions& o) { o.run.resume = o.run.overwrite = true; });
 }
 
 TEST(train_options, take_the_attacks_settings_only_with_the_attack) {
@@ -159,34 +160,34 @@ TEST(train_options, take_the_attacks_settings_only_with_the_attack) {
 TEST(train_options, refuse_flags_of_the_sam_family_without_it) {
   expect_usage_error("--base-optimizer needs an optimiser of the SAM family, not adam",
                      [](TrainOptions& o) {
-                       o.optimizer = "adam";
-                       o.base_optimizer = "sgd";
+                       o.descent.optimizer = "adam";
+                       o.descent.base_optimizer = "sgd";
                      });
   expect_usage_error("--sam-bn needs an optimiser of the SAM family, not sgd",
-                     [](TrainOptions& o) { o.sam_statistics = "both"; });
+                     [](TrainOptions& o) { o.descent.sam_statistics = "both"; });
   expect_usage_error("--sam-bn is of batch-norm, deit_tiny has none", [](TrainOptions& o) {
     o.model = "deit_tiny";
-    o.optimizer = "sam";
-    o.sam_statistics = "first";
+    o.descent.optimizer = "sam";
+    o.descent.sam_statistics = "first";
   });
   TrainOptions sam = plain();
-  sam.optimizer = "sam";
-  EXPECT_EQ(resolved(sam).base_optimizer, "sgd");
-  EXPECT_EQ(resolved(sam).sam_statistics, "both");
+  sam.descent.optimizer = "sam";
+  EXPECT_EQ(resolved(sam).descent.base_optimizer, "sgd");
+  EXPECT_EQ(resolved(sam).descent.sam_statistics, "both");
   EXPECT_EQ(to_json(resolved(resolved(sam))), to_json(resolved(sam)));
 }
 
 TEST(train_options, refuse_ssams_flags_of_the_other_mask) {
   TrainOptions ssam = plain();
-  ssam.optimizer = "ssam";
+  ssam.descent.optimizer = "ssam";
   expect_usage_error(
       "--ssam-drop-rate needs --ssam-mask dynamic",
-      [](TrainOptions& o) { o.sharpness.ssam_drop_rate = 0.3; }, ssam);
+      [](TrainOptions& o) { o.descent.sharpness.ssam_drop_rate = 0.3; }, ssam);
   expect_usage_error(
       "--ssam-samples needs --ssam-mask fisher",
       [](TrainOptions& o) {
-        o.sharpness.ssam_mask = "dynamic";
-        o.sharpness.ssam_samples = 5;
+        o.descent.sharpness.ssam_mask = "dynamic";
+        o.descent.sharpness.ssam_samples = 5;
       },
       ssam);
   EXPECT_EQ(to_json(resolved(resolved(ssam))), to_json(resolved(ssam)));
@@ -194,17 +195,17 @@ TEST(train_options, refuse_ssams_flags_of_the_other_mask) {
 
 TEST(train_options, refuse_momentum_where_there_is_none) {
   expect_usage_error("--momentum is SGD's, adam has none", [](TrainOptions& o) {
-    o.optimizer = "adam";
-    o.momentum = 0.9;
+    o.descent.optimizer = "adam";
+    o.descent.momentum = 0.9;
   });
   expect_usage_error("--momentum is SGD's, adamw has none", [](TrainOptions& o) {
-    o.optimizer = "sam";
-    o.base_optimizer = "adamw";
-    o.momentum = 0.5;
+    o.descent.optimizer = "sam";
+    o.descent.base_optimizer = "adamw";
+    o.descent.momentum = 0.5;
   });
   expect_usage_error("--nesterov does nothing with --momentum 0", [](TrainOptions& o) {
-    o.nesterov = true;
-    o.momentum = 0;
+    o.descent.nesterov = true;
+    o.descent.momentum = 0;
   });
 }
 
@@ -328,18 +329,19 @@ TEST(train_options, let_free_training_step_by_eps_with_the_weights_alone) {
   expect_usage_error(
       "leave out --at-alpha", [](TrainOptions& o) { o.at_steps = 3; }, options);
   expect_usage_error(
-      "cannot go with the SAM family", [](TrainOptions& o) { o.optimizer = "sam"; }, options);
+      "cannot go with the SAM family", [](TrainOptions& o) { o.descent.optimizer = "sam"; },
+      options);
 }
 
 TEST(train_options, know_nesterovs_momentum_for_sgd_alone) {
   expect_usage_error("--nesterov needs SGD", [](TrainOptions& o) {
-    o.nesterov = true;
-    o.optimizer = "adam";
+    o.descent.nesterov = true;
+    o.descent.optimizer = "adam";
   });
   expect_usage_error("--nesterov needs SGD", [](TrainOptions& o) {
-    o.nesterov = true;
-    o.optimizer = "sam";
-    o.base_optimizer = "adamw";
+    o.descent.nesterov = true;
+    o.descent.optimizer = "sam";
+    o.descent.base_optimizer = "adamw";
   });
 }
 
@@ -369,18 +371,18 @@ TEST(train_options, that_change_the_result_are_recorded) {
   EXPECT_TRUE(changed([](TrainOptions& o) { o.dataset.train_limit = 5; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.width = 8; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.epochs = 9; }));
-  EXPECT_TRUE(changed([](TrainOptions& o) { o.nesterov = true; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.descent.nesterov = true; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.schedule = "cosine"; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.warmup_epochs = 2; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.label_smoothing = 0.1; }));
-  EXPECT_TRUE(changed([](TrainOptions& o) { o.clip_norm = 1; }));
-  EXPECT_TRUE(changed([](TrainOptions& o) { o.ema = 0.99; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.descent.clip_norm = 1; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.descent.ema = 0.99; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.no_augment = true; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.no_shuffle = true; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.crop_padding = 2; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.init_from = "w.safetensors"; }));
-  EXPECT_TRUE(changed([](TrainOptions& o) { o.optimizer = "sam"; }));
-  EXPECT_TRUE(changed([](TrainOptions& o) { o.momentum = 0.5; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.descent.optimizer = "sam"; }));
+  EXPECT_TRUE(changed([](TrainOptions& o) { o.descent.momentum = 0.5; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.drop_last = true; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.validation = 5; }));
   EXPECT_TRUE(changed([](TrainOptions& o) { o.select = "robust"; }));
@@ -389,7 +391,7 @@ TEST(train_options, that_change_the_result_are_recorded) {
     o.new_head = true;
   }));
   EXPECT_FALSE(changed([](TrainOptions& o) { o.common.quiet = true; }));
-  EXPECT_FALSE(changed([](TrainOptions& o) { o.output = "elsewhere"; }));
+  EXPECT_FALSE(changed([](TrainOptions& o) { o.run.output = "elsewhere"; }));
 }
 
 TEST(train_options, refuse_two_labels_under_attack) {
@@ -409,15 +411,15 @@ TEST(train_options, know_stochastic_depth_in_transformers_alone) {
 
 TEST(train_options, warm_awp_up_with_trades_and_demand_that_it_begins) {
   TrainOptions options = adversarial();
-  options.sharpness.awp = 0.005;
-  EXPECT_FALSE(resolved(options).sharpness.awp_warmup.has_value());
+  options.descent.sharpness.awp = 0.005;
+  EXPECT_FALSE(resolved(options).descent.sharpness.awp_warmup.has_value());
   options.adversarial = "trades";
-  EXPECT_EQ(resolved(options).sharpness.awp_warmup, 10);
+  EXPECT_EQ(resolved(options).descent.sharpness.awp_warmup, 10);
   expect_usage_error(
       "--awp would not begin in 10 epochs after 10 without", [](TrainOptions& o) { o.epochs = 10; },
       options);
   expect_usage_error(
-      "--awp-warmup needs --awp", [](TrainOptions& o) { o.sharpness.awp_warmup = 3; },
+      "--awp-warmup needs --awp", [](TrainOptions& o) { o.descent.sharpness.awp_warmup = 3; },
       adversarial());
 }
 

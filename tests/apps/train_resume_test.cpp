@@ -176,7 +176,7 @@ TEST(resume, of_a_finished_run_changes_nothing) {
   const std::string last = contents(directory.path() / "run/last.safetensors");
   const std::string metrics = contents(directory.path() / "run/metrics.jsonl");
 
-  options.resume = true;
+  options.run.resume = true;
   const TrainResult again = train_small(options);
 
   EXPECT_EQ(again.score("test_accuracy"), first.score("test_accuracy"));
@@ -192,8 +192,8 @@ TEST(resume, in_an_empty_directory_starts_from_the_beginning) {
   options.epochs = 2;
   train_small(options);
 
-  options.output = (directory.path() / "resumed").string();
-  options.resume = true;
+  options.run.output = (directory.path() / "resumed").string();
+  options.run.resume = true;
   train_small(options);
 
   expect_equal_runs(directory.path() / "resumed", directory.path() / "fresh");
@@ -213,8 +213,8 @@ TEST(resume, with_other_settings_names_each_and_touches_nothing) {
   train_small(options);
   const auto before = files_of(directory.path());
 
-  options.resume = true;
-  options.lr = 0.25;
+  options.run.resume = true;
+  options.descent.lr = 0.25;
   options.batch_size = 8;
   const std::string message = error_of([&] { train_small(options); });
 
@@ -231,7 +231,7 @@ TEST(resume, without_the_runs_settings_is_refused) {
   train_small(options);
   fs::remove(directory.path() / "config.json");
 
-  options.resume = true;
+  options.run.resume = true;
   expect_error("config.json", [&] { train_small(options); });
 }
 
@@ -242,7 +242,7 @@ TEST(resume, with_deeply_nested_settings_is_refused) {
   train_small(options);
 
   directory.write("config.json", bytes_of("{\"settings\": " + deep_json() + "}"));
-  options.resume = true;
+  options.run.resume = true;
   expect_error("config.json: is JSON nested deeper than 64 levels at byte 76. Remove it",
                [&] { train_small(options); });
   directory.write("config.json", bytes_of("[]"));
@@ -257,7 +257,7 @@ TEST(resume, of_a_damaged_state_says_what_to_do) {
   save_safetensors(directory.path() / "state.safetensors", {},
                    {{"position", "{\"epochs_done\": 1}"}});
 
-  options.resume = true;
+  options.run.resume = true;
   expect_error("is not a training state. Start over with --overwrite",
                [&] { train_small(options); });
   save_safetensors(directory.path() / "state.safetensors", {}, {{"position", deep_json()}});
@@ -276,7 +276,7 @@ TEST(resume, goes_on_with_a_run_that_began_from_other_weights) {
   options.epochs = 2;
   train_small(options);
   const std::string last = contents(directory.path() / "run/last.safetensors");
-  options.resume = true;
+  options.run.resume = true;
   fs::remove_all(directory.path() / "base");  // the state holds what is needed
   train_small(options);
 
@@ -315,12 +315,12 @@ struct Interrupted {
   Interrupted() {
     options.epochs = 2;
     saddle::train(resolved(options), train, test);
-    options.resume = true;
+    options.run.resume = true;
   }
   std::string refusal() {
-    const auto before = files_of(options.output);
+    const auto before = files_of(options.run.output);
     const std::string message = error_of([&] { saddle::train(resolved(options), train, test); });
-    EXPECT_EQ(files_of(options.output), before);
+    EXPECT_EQ(files_of(options.run.output), before);
     return message;
   }
 };
@@ -361,7 +361,7 @@ TEST(resume, from_other_first_weights_is_refused_unless_they_are_gone) {
   options.init_from = weights.string();
   train_small(options);
 
-  options.resume = true;
+  options.run.resume = true;
   fs::copy_file(directory.path() / "b/last.safetensors", weights,
                 fs::copy_options::overwrite_existing);
   expect_error("the file of --init-from changed", [&] { train_small(options); });
@@ -430,10 +430,10 @@ TEST(resume, goes_on_for_more_epochs_where_the_schedule_does_not_know_their_numb
   options.epochs = 4;
   train_small(options);
 
-  options.output = (directory.path() / "longer").string();
+  options.run.output = (directory.path() / "longer").string();
   options.epochs = 2;
   train_small(options);
-  options.resume = true;
+  options.run.resume = true;
   options.epochs = 4;
   train_small(options);
 
@@ -454,7 +454,7 @@ TEST(resume, for_more_epochs_is_refused_where_they_would_have_been_others) {
   dynamic.schedule = "constant";
   dynamic.epochs = 1;
   train_small(dynamic);
-  dynamic.resume = true;
+  dynamic.run.resume = true;
   dynamic.epochs = 2;
   expect_error("epochs (1, now 2)", [&] { train_small(dynamic); });
 }
@@ -468,8 +468,8 @@ TEST(run_directory, is_not_shared_by_two_trainings) {
 
   for (const char* mode : {"resume", "overwrite"}) {
     TrainOptions options = small_run("mixed", directory.path() / "run");
-    options.resume = mode[0] == 'r';
-    options.overwrite = !options.resume;
+    options.run.resume = mode[0] == 'r';
+    options.run.overwrite = !options.run.resume;
     expect_error(
         "another training is writing here. Wait until it ends, stop it, or name another "
         "--output",
@@ -500,7 +500,7 @@ TEST(overwriting_run, removes_the_earlier_run_and_keeps_other_files) {
   directory.write("notes.txt", bytes_of("mine"));
   directory.write("state.safetensors.tmp-1-0", bytes_of("left by a kill"));
 
-  options.overwrite = true;
+  options.run.overwrite = true;
   options.epochs = 1;
   train_small(options);
 
@@ -516,7 +516,7 @@ int main(int argc, char** argv) {
   if (argc == 5 && std::string(argv[1]) == "--train") {
     try {
       saddle::TrainOptions options = saddle::small_run(argv[2], argv[3]);
-      options.resume = std::string(argv[4]) == "resume";
+      options.run.resume = std::string(argv[4]) == "resume";
       saddle::train_small(options);
       return 0;
     } catch (const std::exception& error) {

@@ -69,9 +69,9 @@ TEST(training, with_sam_of_radius_zero_is_its_base_optimiser) {
   const TemporaryDirectory directory;
   train_small(small_run("sgd", directory.path() / "sgd"));
   TrainOptions options = small_run("sgd", directory.path() / "sam");
-  options.optimizer = "sam";
-  options.sharpness.rho = 0;
-  options.sam_statistics = "first";
+  options.descent.optimizer = "sam";
+  options.descent.sharpness.rho = 0;
+  options.descent.sam_statistics = "first";
   train_small(options);
 
   auto sgd = tensors_of(directory.path() / "sgd/last.safetensors");
@@ -89,8 +89,8 @@ TEST(training, with_sam_of_a_radius_is_not_its_base_optimiser) {
   const TemporaryDirectory directory;
   train_small(small_run("sgd", directory.path() / "sgd"));
   TrainOptions options = small_run("sgd", directory.path() / "sam");
-  options.optimizer = "sam";
-  options.sam_statistics = "first";
+  options.descent.optimizer = "sam";
+  options.descent.sam_statistics = "first";
   train_small(options);
 
   EXPECT_NE(tensors_of(directory.path() / "sgd/last.safetensors").at("conv1.weight"),
@@ -109,7 +109,7 @@ TEST(training, of_a_model_that_there_cannot_be_is_the_command_lines_fault) {
 TEST(divergence, names_epoch_and_step) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("sgd", directory.path());
-  options.lr = 1e38;
+  options.descent.lr = 1e38;
 
   const std::string message = error_of([&] { train_small(options); });
 
@@ -122,7 +122,7 @@ TEST(divergence, names_epoch_and_step) {
 TEST(divergence, in_the_last_step_of_an_epoch_is_found_before_it_is_saved) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("sgd", directory.path());
-  options.lr = 1e38;
+  options.descent.lr = 1e38;
   options.batch_size = 60;  // one step an epoch: its loss, taken before the step, is finite
 
   const std::string message = error_of([&] { train_small(options); });
@@ -155,7 +155,7 @@ TEST(divergence, keeps_the_epochs_before) {
   save_safetensors(directory.path() / "state.safetensors", tensors,
                    {{"position", json_text(position)}});
   const std::string before = contents(directory.path() / "state.safetensors");
-  options.resume = true;
+  options.run.resume = true;
   const std::string message = error_of([&] { train_small(options); });
 
   expect_part("in epoch 2, step ", message);

@@ -44,10 +44,10 @@ TrainOptions small_run(const std::string& name, const std::filesystem::path& out
   options.width = 2;
   options.epochs = 6;
   options.batch_size = 16;
-  options.output = output.string();
+  options.run.output = output.string();
   if (name == "sam-adam") {
-    options.optimizer = "sam";
-    options.base_optimizer = "adam";
+    options.descent.optimizer = "sam";
+    options.descent.base_optimizer = "adam";
   } else if (name == "pgd") {
     options.adversarial = "pgd";
     options.at_steps = 2;
@@ -59,10 +59,10 @@ TrainOptions small_run(const std::string& name, const std::filesystem::path& out
   } else if (name == "free") {
     options.adversarial = "free";
     options.free_replays = 2;
-    options.ema = 0.9;
+    options.descent.ema = 0.9;
   } else if (name == "averaged") {
-    options.ema = 0.9;
-    options.clip_norm = 0.5;
+    options.descent.ema = 0.9;
+    options.descent.clip_norm = 0.5;
     options.label_smoothing = 0.1;
     options.warmup_epochs = 2;
   } else if (name == "mixed") {
@@ -70,7 +70,7 @@ TrainOptions small_run(const std::string& name, const std::filesystem::path& out
     options.cutmix = 1;
     options.accumulate = 3;
   } else if (name == "pieces") {
-    options.optimizer = "sam";
+    options.descent.optimizer = "sam";
     options.adversarial = "pgd";
     options.at_steps = 1;
     options.accumulate = 2;
@@ -78,22 +78,22 @@ TrainOptions small_run(const std::string& name, const std::filesystem::path& out
     options.model = "deit_tiny";
     options.width = 64;
     options.patch = 6;
-    options.optimizer = "sam";
+    options.descent.optimizer = "sam";
     options.drop_path = 0.3;
-    options.lr = 0.01;
+    options.descent.lr = 0.01;
     options.epochs = 2;
   } else if (name == "awp") {
     options.adversarial = "pgd";
     options.at_steps = 1;
-    options.sharpness.awp = 0.01;
+    options.descent.sharpness.awp = 0.01;
   } else if (name == "ssam-dynamic") {
-    options.optimizer = "ssam";
-    options.sharpness.ssam_mask = "dynamic";
-    options.sharpness.ssam_update_epochs = 3;
+    options.descent.optimizer = "ssam";
+    options.descent.sharpness.ssam_mask = "dynamic";
+    options.descent.sharpness.ssam_update_epochs = 3;
   } else if (is_sam_family(name)) {
-    options.optimizer = name;
-    if (name == "ssam") options.sharpness.ssam_update_epochs = 2;
-    if (name == "ssam") options.sharpness.ssam_samples = 20;
+    options.descent.optimizer = name;
+    if (name == "ssam") options.descent.sharpness.ssam_update_epochs = 2;
+    if (name == "ssam") options.descent.sharpness.ssam_samples = 20;
   } else {
     require(name == "sgd", "tests: no run is named ", name);
   }

@@ -31,7 +31,7 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
               {{"preact_resnet10", 4, 1, images.height, images.width, 4}, images.mean, images.std},
               7, precision);
   Minimiser minimiser = minimiser_of(options, device, model.network.layout.weights);
-  AveragedModel averaged(model, static_cast<float>(options.ema.value_or(0)));
+  AveragedModel averaged(model, static_cast<float>(options.descent.ema.value_or(0)));
   const Task task = task_of(options, data);
   TrainingStep step(model, minimiser, task, step_options_of(options), &averaged);
   Trained result;
@@ -41,14 +41,15 @@ Trained train_steps(const std::string& device_name, const std::string& run, Prec
     step.begin_epoch(epoch_order(data.size(), 5, static_cast<std::uint32_t>(epoch)),
                      static_cast<std::uint32_t>(epoch));
     for (std::int64_t first = 0; first < data.size(); first += 16) {
-      const double lr = *options.lr / (1 + number);
+      const double lr = *options.descent.lr / (1 + number);
       const BatchSums sums =
           step(first, std::min<std::int64_t>(16, data.size() - first), lr, number++).wait();
       result.losses.push_back(sums.loss);
       result.correct.push_back(sums.right);
       const std::vector<float> w = model.weights.to_host<float>();
       for (std::size_t i = 0; i < w.size(); ++i) {
-        result.mean_weights[i] += (1 - options.ema.value_or(0)) * (w[i] - result.mean_weights[i]);
+        result.mean_weights[i] +=
+            (1 - options.descent.ema.value_or(0)) * (w[i] - result.mean_weights[i]);
       }
     }
   }

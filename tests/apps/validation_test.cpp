@@ -49,14 +49,15 @@ void expect_best_by(const std::string& key, const TrainOptions& options) {
 
   double best = -1;
   std::size_t at = 0;
-  const auto metrics = timeless_metrics(options.output);
+  const auto metrics = timeless_metrics(options.run.output);
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     const double value = metrics[i].at(key);
     if (value > best) at = i;
     best = std::max(best, value);
   }
   EXPECT_EQ(result.best, best);
-  const Model model = load_checkpoint(options.output + "/best.safetensors", cpu_device(), {}, {});
+  const Model model =
+      load_checkpoint(options.run.output + "/best.safetensors", cpu_device(), {}, {});
   const HeldOut parts = hold_out(training_data(), *with_validation(options, 60).validation, 5);
   const auto accuracy = validate(model, DeviceDataset(cpu_device(), parts.validation),
                                  selecting_attack(resolved(options)), 5);
@@ -94,11 +95,11 @@ TEST(best_epoch, by_robust_accuracy_survives_an_interruption) {
   options.epochs = 3;
   train_small(options);
 
-  options.output = (directory.path() / "resumed").string();
+  options.run.output = (directory.path() / "resumed").string();
   options.epochs = 2;
   train_small(options);
   options.epochs = 3;
-  options.resume = true;
+  options.run.resume = true;
   train_small(options);
 
   expect_equal_runs(directory.path() / "resumed", directory.path() / "whole");

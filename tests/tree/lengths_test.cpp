@@ -50,9 +50,10 @@ const Reasons kLongFiles = {
 // By file and function.
 const Reasons kLongFunctions = {
     {"apps/bench/kernels.cpp: activation_cases", "a table: an entry a kernel"},
+    {"apps/segment/train_settings.cpp: settings_of_network", "a table: a row a flag"},
     {"apps/train/train_settings.cpp: settings_of_adversarial", "a table: a row a flag"},
     {"apps/train/train_settings.cpp: settings_of_epochs", "a table: a row a flag"},
-    {"apps/train/train_settings.cpp: settings_of_optimizer", "a table: a row a flag"},
+    {"apps/training/descent_options.cpp: settings_of", "a table: a row a flag"},
     {"core/ops/batch_norm.cpp: batch_norm", "forward and gradient stand in one function"},
     {"tests/apps/training_runs.cpp: small_run", "a list: a branch a run"},
     {"tests/core/ops_test.cpp: batch_norm_case", "a row of the table, with its plain loops"},

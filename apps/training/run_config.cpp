@@ -1,0 +1,15 @@
+#include "apps/training/run_config.h"
+
+#include "core/device.h"
+#include "core/threads.h"
+
+namespace saddle {
+
+nlohmann::json environment_of(Device& device) {
+  return {{"version", SADDLE_VERSION},
+          {"device", device.name()},
+          {"backends", backends()},
+          {"threads", threads()}};
+}
+
+}  // namespace saddle
