@@ -47,6 +47,19 @@ struct BytesToImages {
   }
 };
 
+// images <- images scale + shift within [0, 1], by image and channel: other units of pixel values.
+// One call a (row, element of the image).
+struct RescaleImages {
+  Array<float> images;              // [batch, pixels, channels]
+  Array<const float> scale, shift;  // [batch, channels]
+  int64_t columns, channels;        // columns: elements of an image
+
+  SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
+    const int64_t i = row * columns + column, at = row * channels + column % channels;
+    images[i] = clip(images[i] * scale[at] + shift[at], 0.f, 1.f);
+  }
+};
+
 // label[row] <- labels[example[row]]
 struct GatherLabels {
   Array<const int32_t> labels, example;

@@ -72,7 +72,7 @@ using AllKernels = KernelList<
     ActivateBackward<Bfloat16>, NextExamples, GatherLabels, BatchNormFrozen, FoldBatchNorm, SgdStep,
     AdamStep, SamPerturb, ClipToNorm, AddScaled, MovingAverage, MixLabels, MixImages, PgdStepLinf,
     // grid
-    AddBias, ScaleRows, ScaleColumns, BytesToImages, Normalise<float>, Normalise<Bfloat16>,
+    AddBias, ScaleRows, ScaleColumns, BytesToImages, RescaleImages, Normalise<float>, Normalise<Bfloat16>,
     NormaliseBackward<float>, NormaliseBackward<Bfloat16>, BatchNormApply<float>,
     BatchNormApply<Bfloat16>, BatchNormBackwardApply<float>, BatchNormBackwardApply<Bfloat16>,
     BatchNormBackwardApplyAdd<float>, BatchNormBackwardApplyAdd<Bfloat16>, AffineBackward<float>,

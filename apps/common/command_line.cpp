@@ -150,6 +150,30 @@ int run_program(const std::string& name, const std::string& description, int arg
   }
 }
 
+int run_commands(const std::string& name, const std::string& description, int argc,
+                 const char* const* argv, const std::vector<SubCommand>& commands) {
+  const std::string first = argc > 1 ? argv[1] : "";
+  for (const SubCommand& command : commands) {
+    if (command.name == first) {
+      return run_program(name + " " + command.name, command.description, argc - 1, argv + 1,
+                         command.configure, command.execute);
+    }
+  }
+  std::string names;
+  for (const SubCommand& command : commands) {
+    names += text(names.empty() ? "" : ", ", command.name);
+  }
+  return run_program(
+      name, description, argc, argv,
+      [&](CLI::App& app) {
+        for (const SubCommand& command : commands) {
+          app.add_subcommand(command.name, command.description);
+        }
+        app.footer(name + " COMMAND --help lists the flags of a command.");
+      },
+      [&] { throw UsageError(text("the first word must be one of ", names)); });
+}
+
 void add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
                 const std::string& type, const std::string& shown_default,
                 const std::function<void(const std::string&)>& parse) {

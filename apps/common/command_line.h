@@ -28,6 +28,16 @@ int run_program(const std::string& name, const std::string& description, int arg
                 const char* const* argv, const Configure& configure,
                 const std::function<void()>& execute);
 
+// A program of several commands, "saddle-segment train ...": each is a program of its own that the
+// first word chooses.
+struct SubCommand {
+  std::string name, description;
+  Configure configure;
+  std::function<void()> execute;
+};
+int run_commands(const std::string& name, const std::string& description, int argc,
+                 const char* const* argv, const std::vector<SubCommand>& commands);
+
 // "NAME 0.1.0, backends: cpu (oneDNN 3.2.0), cuda-emulated"
 std::string version_line(const std::string& name);
 

@@ -10,9 +10,9 @@
 #include <span>
 #include <vector>
 
-namespace saddle {
+#include "apps/data/label_png.h"
 
-inline constexpr std::uint8_t kVoidLabel = 255;
+namespace saddle {
 
 class Confusion {
  public:

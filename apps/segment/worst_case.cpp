@@ -112,7 +112,7 @@ class Search {
   std::vector<std::int32_t> chosen_;
 };
 
-void find_least_accurate(Attacks attacks, WorstCase& worst) {
+void find_least_accurate(Attacks attacks, WorstSegmentation& worst) {
   double sum = 0;
   std::int64_t images = 0;
   for (std::size_t i = 0; i < attacks[0].size(); ++i) {
@@ -129,7 +129,7 @@ void find_least_accurate(Attacks attacks, WorstCase& worst) {
 }
 
 // What the search promises, from the counts themselves.
-void check_promise(Attacks attacks, const WorstCase& worst) {
+void check_promise(Attacks attacks, const WorstSegmentation& worst) {
   Confusion sum(attacks[0][0].classes());
   for (std::size_t i = 0; i < worst.chosen.size(); ++i) {
     sum += attacks[static_cast<std::size_t>(worst.chosen[i])][i];
@@ -145,9 +145,9 @@ void check_promise(Attacks attacks, const WorstCase& worst) {
 
 }  // namespace
 
-WorstCase worst_case_of(Attacks attacks, std::uint64_t seed) {
+WorstSegmentation worst_case_of(Attacks attacks, std::uint64_t seed) {
   check(attacks);
-  WorstCase worst = {};
+  WorstSegmentation worst = {};
   find_least_accurate(attacks, worst);
   Search search(attacks);
   double before = search.miou(), gain = 1;

@@ -19,7 +19,7 @@
 
 namespace saddle {
 
-struct WorstCase {
+struct WorstSegmentation {
   double pixel_accuracy;  // share; over images that have a pixel with a class, NaN: none has
   std::vector<std::int32_t> least_accurate;  // the attack of each image; ties: the first
   double miou;                               // share; NaN as above
@@ -30,6 +30,7 @@ struct WorstCase {
 // attacks[a][i]: of image i under attack a (the clean image may be one of them). The order of
 // images in a round depends on (seed, round) alone. Throws Error where there is no attack or no
 // image, or where an image has other classes or more pixels under one attack than under another.
-WorstCase worst_case_of(std::span<const std::vector<Confusion>> attacks, std::uint64_t seed);
+WorstSegmentation worst_case_of(std::span<const std::vector<Confusion>> attacks,
+                                std::uint64_t seed);
 
 }  // namespace saddle

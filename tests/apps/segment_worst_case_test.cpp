@@ -69,7 +69,7 @@ Attacks random_attacks(std::uint64_t seed, std::size_t attacks, std::size_t imag
 TEST(worst_case, of_the_worked_example_leaves_the_least_accurate_attacks_for_a_lower_miou) {
   const Attacks attacks = worked_example();
 
-  const WorstCase worst = worst_case_of(attacks, 0);
+  const WorstSegmentation worst = worst_case_of(attacks, 0);
 
   EXPECT_DOUBLE_EQ(worst.pixel_accuracy, .6);
   EXPECT_EQ(worst.least_accurate, (std::vector<std::int32_t>{0, 0}));
@@ -94,7 +94,7 @@ TEST(worst_case, passes_through_choices_that_are_no_single_attack) {
   attacks.push_back({Confusion(2, {8, 0, 0, 2}), attacks[1][1]});
   attacks[1][1] = Confusion(2, {5, 0, 0, 5});
 
-  const WorstCase worst = worst_case_of(attacks, 0);
+  const WorstSegmentation worst = worst_case_of(attacks, 0);
 
   EXPECT_NEAR(worst.miou, .413534, 1e-6);
   EXPECT_EQ(worst.chosen, (std::vector<std::int32_t>{1, 2}));
@@ -107,7 +107,7 @@ TEST(worst_case, lies_between_the_best_of_all_choices_and_every_single_attack) {
   for (std::uint64_t problem = 0; problem < 50; ++problem) {
     const Attacks attacks = random_attacks(problem, 4, 5);
 
-    const WorstCase worst = worst_case_of(attacks, problem);
+    const WorstSegmentation worst = worst_case_of(attacks, problem);
 
     const double least = least_miou(attacks);
     double single = 1;
@@ -125,7 +125,7 @@ TEST(worst_case, lies_between_the_best_of_all_choices_and_every_single_attack) {
 TEST(worst_case, of_one_attack_is_that_attack) {
   const Attacks attacks = random_attacks(3, 1, 4);
 
-  const WorstCase worst = worst_case_of(attacks, 1);
+  const WorstSegmentation worst = worst_case_of(attacks, 1);
 
   EXPECT_EQ(worst.miou, miou_of(sum_of(attacks[0])));
   EXPECT_EQ(worst.pixel_accuracy, image_scores_of(attacks[0]).pixel_accuracy);
@@ -134,7 +134,7 @@ TEST(worst_case, of_one_attack_is_that_attack) {
 
 TEST(worst_case, is_the_same_again_and_visits_images_in_an_order_of_the_seed) {
   const Attacks attacks = random_attacks(101, 8, 40);
-  const WorstCase first = worst_case_of(attacks, 5);
+  const WorstSegmentation first = worst_case_of(attacks, 5);
   int others = 0;
 
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
@@ -148,7 +148,7 @@ TEST(worst_case, is_the_same_again_and_visits_images_in_an_order_of_the_seed) {
 TEST(worst_case, ends_where_no_single_change_lowers_the_miou) {
   const Attacks attacks = random_attacks(12, 4, 40);
 
-  const WorstCase worst = worst_case_of(attacks, 0);
+  const WorstSegmentation worst = worst_case_of(attacks, 0);
 
   double least = 1;
   for (std::size_t image = 0; image < 40; ++image) {
@@ -166,7 +166,7 @@ TEST(worst_case, images_without_a_class_count_nowhere) {
   Attacks attacks = worked_example();
   for (auto& attack : attacks) attack.insert(attack.begin(), Confusion(2));
 
-  const WorstCase worst = worst_case_of(attacks, 0);
+  const WorstSegmentation worst = worst_case_of(attacks, 0);
 
   EXPECT_DOUBLE_EQ(worst.pixel_accuracy, .6);
   EXPECT_NEAR(worst.miou, .413534, 1e-6);

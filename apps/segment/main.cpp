@@ -1,0 +1,34 @@
+// saddle-segment: trains networks that label every pixel, with SGD, Adam(W) or SAM, on clean or
+// adversarial images.
+#include <iostream>
+
+#include "apps/common/settings.h"
+#include "apps/segment/segmentation.h"
+
+namespace saddle {
+namespace {
+
+SubCommand train_command(SegmentTrainOptions& options) {
+  return {"train", "Trains a segmentation network.",
+          [&options](CLI::App& app) {
+            add_common_options(app, options.common);
+            add_settings(app, settings_of(options));
+            add_sharpness_flags(app, options.descent.sharpness);
+          },
+          [&options] {
+            const TrainResult result = train(resolved(options));
+            std::cout << "test mIoU " << result.score("test_miou") << " % (best test mIoU "
+                      << result.best << " %), pixel accuracy "
+                      << result.score("test_pixel_accuracy") << " %, checkpoint "
+                      << options.run.output << "/last.safetensors" << std::endl;
+          }};
+}
+
+}  // namespace
+}  // namespace saddle
+
+int main(int argc, char** argv) {
+  saddle::SegmentTrainOptions options;
+  return saddle::run_commands("saddle-segment", "Semantic segmentation.", argc, argv,
+                              {saddle::train_command(options)});
+}
