@@ -48,7 +48,7 @@ PgdOptions fgsm(float eps);
 PgdOptions default_pgd(Norm norm, double eps);
 
 // Throws Error where eps, alpha or steps are negative or not finite, alpha is 0 and there are steps
-// and a radius, eps is over 1 (l-inf) or share outside (0, 1].
+// and a radius, eps is over 1 (l-inf), share outside (0, 1], or the norm has no such start.
 void check(const PgdOptions& options);
 
 // The adversarial images, [N, H, W, C], in [0, 1] and within eps of batch.inputs. `attack` numbers
