@@ -39,6 +39,8 @@ void check(const PgdOptions& options) {
           "pgd: alpha 0 moves nothing, it must be positive");
   require(options.norm != Norm::l1 || options.start != Start::near,
           "pgd: l1 has no start near the image");
+  require(options.norm == Norm::l2 || options.start != Start::sphere,
+          "pgd: only l2 starts on a sphere");
   require(options.share > 0 && options.share <= 1, "pgd: share ", options.share,
           " is outside (0, 1]");
 }

@@ -23,6 +23,7 @@ enum class Start {
   random,  // l-inf: uniform in the cube; l2: uniform direction, uniform radius; l1: a projected
            // Gaussian
   near,    // l-inf and l2: 0.001 N(0, I), as TRADES starts where its loss has no gradient
+  sphere,  // l2: uniform in the cube, then scaled to length eps, as CosPGD's code starts
 };
 
 // The radius where none is asked for, pixel range [0, 1]: the paper's, and for l1 RobustBench's.

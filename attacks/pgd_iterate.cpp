@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/apgd.h"
 #include "kernels/elementwise.h"
 #include "kernels/l1_projection.h"
 #include "kernels/pgd.h"
@@ -118,6 +119,31 @@ void start_near_image(const Batch& batch, const PgdOptions& options, std::uint64
   project(batch, options.norm, options.eps, iterate);
 }
 
+// The draws of the cube around grey images, then as long as eps.
+void start_on_sphere(const Batch& batch, const PgdOptions& options, std::uint64_t seed,
+                     const Tensor& attack, const PgdIterate& iterate) {
+  Device& device = batch.inputs.device();
+  const std::int64_t examples = batch.inputs.shape()[0], columns = batch.inputs.count() / examples;
+  const Tensor grey = Tensor::filled(device, batch.inputs.shape(), .5f);
+  launch(device,
+         PgdStartLinf{batch.indices.array<std::int32_t>(),
+                      grey.array(),
+                      iterate.delta.array(),
+                      iterate.adversarial.array(),
+                      {seed, Purpose::attack_start},
+                      attack.array<std::int32_t>(),
+                      .5f,
+                      columns},
+         examples, columns);
+  Tensor(iterate.adversarial).copy_from(iterate.delta);
+  launch(device,
+         ApgdStartL2{batch.inputs.array(), iterate.adversarial.array(), options.eps, columns},
+         examples);
+  launch(device,
+         Difference{batch.inputs.array(), iterate.adversarial.array(), iterate.delta.array()},
+         iterate.delta.count());
+}
+
 }  // namespace
 
 void begin(const Batch& batch, const PgdOptions& options, std::uint64_t seed, const Tensor& attack,
@@ -127,6 +153,7 @@ void begin(const Batch& batch, const PgdOptions& options, std::uint64_t seed, co
     case Start::zero: return start_at_image(batch, iterate);
     case Start::random: return draw_start(batch, options, seed, number, iterate);
     case Start::near: return start_near_image(batch, options, seed, number, iterate);
+    case Start::sphere: return start_on_sphere(batch, options, seed, number, iterate);
   }
 }
 

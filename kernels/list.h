@@ -22,6 +22,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/fab.h"
 #include "kernels/fab_projection.h"
+#include "kernels/fewest_right.h"
 #include "kernels/images.h"
 #include "kernels/l1_projection.h"
 #include "kernels/largest_increases.h"
@@ -99,10 +100,10 @@ using AllKernels = KernelList<
     PixelLossesBackward, SumPixelBlocks,
     // attacks: flat
     Margin, OtherClassAtRank, DlrLoss, TargetedDlrLoss, TargetedCrossEntropyLoss, Difference,
-    ApgdScore, ApgdCheckpoint, ApgdCheckpointL1,
+    ApgdScore, ApgdCheckpoint, ApgdCheckpointL1, FewestRight,
     // attacks: grid
     GatherRows<float>, GatherRows<std::int32_t>, ScatterRows<float>, ScatterRows<std::int32_t>,
-    GaussianNoise, ApgdStepLinf, ApgdKeep, ApgdRestart,
+    GaussianNoise, ApgdStepLinf, ApgdKeep, ApgdRestart, KeepFound,
     // attacks: block
     L1Project, SparseStep, ApgdStepL2, ApgdStartLinf, ApgdStartL2, CountChanged, RowMaxAbs,
     MiFgsmStep,
