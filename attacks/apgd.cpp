@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "attacks/apgd_rows.h"
 #include "attacks/open_rows.h"
 #include "attacks/rows.h"
 #include "core/replay.h"
@@ -27,17 +28,6 @@ void check(const ApgdOptions& options) {
           "apgd: radii shrink in the l1 norm only");
 }
 
-std::vector<int> apgd_checkpoints(int steps) {
-  const auto share = [steps](double of) { return std::max(static_cast<int>(of * steps), 1); };
-  std::vector<int> iterations;
-  int window = share(.22);
-  for (int at = window; at <= steps; at += window) {
-    iterations.push_back(at);
-    window = std::max(window - share(.03), share(.06));
-  }
-  return iterations;
-}
-
 struct Apgd::Phase {
   float eps;
   int steps;
@@ -46,28 +36,16 @@ struct Apgd::Phase {
 
 // Rows beyond those of the batch pad it to its size; they are marked as broken, so they rest.
 struct Apgd::Iterates {
-  Tensor images, now, old, best, g, g_best, adversarial;  // [size, H, W, C]
-  Tensor labels, targets;                                 // i32 [size]
-  Tensor state;                                           // [size, kApgdFields]
+  ApgdRows rows;
+  Tensor labels, targets;  // i32 [size]
   float eps = 0;
   bool aimed = false;  // at `targets`, and nothing less is a success
   Replay iteration;
 
   Iterates(Device& device, const Shape& shape)
-      : images(device, shape),
-        now(device, shape),
-        old(device, shape),
-        best(device, shape),
-        g(device, shape),
-        g_best(device, shape),
-        adversarial(device, shape),
+      : rows(device, shape),
         labels(device, {shape[0]}, DType::i32),
-        targets(device, {shape[0]}, DType::i32),
-        state(device, {shape[0], kApgdFields}) {}
-
-  Device& device() const { return images.device(); }
-  std::int64_t size() const { return images.shape()[0]; }
-  std::int64_t columns() const { return images.count() / size(); }
+        targets(device, {shape[0]}, DType::i32) {}
 };
 
 namespace {
@@ -122,7 +100,7 @@ std::vector<Apgd::Phase> Apgd::phases() const {
 
 void Apgd::make_room(Device& device, const Shape& images, std::int64_t rows) {
   const Shape shape = with_rows(images, padded(device, rows));
-  if (!at_ || &at_->device() != &device || at_->images.shape() != shape) {
+  if (!at_ || &at_->rows.device() != &device || at_->rows.images.shape() != shape) {
     at_.reset();  // first, so that its memory can be used again
     at_ = std::make_shared<Iterates>(device, shape);
   }
@@ -160,30 +138,29 @@ void Apgd::begin(const Batch& batch, const Tensor& targets, const Tensor& start,
   const std::int64_t rows = batch.inputs.shape()[0];
   make_room(device, batch.inputs.shape(), rows);
   Iterates& at = *at_;
-  const Tensor taken = row_numbers(device, padded_list(all_rows(rows), at.size()));
-  at.images.copy_from(select_rows(batch.inputs, taken));
+  const Tensor taken = row_numbers(device, padded_list(all_rows(rows), at.rows.size()));
+  at.rows.images.copy_from(select_rows(batch.inputs, taken));
   at.labels.copy_from(select_rows(batch.targets, taken));
   at.targets.copy_from(select_rows(targets ? targets : batch.targets, taken));
-  at.now.copy_from(select_rows(start, taken));
-  at.old.copy_from(at.now);
-  at.adversarial.copy_from(at.images);
+  at.rows.now.copy_from(select_rows(start, taken));
+  at.rows.old.copy_from(at.rows.now);
+  at.rows.adversarial.copy_from(at.rows.images);
 
-  const std::int64_t columns = at.columns();
-  std::vector<float> changed(static_cast<std::size_t>(at.size()), static_cast<float>(columns));
+  const std::int64_t columns = at.rows.columns();
+  std::vector<float> changed(static_cast<std::size_t>(at.rows.size()), static_cast<float>(columns));
   float share = .2f;  // of the pixels that move in the first steps of l1
   const bool from_start = options_.radius == ApgdRadius::shrinking;
-  if (from_start) changed = count_changed(at.now, at.images).to_host<float>();
-  std::vector<float> state(static_cast<std::size_t>(at.size()) * kApgdFields, 0.f);
+  if (from_start) changed = count_changed(at.rows.now, at.rows.images).to_host<float>();
+  std::vector<float> state =
+      at.rows.first_state(options_.norm == Norm::l1 ? phase.eps : 2 * phase.eps);
   for (std::size_t row = 0; row < changed.size(); ++row) {
     float* field = &state[row * kApgdFields];
     if (from_start) share = changed[row] / static_cast<float>(columns) / 1.5f;
-    field[kApgdStep] = options_.norm == Norm::l1 ? phase.eps : 2 * phase.eps;
-    field[kApgdReducedAtCheck] = 1;
     field[kApgdBroken] = row < static_cast<std::size_t>(rows) ? 0.f : 1.f;
     field[kApgdRank] = ApgdCheckpointL1::rank(share, columns);
     field[kApgdChanged] = changed[row];
   }
-  at.state.copy_from_host(state.data());
+  at.rows.state.copy_from_host(state.data());
   const bool aimed = static_cast<bool>(batch.aims);
   // A captured step holds its radius and its loss.
   if (at.eps != phase.eps || at.aimed != aimed) at.iteration = Replay();
@@ -194,15 +171,15 @@ void Apgd::begin(const Batch& batch, const Tensor& targets, const Tensor& start,
 // The loss at the newest iterate, and what follows from it for every row.
 void Apgd::evaluate(Gradient gradient, const Phase& phase) {
   Iterates& at = *at_;
-  Device& device = at.device();
+  Device& device = at.rows.device();
   const int draws = gradient == Gradient::wanted ? options_.eot : 1;
   Tensor dx;
   const bool aims = at.aimed || is_targeted(options_.loss);
-  const Batch batch{at.images, at.labels, {}, {}, aims ? at.targets : Tensor()};
+  const Batch batch{at.rows.images, at.labels, {}, {}, aims ? at.targets : Tensor()};
   LossValue found;
   for (int draw = 0; draw < draws; ++draw) {
     Tape tape;
-    const Var x = tape.input(at.now, gradient);
+    const Var x = tape.input(at.rows.now, gradient);
     found = loss_(tape, logits_, x, batch, LossReduction::sum);
     if (gradient == Gradient::none) continue;
     tape.backward(found.loss);
@@ -214,66 +191,34 @@ void Apgd::evaluate(Gradient gradient, const Phase& phase) {
     }
   }
   const bool freeze = phase.last && options_.answer == ApgdAnswer::misclassified;
-  launch(device,
-         ApgdScore{found.losses.array(), found.right.array(), at.state.array(), freeze ? 1 : 0,
-                   options_.reference_wrap ? 1 : 0},
-         at.size());
-  launch(device,
-         ApgdKeep{at.state.array(), at.now.array(),
-                  dx ? Array<const float>(dx.array()) : Array<const float>{}, at.g.array(),
-                  at.best.array(), at.g_best.array(), at.adversarial.array(),
-                  1.f / static_cast<float>(draws), at.columns()},
-         at.size(), at.columns());
+  at.rows.score(found, {freeze, options_.reference_wrap});
+  at.rows.keep(dx, 1.f / static_cast<float>(draws));
 }
 
 void Apgd::step(const Phase& phase) {
-  const Iterates& at = *at_;
-  Device& device = at.device();
-  const std::int64_t rows = at.size(), columns = at.columns();
-  if (options_.norm == Norm::linf) {
-    launch(device,
-           ApgdStepLinf{at.images.array(), at.g.array(), at.now.array(), at.old.array(),
-                        at.state.array(), phase.eps, columns},
-           rows, columns);
-  } else if (options_.norm == Norm::l2) {
-    launch(device,
-           ApgdStepL2{at.images.array(), at.g.array(), at.now.array(), at.old.array(),
-                      at.state.array(), phase.eps, columns},
-           rows);
-  } else {  // `old` is free for delta: l1 has no momentum
-    const auto field = [&](ApgdField name) {
-      return Array<const float>(at.state.slice(name, {at.state.count() - name}).array());
-    };
-    launch(device,
-           SparseStep{at.g.array(), at.images.array(), at.now.array(), at.old.array(),
-                      field(kApgdStep), field(kApgdRank), kApgdFields, columns, 0},
-           rows);
-    project_l1(at.images, at.old, at.now, phase.eps);
-  }
+  const ApgdRows& at = at_->rows;
+  if (options_.norm != Norm::l1) return at.step(options_.norm, phase.eps);
+  // `old` is free for delta: l1 has no momentum.
+  const auto field = [&](ApgdField name) {
+    return Array<const float>(at.state.slice(name, {at.state.count() - name}).array());
+  };
+  launch(at.device(),
+         SparseStep{at.g.array(), at.images.array(), at.now.array(), at.old.array(),
+                    field(kApgdStep), field(kApgdRank), kApgdFields, at.columns(), 0},
+         at.size());
+  project_l1(at.images, at.old, at.now, phase.eps);
 }
 
 // `iteration` counts from 1.
 void Apgd::checkpoint(const Phase& phase, int iteration) {
-  const Iterates& at = *at_;
-  Device& device = at.device();
-  if (options_.norm == Norm::l1) {
-    if (iteration % std::max(static_cast<int>(.04 * phase.steps), 1) != 0) return;
-    launch(device,
-           ApgdCheckpointL1{at.state.array(), count_changed(at.best, at.images).array(), phase.eps,
-                            at.columns()},
-           at.size());
-  } else {
-    const std::vector<int> iterations = apgd_checkpoints(phase.steps);
-    const auto found = std::find(iterations.begin(), iterations.end(), iteration);
-    if (found == iterations.end()) return;
-    const int window = found == iterations.begin() ? iteration : iteration - *(found - 1);
-    launch(device, ApgdCheckpoint{at.state.array(), static_cast<float>(window), options_.rho},
-           at.size());
-  }
-  launch(device,
-         ApgdRestart{at.state.array(), at.best.array(), at.g_best.array(), at.now.array(),
-                     at.g.array(), at.columns()},
-         at.size(), at.columns());
+  const ApgdRows& at = at_->rows;
+  if (options_.norm != Norm::l1) return at.checkpoint(iteration, phase.steps, options_.rho);
+  if (iteration % std::max(static_cast<int>(.04 * phase.steps), 1) != 0) return;
+  launch(at.device(),
+         ApgdCheckpointL1{at.state.array(), count_changed(at.best, at.images).array(), phase.eps,
+                          at.columns()},
+         at.size());
+  at.restart();
 }
 
 // What a row used in a phase that asked for the loss `losses` times. Each is a pass forward and
@@ -288,34 +233,38 @@ Passes Apgd::passes_of(float losses, const Phase& phase) const {
 // What these rows found is put into `answer`, and what they used into `counts`.
 void Apgd::put_away(const Leaving& leaving, const Tensor& found, const Phase& phase,
                     const Tensor& answer, PassCounts& counts) const {
-  const std::vector<float> state = at_->state.to_host<float>();
+  const std::vector<float> state = at_->rows.state.to_host<float>();
   for (std::size_t i = 0; i < leaving.rows.size(); ++i) {
     const float* fields = &state[static_cast<std::size_t>(leaving.places[i]) * kApgdFields];
     counts.add(leaving.rows[i], passes_of(fields[kApgdCounted], phase));
   }
-  put_rows(answer, row_numbers(at_->device(), leaving.rows), select_rows(found, leaving.numbers));
+  put_rows(answer, row_numbers(at_->rows.device(), leaving.rows),
+           select_rows(found, leaving.numbers));
 }
 
 // Goes on without the rows that are broken, where that is worth it.
 void Apgd::drop_broken_rows(OpenRows& open, const Phase& phase, const Tensor& answer,
                             PassCounts& counts) {
   const std::shared_ptr<Iterates> from = at_;
-  const std::vector<float> state = from->state.to_host<float>();
+  const std::vector<float> state = from->rows.state.to_host<float>();
   Flags broken;
-  for (std::int64_t row = 0; row < from->size(); ++row) {
+  for (std::int64_t row = 0; row < from->rows.size(); ++row) {
     broken.push_back(state[static_cast<std::size_t>(row) * kApgdFields + kApgdBroken] != 0 ? 1 : 0);
   }
   const std::optional<Leaving> leaving = open.leave(broken);
   if (!leaving) return;
-  put_away(*leaving, from->adversarial, phase, answer, counts);
+  put_away(*leaving, from->rows.adversarial, phase, answer, counts);
   if (open.empty()) return;
   const std::int64_t size = leaving->stay.count();
-  const auto to = std::make_shared<Iterates>(from->device(), with_rows(from->images.shape(), size));
-  for (Tensor Iterates::*part : {&Iterates::images, &Iterates::now, &Iterates::old, &Iterates::best,
-                                 &Iterates::g, &Iterates::g_best, &Iterates::adversarial,
-                                 &Iterates::labels, &Iterates::targets, &Iterates::state}) {
-    *to.*part = select_rows(*from.*part, leaving->stay);
+  const auto to =
+      std::make_shared<Iterates>(from->rows.device(), with_rows(from->rows.images.shape(), size));
+  for (Tensor ApgdRows::*part :
+       {&ApgdRows::images, &ApgdRows::now, &ApgdRows::old, &ApgdRows::best, &ApgdRows::g,
+        &ApgdRows::g_best, &ApgdRows::adversarial, &ApgdRows::state}) {
+    to->rows.*part = select_rows(from->rows.*part, leaving->stay);
   }
+  to->labels = select_rows(from->labels, leaving->stay);
+  to->targets = select_rows(from->targets, leaving->stay);
   to->eps = from->eps;
   to->aimed = from->aimed;
   at_ = to;
@@ -329,11 +278,11 @@ Tensor Apgd::run(const Batch& batch, const Tensor& targets, const Tensor& start,
   const bool freeze = phase.last && options_.answer == ApgdAnswer::misclassified;
   const Tensor answer = batch.inputs.clone();
   begin(batch, targets, start, phase);
-  OpenRows open(device, all_rows(batch.inputs.shape()[0]), at_->size());
+  OpenRows open(device, all_rows(batch.inputs.shape()[0]), at_->rows.size());
   const Gradient first = phase.steps > 0 ? Gradient::wanted : Gradient::none;
   evaluate(first, phase);
   if (phase.last && first == Gradient::wanted) {
-    counts.zero_gradients = zero_rows(at_->g, open.rows().size());
+    counts.zero_gradients = zero_rows(at_->rows.g, open.rows().size());
   }
   if (freeze) drop_broken_rows(open, phase, answer, counts);
   for (int i = 1; i <= phase.steps && !open.empty(); ++i) {
@@ -353,7 +302,8 @@ Tensor Apgd::run(const Batch& batch, const Tensor& targets, const Tensor& start,
     if (freeze && is_time_to_look(device, i)) drop_broken_rows(open, phase, answer, counts);
   }
   if (!open.empty()) {
-    put_away(open.leave_all(), freeze ? at_->adversarial : at_->best, phase, answer, counts);
+    put_away(open.leave_all(), freeze ? at_->rows.adversarial : at_->rows.best, phase, answer,
+             counts);
   }
   return answer;
 }

@@ -51,9 +51,6 @@ struct ApgdOptions {
 // Throws Error where eps, rho, steps, eot or targets are out of range, or radii shrink outside l1.
 void check(const ApgdOptions& options);
 
-// After which iterations, counted from 1, the step size is looked at in l-inf and l2.
-std::vector<int> apgd_checkpoints(int steps);
-
 // One try on each row: batch.attempts says which restart (and with it the target). A row costs
 // steps eot + 1 forward passes and one for the clean prediction, and steps eot backward passes,
 // less those that would come after it is broken.

@@ -1,5 +1,6 @@
 // APGD on models whose best attack is known.
 #include "attacks/apgd.h"
+#include "attacks/apgd_rows.h"
 
 #include <gtest/gtest.h>
 
