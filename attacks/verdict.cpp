@@ -17,13 +17,6 @@ double norm_in(const ImageRecord& record, Norm norm) {
   return norm == Norm::linf ? record.linf : record.l2;
 }
 
-// Rounding of x + delta, about 6e-8 an element, and of the norm, relative to it. An l1 norm adds up
-// the rounding of thousands of elements.
-double slack_of(const Ball& ball) {
-  if (ball.norm == Norm::l1) return 1e-4 * ball.eps + 1e-6;
-  return ball.norm == Norm::l2 ? 1e-5 * ball.eps + 1e-6 : 1e-6;
-}
-
 // Norms and pixels of x_hat - x, into the record; throws where x_hat is no image.
 void measure(std::span<const float> x, std::span<const float> x_hat, std::int64_t channels,
              std::size_t example, ImageRecord& record) {
@@ -83,6 +76,13 @@ std::int32_t target_of(const Aim& aim, std::span<const float> z, std::int32_t la
 }
 
 }  // namespace
+
+// Rounding of x + delta, about 6e-8 an element, and of the norm, relative to it. An l1 norm adds up
+// the rounding of thousands of elements.
+double slack_of(const Ball& ball) {
+  if (ball.norm == Norm::l1) return 1e-4 * ball.eps + 1e-6;
+  return ball.norm == Norm::l2 ? 1e-5 * ball.eps + 1e-6 : 1e-6;
+}
 
 std::string norm_name(Norm norm) {
   if (norm == Norm::l1) return "l1";

@@ -26,6 +26,9 @@ struct Ball {
   double eps = 0;  // pixel range [0, 1]
 };
 
+// How far beyond its bound rounding may take a norm.
+double slack_of(const Ball& ball);
+
 // Which class a targeted attack wants an example to be taken for; that, and nothing less, is its
 // success. What is of that class already is not attacked.
 struct Aim {

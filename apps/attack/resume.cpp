@@ -218,8 +218,15 @@ RunState read_state(const SafetensorsFile& file, const Json& json, const StateEx
   return state;
 }
 
-void compare(const Command& command, std::map<std::string, std::string> saved,
-             const std::string& file) {
+[[noreturn]] void unreadable(const std::filesystem::path& path, const std::exception& error) {
+  fail(path.string(), ": the state of the attack cannot be read (", error.what(),
+       "). Begin anew with --restart");
+}
+
+}  // namespace
+
+void check_command(const Command& command, std::map<std::string, std::string> saved,
+                   const std::string& file) {
   const auto refuse = [&](const std::string& name, const std::string& was, const std::string& is) {
     fail(file, ": is the state of a run with other ", name, " ('", was, "', this one has '", is,
          "'). Repeat that command, name another --json, or begin anew with --restart");
@@ -230,13 +237,6 @@ void compare(const Command& command, std::map<std::string, std::string> saved,
   }
   if (!saved.empty()) refuse(saved.begin()->first, saved.begin()->second, "");
 }
-
-[[noreturn]] void unreadable(const std::filesystem::path& path, const std::exception& error) {
-  fail(path.string(), ": the state of the attack cannot be read (", error.what(),
-       "). Begin anew with --restart");
-}
-
-}  // namespace
 
 std::filesystem::path state_path(const std::filesystem::path& json) {
   std::filesystem::path path = json;
@@ -284,7 +284,7 @@ RunState load_state(const std::filesystem::path& path, const Command& command,
   } catch (const Error& error) {
     unreadable(path, error);
   }
-  compare(command, saved, path.string());
+  check_command(command, saved, path.string());
   try {
     return read_state(file, json, extent);
   } catch (const nlohmann::json::exception& error) {

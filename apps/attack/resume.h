@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +20,10 @@ namespace saddle {
 
 // What decides about the results of a run: (name, value), e.g. ("attacks", "fgsm pgd:steps=2").
 using Command = std::vector<std::pair<std::string, std::string>>;
+
+// Throws Error where the state in `file` is of another command, naming the first part that differs.
+void check_command(const Command& command, std::map<std::string, std::string> saved,
+                   const std::string& file);
 
 struct RunState {
   std::vector<AttackResult> finished;  // of the first attacks, in order

@@ -49,6 +49,7 @@ ModelDescription read_description(const SafetensorsFile& file, const CheckpointO
   if (overrides.model) network.model = *overrides.model;
   if (overrides.width) network.width = *overrides.width;
   if (overrides.patch) network.patch = *overrides.patch;
+  if (overrides.deeplab) overrides.deeplab(network.deeplab);
   if (overrides.classes) network.classes = *overrides.classes;
   if (static_cast<std::int64_t>(description.class_names.size()) != network.classes) {
     description.class_names.clear();

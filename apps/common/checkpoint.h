@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include "layers/model.h"
@@ -19,6 +20,8 @@ struct CheckpointOverrides {
   std::optional<std::int64_t> width, patch, classes;
   std::optional<std::vector<std::int64_t>> input_shape;  // C, H, W
   std::optional<std::vector<float>> mean, std;
+  // Changes what is said of a network that labels pixels; null: nothing.
+  std::function<void(DeepLabOptions& deeplab)> deeplab = nullptr;
 };
 
 // Writes the model; all or nothing.

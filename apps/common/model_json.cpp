@@ -37,7 +37,8 @@ Json to_json(const DeepLabOptions& deeplab) {
           {"rates", deeplab.rates},
           {"head_channels", deeplab.head_channels},
           {"dropout", deeplab.dropout},
-          {"padding", deeplab.padding == BlockPadding::before ? kBefore : kInside}};
+          {"padding", deeplab.padding == BlockPadding::before ? kBefore : kInside},
+          {"stretched_pixels", deeplab.stretched_pixels}};
 }
 
 // What is not said is the reference's.
@@ -52,6 +53,7 @@ DeepLabOptions deeplab_of(const Json& json) {
   deeplab.dropout = json.value("dropout", deeplab.dropout);
   const std::string padding = json.value("padding", kBefore);
   require(padding == kBefore || padding == kInside, "padding is neither before nor inside");
+  deeplab.stretched_pixels = json.value("stretched_pixels", deeplab.stretched_pixels);
   deeplab.padding = padding == kBefore ? BlockPadding::before : BlockPadding::inside;
   return deeplab;
 }

@@ -59,7 +59,7 @@ std::vector<Setting> settings_of_labels(SegmentationDataOptions& o) {
 
 }  // namespace
 
-std::vector<Setting> settings_of(SegmentationDataOptions& o) {
+std::vector<Setting> settings_of(SegmentationDataOptions& o, SegmentationPart used_for) {
   std::vector<Setting> all = {{"--dataset",
                                "dataset",
                                &o.name,
@@ -98,6 +98,9 @@ std::vector<Setting> settings_of(SegmentationDataOptions& o) {
                                 .recorded = Recorded::always,
                                 .unset = kAllExamples}}};
   for (Setting& setting : settings_of_labels(o)) all.push_back(std::move(setting));
+  if (used_for == SegmentationPart::test) {
+    std::erase_if(all, [](const Setting& row) { return row.flag == "--train-limit"; });
+  }
   return all;
 }
 

@@ -25,10 +25,11 @@ struct SegmentationDataOptions {
   std::optional<std::int64_t> split_seed;             // Stanford's
 };
 
-// Their rows of --help, bounds and config.json; they point into `options`.
-std::vector<Setting> settings_of(SegmentationDataOptions& options);
-
 enum class SegmentationPart { train, test };
+
+// Their rows of --help, bounds and config.json; they point into `options`. A program that does not
+// train has no limit of the training images.
+std::vector<Setting> settings_of(SegmentationDataOptions& options, SegmentationPart used_for);
 
 // The part's images, whose warnings and notices are printed. Throws as load_segmentation_set.
 SegmentationSet load(const SegmentationDataOptions& options, SegmentationPart part);

@@ -10,9 +10,20 @@
 
 namespace saddle {
 
+// What a network makes of images of one size.
+struct JudgedPixels {
+  std::vector<std::uint8_t> predictions;  // [N, H, W]
+  std::vector<float> losses;              // [N]: sum of the cross-entropy over pixels with a class
+};
+// Of images f32 [N, H, W, C] with labels u8 [N, H, W]. Throws Error where the network has not as
+// many classes.
+JudgedPixels judge_pixels(const LogitsFunction& logits, const Tensor& images, const Tensor& labels,
+                          std::int64_t classes);
+
 struct PixelEvaluation {
-  std::vector<Confusion> images;  // [N], as the set has them
-  double loss = 0;                // mean cross-entropy over all pixels with a class
+  std::vector<Confusion> images;      // [N], as the set has them
+  std::vector<double> cross_entropy;  // [N]: mean over pixels with a class, 0 where none has one
+  double loss = 0;                    // mean cross-entropy over all pixels with a class
 };
 
 // Whole images, in batches of one size: the results of an image do not depend on the others. Throws

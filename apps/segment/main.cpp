@@ -1,8 +1,9 @@
 // saddle-segment: trains networks that label every pixel, with SGD, Adam(W) or SAM, on clean or
-// adversarial images.
+// adversarial images, and attacks them.
 #include <iostream>
 
 #include "apps/common/settings.h"
+#include "apps/segment/attack_program.h"
 #include "apps/segment/segmentation.h"
 
 namespace saddle {
@@ -24,11 +25,17 @@ SubCommand train_command(SegmentTrainOptions& options) {
           }};
 }
 
+SubCommand attack_command(SegmentAttackOptions& options) {
+  return {"attack", "Measures how robust a segmentation network is.",
+          [&options](CLI::App& app) { add_flags(app, options); }, [&options] { attack(options); }};
+}
+
 }  // namespace
 }  // namespace saddle
 
 int main(int argc, char** argv) {
-  saddle::SegmentTrainOptions options;
+  saddle::SegmentTrainOptions train;
+  saddle::SegmentAttackOptions attack;
   return saddle::run_commands("saddle-segment", "Semantic segmentation.", argc, argv,
-                              {saddle::train_command(options)});
+                              {saddle::train_command(train), saddle::attack_command(attack)});
 }

@@ -9,7 +9,7 @@
 #include "apps/common/fingerprint.h"
 #include "apps/segment/init_backbone.h"
 #include "apps/training/run_config.h"
-#include "attacks/pgd.h"
+#include "attacks/pixel_losses.h"
 #include "core/format.h"
 #include "core/ops.h"
 
@@ -35,19 +35,20 @@ LogitsFunction unnormalised(const LogitsFunction& f, const Tensor& mean, const T
 
 Climb pixel_climb(const PixelClimbOptions& options, std::uint64_t seed, const Tensor& mean,
                   const Tensor& std) {
-  const Loss loss = pixel_cross_entropy_loss();
+  PgdClimb by;
+  by.loss = pixel_loss(options.segpgd ? "segpgd" : "ce");
   Climb climb;
   climb.batch_norm = options.batch_norm;
   climb.before = [=](const LogitsFunction& f, const Batch& batch, const Tensor& step,
                      std::int64_t) {
     const LogitsFunction attacked = options.unnormalised ? unnormalised(f, mean, std) : f;
     const std::int64_t images = batch.inputs.shape()[0];
-    if (!options.half || images < 2) return pgd(attacked, loss, batch, options.attack, seed, step);
+    if (!options.half || images < 2) return pgd(attacked, by, batch, options.attack, seed, step);
     const std::int64_t half = images / 2;
     const Batch first{rows_of(batch.inputs, 0, half), rows_of(batch.targets, 0, half),
                       rows_of(batch.indices, 0, half)};
     const Tensor x_hat = batch.inputs.clone();
-    rows_of(x_hat, 0, half).copy_from(pgd(attacked, loss, first, options.attack, seed, step));
+    rows_of(x_hat, 0, half).copy_from(pgd(attacked, by, first, options.attack, seed, step));
     return x_hat;
   };
   return climb;
@@ -183,7 +184,8 @@ Tensor class_weights_of(const SegmentTrainOptions& options, Device& device,
                         const SegmentationSet& data) {
   if (options.class_weights != "balanced") return {};
   const auto classes = static_cast<std::size_t>(data.classes);
-  return Tensor::from_host(device, {data.classes}, std::vector<float>(classes, 1.f));
+  return Tensor::from_host(device, {data.classes},
+                           balance_of(std::span(data.census).first(classes)));
 }
 
 TrainResult train_on(const SegmentTrainOptions& options, Device& device,

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/parse.h"
 #include "apps/common/settings.h"
+#include "apps/segment/load_segmenter.h"
 #include "optim/schedule.h"
 
 namespace saddle {
@@ -152,12 +152,8 @@ DeepLabOptions deeplab_of(const SegmentTrainOptions& o) {
   deeplab.padding = o.mobilenet_padding == "inside" ? BlockPadding::inside : BlockPadding::before;
   deeplab.backbone_momentum = static_cast<float>(*o.backbone_momentum);
   deeplab.frozen_backbone = o.frozen_backbone;
-  const std::vector<std::string> rates = split_at_commas(o.aspp_rates);
-  usage(rates.size() == deeplab.rates.size(),
-        text("--aspp-rates '", o.aspp_rates, "': expected three integers, R,R,R"));
-  for (std::size_t i = 0; i < rates.size(); ++i) {
-    deeplab.rates[i] = parse_integer_from(rates[i], 1);
-  }
+  deeplab.rates = parse_rates(o.aspp_rates);
+  deeplab.stretched_pixels = o.minmax;
   return deeplab;
 }
 

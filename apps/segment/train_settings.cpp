@@ -261,7 +261,7 @@ std::vector<Setting> settings_of(SegmentTrainOptions& o) {
   const auto add = [&](std::vector<Setting> part) {
     for (Setting& setting : part) all.push_back(std::move(setting));
   };
-  add(settings_of(o.data));
+  add(settings_of(o.data, SegmentationPart::train));
   add(settings_of_network(o));
   add(settings_of(o.descent, kSegmentDescent, [] { return std::string(); }));
   add(settings_of_sam(o));

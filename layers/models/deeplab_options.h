@@ -21,6 +21,9 @@ struct DeepLabOptions {
   std::int64_t head_channels = 256;
   float dropout = 0.1f;                         // in the head, in training
   BlockPadding padding = BlockPadding::before;  // of MobileNetV2
+  // Whether it was trained on images that were stretched to [0, 1] one by one, as the paper's code
+  // does (apps/segment/image_batches.h).
+  bool stretched_pixels = false;
 
   // Of the backbone's batch-norms in training; not part of the network, so that checkpoints do not
   // hold them. Frozen: they keep their running statistics, as one does who goes on from trained
