@@ -16,6 +16,12 @@ namespace saddle {
 void write_png(const std::filesystem::path& path, std::int64_t width, std::int64_t height,
                std::int64_t channels, std::span<const std::uint8_t> pixels);
 
+// The same of numbers [height, width] with a palette, at most 256 colours, to show them in: a PNG
+// of colour type 3, whose pixels are the numbers themselves. Throws Error also for a number without
+// a colour.
+void write_index_png(const std::filesystem::path& path, std::int64_t width, std::int64_t height,
+                     std::span<const std::uint8_t> numbers, std::span<const Colour> palette);
+
 // Cells of equal size in rows and columns on white, each an enlarged image above a caption, below a
 // line of headings. Captions are cut where the cell ends; letters are shown as capitals.
 class ImageGrid {

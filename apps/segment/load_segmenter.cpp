@@ -105,6 +105,15 @@ std::vector<Setting> settings_of(SegmenterFlags& o) {
 }
 
 Model load_segmenter(const std::string& checkpoint, const SegmenterFlags& flags, Device& device,
+                     const ModelDescription& fallback, Precision precision) {
+  Model model = load_checkpoint(checkpoint, device, overrides_of(flags), fallback);
+  model.precision = precision;
+  require(labels_pixels(model.network.options.model), checkpoint, ": ", model.network.options.model,
+          " names images, this program needs a network that labels pixels. Use saddle-attack");
+  return model;
+}
+
+Model load_segmenter(const std::string& checkpoint, const SegmenterFlags& flags, Device& device,
                      const SegmentationSet& set, Precision precision) {
   ModelDescription fallback;
   fallback.network.in_channels = set.channels;
@@ -112,12 +121,8 @@ Model load_segmenter(const std::string& checkpoint, const SegmenterFlags& flags,
   fallback.network.width_pixels = set.images.front().width;
   fallback.mean = set.mean;
   fallback.std = set.std;
-  Model model = load_checkpoint(checkpoint, device, overrides_of(flags), fallback);
-  model.precision = precision;
-  const NetworkOptions& network = model.network.options;
-  require(labels_pixels(network.model), checkpoint, ": ", network.model,
-          " names images, this program needs a network that labels pixels. Use saddle-attack");
-  require(network.classes == set.classes, checkpoint, ": the model knows ", network.classes,
+  Model model = load_segmenter(checkpoint, flags, device, fallback, precision);
+  require(model.classes() == set.classes, checkpoint, ": the model knows ", model.classes(),
           " classes, ", set.name, " has ", set.classes,
           ". Name the data set it was trained on with --dataset and --data-dir");
   if (model.class_names.empty()) {
@@ -125,12 +130,12 @@ Model load_segmenter(const std::string& checkpoint, const SegmenterFlags& flags,
         text("the file does not name its classes, and perhaps not its network: the classes are "
              "taken to be those of ",
              set.name, " in their order, what no flag says of the network the reference's"));
-  } else {
-    const std::string differences =
-        class_name_differences(model.class_names, set.class_names, set.name);
-    require(differences.empty(), checkpoint, ": its classes are not those of ", set.name, ": ",
-            differences, ". Give what it was trained on, with --dataset and --data-dir");
+    return model;
   }
+  const std::string differences =
+      class_name_differences(model.class_names, set.class_names, set.name);
+  require(differences.empty(), checkpoint, ": its classes are not those of ", set.name, ": ",
+          differences, ". Give what it was trained on, with --dataset and --data-dir");
   return model;
 }
 

@@ -27,9 +27,11 @@ std::vector<Setting> settings_of(SegmenterFlags& flags);
 // "6,12,18". Throws UsageError for anything but three integers from 1.
 std::array<std::int64_t, 3> parse_rates(const std::string& list);
 
-// As load_checkpoint, what the file does not say being the data set's and the reference's: both are
-// among the model's assumptions. Throws Error where the model names images, or knows other classes
-// than the set.
+// As load_checkpoint, what the file does not say being `fallback`'s and the reference's: both are
+// among the model's assumptions. Throws Error where the model names images.
+Model load_segmenter(const std::string& checkpoint, const SegmenterFlags& flags, Device& device,
+                     const ModelDescription& fallback, Precision precision);
+// The same for the images of a set. Throws Error where it has other classes than the model.
 Model load_segmenter(const std::string& checkpoint, const SegmenterFlags& flags, Device& device,
                      const SegmentationSet& set, Precision precision);
 

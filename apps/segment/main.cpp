@@ -4,6 +4,7 @@
 
 #include "apps/common/settings.h"
 #include "apps/segment/attack_program.h"
+#include "apps/segment/predict.h"
 #include "apps/segment/segmentation.h"
 
 namespace saddle {
@@ -30,12 +31,19 @@ SubCommand attack_command(SegmentAttackOptions& options) {
           [&options](CLI::App& app) { add_flags(app, options); }, [&options] { attack(options); }};
 }
 
+SubCommand predict_command(PredictOptions& options) {
+  return {"predict", "Labels the pixels of your own images.",
+          [&options](CLI::App& app) { add_flags(app, options); }, [&options] { predict(options); }};
+}
+
 }  // namespace
 }  // namespace saddle
 
 int main(int argc, char** argv) {
   saddle::SegmentTrainOptions train;
   saddle::SegmentAttackOptions attack;
+  saddle::PredictOptions predict;
   return saddle::run_commands("saddle-segment", "Semantic segmentation.", argc, argv,
-                              {saddle::train_command(train), saddle::attack_command(attack)});
+                              {saddle::train_command(train), saddle::attack_command(attack),
+                               saddle::predict_command(predict)});
 }
