@@ -1,5 +1,4 @@
 // A report as JSON.
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "apps/attack/report.h"
@@ -23,9 +22,6 @@ Json members_json(const AttackResult& result) {
   }
   return members;
 }
-
-// The shortest decimal number that is the same float.
-double decimal(float value) { return std::strtod(exact_text(value).c_str(), nullptr); }
 
 Json decimals(const std::vector<float>& values) {
   Json list = Json::array();

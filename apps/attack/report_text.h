@@ -1,8 +1,10 @@
 // How reports write numbers and radii.
 #pragma once
 
+#include <cstdlib>
 #include <string>
 
+#include "apps/attack/spec.h"
 #include "attacks/attack_run.h"
 #include "core/format.h"
 
@@ -11,6 +13,9 @@ namespace saddle {
 inline double images_per_second(const AttackResult& result) {
   return result.seconds > 0 ? static_cast<double>(result.attacked) / result.seconds : 0.;
 }
+
+// The shortest decimal number that is the same float.
+inline double decimal(float value) { return std::strtod(exact_text(value).c_str(), nullptr); }
 
 // "linf 0.0156863"
 inline std::string ball_text(const Ball& ball) {

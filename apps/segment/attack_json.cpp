@@ -48,9 +48,12 @@ double largest(const std::vector<double>& norms) {
 }
 
 Json attack_json(const PixelResult& attack, const ModelDescription& model) {
-  Json json{{"name", attack.name},    {"spec", attack.spec},
-            {"loss", attack.loss},    {"norm", norm_name(attack.ball.norm)},
-            {"eps", attack.ball.eps}, {"steps", attack.steps}};
+  Json json{{"name", attack.name},
+            {"spec", attack.spec},
+            {"loss", attack.loss},
+            {"norm", norm_name(attack.ball.norm)},
+            {"eps", decimal(static_cast<float>(attack.ball.eps))},
+            {"steps", attack.steps}};
   const Json scores = scores_json(attack.images, model);
   json["robust_accuracy"] = scores.at("pixel_accuracy");
   json.update(scores);
@@ -70,7 +73,7 @@ Json worst_json(const WorstInBall& ball, const SegmentationReport& report) {
   for (const std::size_t i : ball.attacks) specs.push_back(report.attacks[i].spec);
   if (ball.with_clean) specs.push_back("clean");
   return {{"norm", norm_name(ball.ball.norm)},
-          {"eps", ball.ball.eps},
+          {"eps", decimal(static_cast<float>(ball.ball.eps))},
           {"attacks", specs},
           {"pixel_accuracy", percent_of(ball.worst.pixel_accuracy)},
           {"miou", percent_of(ball.worst.miou)},

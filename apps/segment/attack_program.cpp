@@ -11,7 +11,6 @@
 #include "apps/segment/attack_picture.h"
 #include "apps/segment/attack_state.h"
 #include "attacks/pixel_losses.h"
-#include "core/ops.h"
 #include "core/threads.h"
 
 namespace saddle {
@@ -56,6 +55,8 @@ std::vector<AttackSpec> along_curve(const AttackSpec& spec, const std::string& r
   return specs;
 }
 
+bool takes_radius(const std::string& suite) { return !suite.starts_with("paper"); }
+
 void check_flags(const SegmentAttackOptions& o) {
   usage(!o.checkpoint.empty(), "--checkpoint is missing: name the model to attack");
   usage(!o.restart || !o.json.empty(),
@@ -69,8 +70,9 @@ void check_flags(const SegmentAttackOptions& o) {
     usage(attacks || !given,
           text(flag, " needs an --attack or a --suite: without one it does nothing"));
   }
-  usage(!o.eps || !o.suites.empty(),
-        "--eps belongs to --suite. A single attack takes it as --attack pgd:eps=1/255");
+  usage(!o.eps || std::ranges::any_of(o.suites, takes_radius),
+        "--eps belongs to --suite sea, sea-cheap and sea-v1. A single attack takes it as --attack "
+        "pgd:eps=1/255");
 }
 
 }  // namespace
@@ -99,8 +101,8 @@ std::vector<PixelJob> jobs_of(const SegmentAttackOptions& o) {
     for (const AttackSpec& spec : along_curve(parse_attack_spec(words), o.eps_curve)) add(spec);
   }
   for (const std::string& suite : o.suites) {
-    const bool fixed = suite.starts_with("paper");
-    for (const std::string& spec : pixel_suite_specs(suite, fixed ? std::nullopt : o.eps)) {
+    const std::optional<double> eps = takes_radius(suite) ? o.eps : std::nullopt;
+    for (const std::string& spec : pixel_suite_specs(suite, eps)) {
       add(parse_attack_spec(spec));
     }
   }
@@ -123,16 +125,6 @@ void check_outputs(const SegmentAttackOptions& o) {
     taken.push_back(canonical(path));
     const AtomicFile probe(path);  // its temporary file goes away again
   }
-}
-
-// f of pixels that are fed as they are: the model normalises what is not normalised here.
-LogitsFunction unnormalised(const Model& model, const LogitsFunction& f) {
-  const Shape channels{static_cast<std::int64_t>(model.mean.size())};
-  const Tensor mean = Tensor::from_host(model.device(), channels, model.mean),
-               std = Tensor::from_host(model.device(), channels, model.std);
-  return [f, mean, std](Tape& tape, const Var& x) {
-    return f(tape, affine(tape, x, std, mean, Activation::none));
-  };
 }
 
 // Of the labels that the user names, for losses that weigh classes.
@@ -236,8 +228,17 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
   options.range = report.range;
   options.batch_size = o.batch_size;
   options.balance = balance_for(o, jobs, model.device(), set);
+  if (options.balance) {
+    report.assumptions.push_back(
+        text("the loss mce-bal weighs classes by the labels of ",
+             o.balance == "test" ? "the split attacked" : "the training split", " (--balance)"));
+  }
   options.images_kept = !o.adversarial.empty() ? set.size() : o.images.empty() ? 0 : kPictured;
-  if (report.unnormalised) options.climbed = unnormalised(model, f);
+  if (report.unnormalised) {
+    const Shape channels{static_cast<std::int64_t>(model.mean.size())};
+    options.climbed = unnormalised(f, Tensor::from_host(model.device(), channels, model.mean),
+                                   Tensor::from_host(model.device(), channels, model.std));
+  }
   for (auto& of_job : run_jobs(o, jobs, model, set, options)) {
     for (PixelResult& result : of_job) report.attacks.push_back(std::move(result));
   }

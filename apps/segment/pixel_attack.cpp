@@ -6,6 +6,7 @@
 #include "attacks/shrinking_apgd.h"
 #include "core/error.h"
 #include "core/format.h"
+#include "core/ops.h"
 
 namespace saddle {
 namespace {
@@ -160,6 +161,12 @@ std::vector<std::string> names_of(const std::vector<PixelAttackRow>& table) {
 }
 
 }  // namespace
+
+LogitsFunction unnormalised(const LogitsFunction& f, const Tensor& mean, const Tensor& std) {
+  return [f, mean, std](Tape& tape, const Var& x) {
+    return f(tape, affine(tape, x, std, mean, Activation::none));
+  };
+}
 
 PixelAttack make_pixel_attack(const AttackSpec& spec, std::uint64_t seed) {
   const auto& table = pixel_attack_table();

@@ -19,6 +19,10 @@
 
 namespace saddle {
 
+// f of pixels that are fed to its network as they are, which the paper's code does in attacks: f
+// normalises by mean and std, f32 [channels], what this has stretched the other way.
+LogitsFunction unnormalised(const LogitsFunction& f, const Tensor& mean, const Tensor& std);
+
 // What an attack is given, besides its own settings.
 struct PixelAttackInput {
   const LogitsFunction& logits;

@@ -9,6 +9,7 @@
 #include "apps/common/fingerprint.h"
 #include "apps/segment/init_backbone.h"
 #include "apps/training/run_config.h"
+#include "apps/segment/pixel_attack.h"
 #include "attacks/pixel_losses.h"
 #include "core/format.h"
 #include "core/ops.h"
@@ -24,13 +25,6 @@ Tensor rows_of(const Tensor& all, std::int64_t first, std::int64_t count) {
   const std::int64_t row = all.count() / extents[0];
   extents[0] = count;
   return all.slice(first * row, Shape(extents));
-}
-
-// f of pixels that are fed as they are: the model normalises what is not normalised here.
-LogitsFunction unnormalised(const LogitsFunction& f, const Tensor& mean, const Tensor& std) {
-  return [f, mean, std](Tape& tape, const Var& x) {
-    return f(tape, affine(tape, x, std, mean, Activation::none));
-  };
 }
 
 Climb pixel_climb(const PixelClimbOptions& options, std::uint64_t seed, const Tensor& mean,
