@@ -32,6 +32,16 @@ Shape with_rows(const Shape& shape, std::int64_t rows) {
   return Shape(extents);
 }
 
+template <class T>
+Tensor gathered(const Tensor& tensor, const Tensor& rows) {
+  const Tensor selected(tensor.device(), with_rows(tensor.shape(), rows.count()), tensor.dtype());
+  const std::int64_t columns = columns_of(tensor.shape());
+  launch(tensor.device(),
+         GatherRows<T>{tensor.array<T>(), rows.array<std::int32_t>(), selected.array<T>(), columns},
+         rows.count(), columns);
+  return selected;
+}
+
 }  // namespace
 
 Tensor row_numbers(Device& device, const std::vector<std::int32_t>& rows) {
@@ -40,19 +50,11 @@ Tensor row_numbers(Device& device, const std::vector<std::int32_t>& rows) {
 
 Tensor select_rows(const Tensor& tensor, const Tensor& rows) {
   row_count(tensor);
-  const Tensor selected(tensor.device(), with_rows(tensor.shape(), rows.count()), tensor.dtype());
-  const std::int64_t columns = columns_of(tensor.shape());
-  if (tensor.dtype() == DType::i32) {
-    launch(tensor.device(),
-           GatherRows<std::int32_t>{tensor.array<std::int32_t>(), rows.array<std::int32_t>(),
-                                    selected.array<std::int32_t>(), columns},
-           rows.count(), columns);
-  } else {
-    launch(tensor.device(),
-           GatherRows<float>{tensor.array(), rows.array<std::int32_t>(), selected.array(), columns},
-           rows.count(), columns);
+  switch (tensor.dtype()) {
+    case DType::i32: return gathered<std::int32_t>(tensor, rows);
+    case DType::u8: return gathered<std::uint8_t>(tensor, rows);
+    default: return gathered<float>(tensor, rows);
   }
-  return selected;
 }
 
 void put_rows(const Tensor& to, const Tensor& rows, const Tensor& from) {

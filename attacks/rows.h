@@ -14,8 +14,8 @@ namespace saddle {
 // Row numbers on a device, i32 [N].
 Tensor row_numbers(Device& device, const std::vector<std::int32_t>& rows);
 
-// Rows of a tensor [any, ...], f32 or i32: [N, ...] with row i = tensor[rows[i]]. `rows` is i32
-// [N]; a row may be taken more than once. Numbers are not checked against the tensor.
+// Rows of a tensor [any, ...], f32, i32 or u8: [N, ...] with row i = tensor[rows[i]]. `rows` is
+// i32 [N]; a row may be taken more than once. Numbers are not checked against the tensor.
 Tensor select_rows(const Tensor& tensor, const Tensor& rows);
 
 // to[rows[i]] <- from[i]; the rows differ from each other. Throws Error where shapes do not fit.

@@ -35,6 +35,11 @@ TEST_P(Rows, are_taken_in_the_order_asked_for_and_as_often) {
   EXPECT_EQ(select_rows(x, rows).shape(), (Shape{4, 1, 2}));
   EXPECT_EQ(select_rows(x, rows).to_host<float>(), (Floats{5, 6, 1, 2, 5, 6, 3, 4}));
   EXPECT_EQ(select_rows(labels, rows).to_host<std::int32_t>(), (Integers{9, 7, 9, 8}));
+  using Labels = std::vector<std::uint8_t>;  // a row of them an image
+  const Tensor of_pixels =
+      Tensor::from_host(device(), {3, 1, 3}, Labels{1, 2, 3, 4, 5, 6, 7, 8, 255});
+  EXPECT_EQ(select_rows(of_pixels, rows).to_host<std::uint8_t>(),
+            (Labels{7, 8, 255, 1, 2, 3, 7, 8, 255, 4, 5, 6}));
 }
 
 TEST_P(Rows, put_back_replace_those_rows_and_no_others) {
