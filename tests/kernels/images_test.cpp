@@ -164,5 +164,20 @@ TEST(bytes_to_images, with_flip_alone_mirror_about_half_of_the_examples) {
               "mirrored");  // 4 standard deviations
 }
 
+TEST(rescale_images, takes_the_scale_and_shift_of_image_and_channel_and_stays_in_the_range) {
+  std::vector<float> images = {0.f, 0.5f, 1.f, 0.25f, 0.5f,  0.75f,   // image 0, pixels 0 and 1
+                               0.f, 0.5f, 1.f, 0.25f, 0.25f, 0.25f};  // image 1
+  const std::vector<float> scale = {0.5f, 1.f, 2.f, 1.f, 0.f, -1.f},
+                           shift = {0.25f, 0.f, -0.5f, 0.5f, 0.125f, 1.f};
+  const RescaleImages kernel{view(images), view(scale), view(shift), 6, 3};
+
+  for (std::int64_t row = 0; row < 2; ++row) {
+    for (std::int64_t column = 0; column < 6; ++column) kernel(row, column);
+  }
+
+  EXPECT_EQ(images, (std::vector<float>{0.25f, 0.5f, 1.f, 0.375f, 0.5f, 1.f,  //
+                                        0.5f, 0.125f, 0.f, 0.75f, 0.125f, 0.75f}));
+}
+
 }  // namespace
 }  // namespace saddle
