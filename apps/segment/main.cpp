@@ -15,7 +15,7 @@ SubCommand train_command(SegmentTrainOptions& options) {
           [&options](CLI::App& app) {
             add_common_options(app, options.common);
             add_settings(app, settings_of(options));
-            add_sharpness_flags(app, options.descent.sharpness);
+            add_sharpness_flags(app, options.descent.sharpness, kSegmentDescent.sam_rho);
           },
           [&options] {
             const TrainResult result = train(resolved(options));

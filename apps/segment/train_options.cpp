@@ -19,7 +19,6 @@ constexpr const char* kPolyOfficial = "poly_official";
 constexpr double kLeastRate = 1e-6;  // of the poly schedule
 constexpr std::int64_t kMostScores = 100;
 constexpr std::int64_t kIterations = 30000, kSceneEpochs = 10;
-constexpr double kSceneRate = 0.1;
 constexpr std::int64_t kOfficialSamStart = 10000;
 constexpr double kOfficialEps = 64. / 255, kLinfEps = 4. / 255, kL2Eps = 128. / 255;
 constexpr std::int64_t kPgdSteps = 5;  // Croce, Singh and Hein 2024 train with as many

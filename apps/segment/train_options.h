@@ -76,6 +76,8 @@ inline constexpr DescentDefaults kSegmentDescent{.sgd_lr = 0.01,
                                                  .adam_weight_decay = 0,
                                                  .sam_rho = 0.02};
 
+inline constexpr double kSceneRate = 0.1;  // of SGD, with fashion-scenes
+
 std::vector<Setting> settings_of(SegmentTrainOptions& options);
 
 // The same with every default filled in that depends on other settings. Throws UsageError for

@@ -1,4 +1,5 @@
 // The table of the settings of `saddle-segment train`.
+#include <algorithm>
 #include <cmath>
 
 #include "apps/common/settings.h"
@@ -264,6 +265,8 @@ std::vector<Setting> settings_of(SegmentTrainOptions& o) {
   add(settings_of(o.data, SegmentationPart::train));
   add(settings_of_network(o));
   add(settings_of(o.descent, kSegmentDescent, [] { return std::string(); }));
+  Setting& lr = *std::ranges::find(all, "--lr", &Setting::flag);
+  lr.details.shown_default += text(", ", kSceneRate, " (SGD, fashion-scenes)");
   add(settings_of_sam(o));
   add(settings_of_attack(o));
   add(settings_of_length(o));

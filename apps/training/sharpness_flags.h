@@ -25,7 +25,8 @@ struct SharpnessFlags {
 std::vector<std::string> sam_family();
 bool is_sam_family(const std::string& optimizer);
 
-void add_sharpness_flags(CLI::App& app, SharpnessFlags& flags);
+// `sam_rho`: the program's radius of --optimizer sam, where it has one of its own.
+void add_sharpness_flags(CLI::App& app, SharpnessFlags& flags, std::optional<double> sam_rho = {});
 
 // The same with every number of `optimizer` filled in. Throws UsageError where a number of another
 // method is given or one is out of range, naming the flag.
