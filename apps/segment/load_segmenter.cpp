@@ -45,7 +45,13 @@ std::array<std::int64_t, 3> parse_rates(const std::string& list) {
   if (parts.size() != rates.size()) {
     throw UsageError(text("--aspp-rates '", list, "': expected three integers, R,R,R"));
   }
-  for (std::size_t i = 0; i < rates.size(); ++i) rates[i] = parse_integer_from(parts[i], 1);
+  for (std::size_t i = 0; i < rates.size(); ++i) {
+    try {
+      rates[i] = parse_integer_from(parts[i], 1);
+    } catch (const UsageError& error) {
+      throw UsageError(text("--aspp-rates: ", error.what()));
+    }
+  }
   return rates;
 }
 

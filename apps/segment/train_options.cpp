@@ -6,6 +6,8 @@
 
 #include "apps/common/settings.h"
 #include "apps/segment/load_segmenter.h"
+#include "apps/training/batches.h"
+#include "optim/esam.h"
 #include "optim/schedule.h"
 
 namespace saddle {
@@ -60,6 +62,7 @@ void resolve_network(SegmentTrainOptions& o) {
   if (o.model == "deeplabv3_mobilenetv2") {
     fill_in(o.mobilenet_padding, scenes ? "inside" : "before");
   }
+  deeplab_of(o);  // whose rates must be some
 }
 
 void resolve_descent(SegmentTrainOptions& o) {
@@ -74,6 +77,7 @@ void resolve_descent(SegmentTrainOptions& o) {
     o.sam_start = kOfficialSamStart;
     o.sam_start_restarts = true;
   }
+  if (sam) fill_in(o.sam_start, 0);
   usage(!o.sam_start_restarts || sgd,
         "--sam-start-restart is of SGD's momentum. Leave it out, or take --base-optimizer sgd");
 }
@@ -106,12 +110,15 @@ void resolve_length(SegmentTrainOptions& o) {
   }
   usage(o.sam_start.value_or(0) < o.iterations.value_or(INT64_MAX),
         text("--sam-start-iteration ", o.sam_start.value_or(0), ": SAM would never begin in ",
-             o.iterations.value_or(0), " iterations"));
+             o.iterations.value_or(0), " iterations. Give a smaller one"));
 }
 
 void resolve_data(SegmentTrainOptions& o) {
   const bool official = is_official(o);
   fill_in(o.pad_label, official ? 0 : 255);
+  fill_in(o.data.train_split, "train");
+  fill_in(o.data.test_split, evaluation_split(o.data.name).c_str());
+  fill_in(o.class_weights, "none");
   usage(*o.pad_label <= 255, text("--pad-label ", *o.pad_label, ": expected 0 to 255"));
   o.pad_all_sides = o.pad_all_sides || official;
   o.minmax = o.minmax || official;
@@ -119,6 +126,32 @@ void resolve_data(SegmentTrainOptions& o) {
     usage(o.scale_low && o.scale_high && *o.scale_low <= *o.scale_high,
           "--scale-low and --scale-high belong together, the lower first");
   }
+}
+
+// Images of the smallest of the pieces that `images` go through the network in.
+std::int64_t smallest_piece(std::int64_t images, std::int64_t pieces) {
+  const std::int64_t most = (images - 1) / std::min(images, pieces) + 1, rest = images % most;
+  return rest == 0 || joins_last_example(images, most, LastBatch::kept) ? most : rest;
+}
+
+// In training the pooled branch normalises one value an image: it needs two.
+void check_pieces(const SegmentTrainOptions& o) {
+  constexpr std::int64_t kLeast = 2;
+  const std::string sizes = text("--batch-size ", o.batch_size, ", --accumulate ", o.accumulate);
+  const std::string why = ": in training the pooled branch normalises one value an image, so that ";
+  usage(o.batch_size >= kLeast && o.accumulate <= o.batch_size / kLeast,
+        text(sizes, why, "each piece of a batch needs two images at least. Raise --batch-size"));
+  const bool attacks_half = o.at_half && o.at_batch_norm == "train";
+  usage(!attacks_half || smallest_piece(o.batch_size, o.accumulate) / 2 >= kLeast,
+        text("--at-half, ", sizes, why,
+             "the half that is attacked needs two images at least. Raise --batch-size, or take "
+             "--at-bn eval"));
+  const double gamma = o.descent.sharpness.esam_gamma.value_or(1);
+  const std::int64_t kept =
+      gamma < kEsamKeepsAll ? examples_kept(o.batch_size, gamma) : o.batch_size;
+  usage(smallest_piece(kept, o.accumulate) >= kLeast,
+        text("--esam-gamma ", gamma, ", ", sizes, why, "the ", kept,
+             " images of ESAM's second pass are too few. Raise --batch-size or --esam-gamma"));
 }
 
 }  // namespace
@@ -135,10 +168,7 @@ SegmentTrainOptions resolved(SegmentTrainOptions o) {
   resolve_data(o);
   const bool adam = descent_of(o.descent) != "sgd";
   fill_in(o.schedule, !is_official(o) ? "poly" : adam ? "constant" : kPolyOfficial);
-  usage(o.batch_size >= 2 && o.accumulate * 2 <= o.batch_size,
-        text("--batch-size ", o.batch_size, ", --accumulate ", o.accumulate,
-             ": in training the pooled branch normalises one value an image, so that each piece of "
-             "a batch needs two images at least. Raise --batch-size"));
+  check_pieces(o);
   return o;
 }
 
@@ -246,8 +276,9 @@ TrainerOptions trainer_options_of(const SegmentTrainOptions& o, std::int64_t ima
   trainer.score_every = o.eval_every.value_or((trainer.epochs + kMostScores - 1) / kMostScores);
   trainer.shuffle = !o.no_shuffle;
   const std::int64_t steps = o.iterations.value_or(trainer.epochs * steps_an_epoch);
-  usage(o.sam_start.value_or(0) < steps, text("--sam-start-iteration ", o.sam_start.value_or(0),
-                                              ": SAM would never begin in ", steps, " iterations"));
+  usage(o.sam_start.value_or(0) < steps,
+        text("--sam-start-iteration ", o.sam_start.value_or(0), ": SAM would never begin in ",
+             steps, " iterations. Give a smaller one"));
   trainer.learning_rate = [o, steps](const Place& place) { return rate_at(o, place.step, steps); };
   trainer.ema = o.descent.ema;
   trainer.step = step_options_of(o);

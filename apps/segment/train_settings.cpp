@@ -132,7 +132,7 @@ std::vector<Setting> settings_of_attack(SegmentTrainOptions& o) {
            &o.at_steps,
            "its gradient steps",
            {.shown_default = "5, 1 (official)",
-            .bounds = at_least(1),
+            .bounds = {.low = 1, .high = 1e6, .low_in = true, .high_in = true},
             .idle = needs_attack("--at-steps")}},
           {"--at-bn",
            "at_batch_norm",
