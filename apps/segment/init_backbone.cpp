@@ -28,6 +28,8 @@ std::vector<float> taken(const WeightLayout& layout, const Tensor& buffer,
       const std::vector<float> values = file.read_f32(name);
       if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
         complaints.push_back(name + " holds a value that is not finite");
+      } else if (name.ends_with(".running_var") && std::ranges::min(values) < 0) {
+        complaints.push_back(name + " holds a negative variance");
       }
       WeightLayout::from_file_order(slot, values, host);
     }
