@@ -182,10 +182,20 @@ Tensor class_weights_of(const SegmentTrainOptions& options, Device& device,
                            balance_of(std::span(data.census).first(classes)));
 }
 
+// Where nothing is to be learnt, or nothing to be scored.
+void check_labels(const SegmentationSet& set, const char* used_for) {
+  const auto of_classes = std::span(set.census).first(static_cast<std::size_t>(set.classes));
+  require(std::ranges::any_of(of_classes, [](std::int64_t pixels) { return pixels > 0; }), set.name,
+          ": no pixel of the images that are ", used_for,
+          " has a class: all are void. Look at --ignore-label, --label-map and the masks");
+}
+
 TrainResult train_on(const SegmentTrainOptions& options, Device& device,
                      const SegmentationSet& data, const SegmentationSet& test) {
   require(data.classes == test.classes, data.name, ": ", data.classes, " classes are trained on, ",
           test.classes, " tested");
+  check_labels(data, "trained on");
+  check_labels(test, "tested on");
   const auto seed = static_cast<std::uint64_t>(options.common.seed);
   const CropRecipe crop = crop_of(options, data);
   const TrainerOptions trainer = trainer_options_of(options, data.size());
