@@ -150,6 +150,21 @@ int run_program(const std::string& name, const std::string& description, int arg
   }
 }
 
+namespace {
+
+std::string no_command(const std::string& name, const std::string& first,
+                       const std::vector<SubCommand>& commands) {
+  std::string names;
+  for (const SubCommand& command : commands) {
+    names += text(names.empty() ? "" : ", ", command.name);
+  }
+  const std::string what =
+      first.empty() ? "the first word must be a command" : text("'", first, "' is no command");
+  return text(what, ": there are ", names, ". ", name, " --help says what they do");
+}
+
+}  // namespace
+
 int run_commands(const std::string& name, const std::string& description, int argc,
                  const char* const* argv, const std::vector<SubCommand>& commands) {
   const std::string first = argc > 1 ? argv[1] : "";
@@ -159,19 +174,17 @@ int run_commands(const std::string& name, const std::string& description, int ar
                          command.configure, command.execute);
     }
   }
-  std::string names;
-  for (const SubCommand& command : commands) {
-    names += text(names.empty() ? "" : ", ", command.name);
-  }
+  const bool asks = first == "-h" || first == "--help" || first == "--version" || first == "help";
+  const char* const words[] = {name.c_str(), first == "help" ? "--help" : first.c_str()};
   return run_program(
-      name, description, argc, argv,
+      name, description, asks ? 2 : 1, words,
       [&](CLI::App& app) {
         for (const SubCommand& command : commands) {
           app.add_subcommand(command.name, command.description);
         }
         app.footer(name + " COMMAND --help lists the flags of a command.");
       },
-      [&] { throw UsageError(text("the first word must be one of ", names)); });
+      [&] { throw UsageError(no_command(name, first, commands)); });
 }
 
 void add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
