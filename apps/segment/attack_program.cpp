@@ -40,6 +40,23 @@ std::vector<int> stops_of(const std::string& list) {
   return stops;
 }
 
+std::vector<std::string> radii_of(const std::string& list) {
+  std::vector<std::string> radii = split_at_commas(list);
+  std::vector<double> values;
+  for (const std::string& radius : radii) {
+    try {
+      values.push_back(parse_number(radius));
+    } catch (const UsageError& error) {
+      throw UsageError(text("--eps-curve: ", error.what()));
+    }
+    usage(values.back() > 0, text("--eps-curve: ", radius, " is not above 0"));
+  }
+  std::ranges::sort(values);
+  usage(std::ranges::adjacent_find(values) == values.end(),
+        text("--eps-curve ", list, ": a radius comes twice"));
+  return radii;
+}
+
 // The spec itself, or one for each radius of the curve.
 std::vector<AttackSpec> along_curve(const AttackSpec& spec, const std::string& radii) {
   if (radii.empty()) return {spec};
@@ -47,8 +64,7 @@ std::vector<AttackSpec> along_curve(const AttackSpec& spec, const std::string& r
                                            ": its eps would do nothing beside --eps-curve. Leave "
                                            "one of them out"));
   std::vector<AttackSpec> specs;
-  for (const std::string& eps : split_at_commas(radii)) {
-    usage(parse_number(eps) > 0, text("--eps-curve: ", eps, " is not above 0"));
+  for (const std::string& eps : radii_of(radii)) {
     specs.push_back(
         parse_attack_spec(spec.text + (spec.values.empty() ? ":" : ",") + "eps=" + eps));
   }
@@ -70,6 +86,8 @@ void check_flags(const SegmentAttackOptions& o) {
     usage(attacks || !given,
           text(flag, " needs an --attack or a --suite: without one it does nothing"));
   }
+  usage(o.eps_curve.empty() || !o.attacks.empty(),
+        "--eps-curve needs an --attack: the radii of a --suite are its own");
   usage(!o.eps || std::ranges::any_of(o.suites, takes_radius),
         "--eps belongs to --suite sea, sea-cheap and sea-v1. A single attack takes it as --attack "
         "pgd:eps=1/255");
@@ -106,6 +124,11 @@ std::vector<PixelJob> jobs_of(const SegmentAttackOptions& o) {
       add(parse_attack_spec(spec));
     }
   }
+  const bool weighs =
+      std::ranges::any_of(jobs, [](const PixelJob& job) { return job.attack.weighs_classes; });
+  usage(weighs || o.balance == "train",
+        text("--balance ", o.balance,
+             " does nothing: no attack weighs classes, as pgd:loss=mce-bal and --suite sea do"));
   return jobs;
 }
 

@@ -83,7 +83,7 @@ PixelAttackRow pgd_row(const std::string& name, const std::string& source,
 PixelAttackRow fgsm_row() {
   return {"fgsm",
           "Goodfellow et al. 2015, one step of eps along the sign of the gradient",
-          {kEps},
+          {{"eps", "1/255", kEps.meaning}},
           [](const SpecValues& values) {
             const PgdOptions options = fgsm(static_cast<float>(values.number("eps", 1. / 255)));
             check(options);
