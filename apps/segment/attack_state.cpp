@@ -102,14 +102,16 @@ class Reader {
     return value;
   }
 
-  // As many pixels as the image has with a class, or none.
+  // Of each class as many pixels as the image has, or none.
   Confusion checked_counts(std::size_t image, bool done, std::vector<std::int64_t> counts) const {
     Confusion confusion(set_.classes, std::move(counts));
     const auto labels = set_.labels_of(static_cast<std::int64_t>(image));
-    const std::int64_t pixels =
-        done ? std::ranges::count_if(labels, [&](std::uint8_t y) { return y < set_.classes; }) : 0;
-    require(confusion.pixels() == pixels, "image ", set_.images[image].id, " has ",
-            confusion.pixels(), " counted pixels, expected ", pixels);
+    for (std::int64_t c = 0; c < set_.classes; ++c) {
+      const std::int64_t pixels =
+          done ? std::ranges::count(labels, static_cast<std::uint8_t>(c)) : 0;
+      require(confusion.labelled(c) == pixels, "image ", set_.images[image].id, " has ",
+              confusion.labelled(c), " counted pixels of class ", c, ", expected ", pixels);
+    }
     return confusion;
   }
 
@@ -184,6 +186,10 @@ void load_pixel_state(const std::filesystem::path& path, const Command& command,
       for (std::size_t i = 0; i < jobs[job].size(); ++i) {
         const std::string prefix = prefix_of(job, i);
         reader.read(prefix, json.at("results").at(prefix), jobs[job][i]);
+      }
+      for (const PixelResult& result : jobs[job]) {
+        require(result.done == jobs[job].back().done, result.spec, " has other images done than ",
+                jobs[job].back().spec);
       }
     }
   });
