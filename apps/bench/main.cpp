@@ -23,15 +23,34 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Fashion-MNIST's shape for the narrow network, CIFAR's for the paper's.
-const std::vector<BenchModel> kModels = {{"preact_resnet10", 16, 1, 28, 28},
-                                         {"preact_resnet18", 64, 3, 32, 32}};
+// Fashion-MNIST's shape for the narrow network, CIFAR's for the paper's; small and larger crops for
+// those that label pixels.
+const std::vector<BenchModel> kModels = {{"preact_resnet10", 16, 1, 28, 28, 10, {32, 128}},
+                                         {"preact_resnet18", 64, 3, 32, 32, 10, {32, 128}},
+                                         {"deeplabv3_mobilenetv2", 0, 3, 96, 96, 21, {8}},
+                                         {"deeplabv3_mobilenetv2", 0, 3, 240, 240, 21, {4}},
+                                         {"deeplabv3_resnet50", 0, 3, 96, 96, 9, {8}},
+                                         {"deeplabv3_resnet50", 0, 3, 240, 240, 9, {4}}};
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> names;
+  for (const BenchModel& model : kModels) {
+    if (std::ranges::count(names, model.name) == 0) names.push_back(model.name);
+  }
+  return names;
+}
+
+// "preact_resnet10 --width 16", "deeplabv3_resnet50 96x96"
+std::string shown_model(const BenchModel& model) {
+  return model.of_pixels() ? text(model.name, ' ', model.height, 'x', model.input_width)
+                           : text(model.name, " --width ", model.width);
+}
 
 struct Options {
   CommonOptions common;
   std::vector<std::string> modes = bench_modes();
   std::vector<std::string> models = {"preact_resnet10", "preact_resnet18"};
-  std::vector<std::int64_t> batches = {32, 128};
+  std::vector<std::int64_t> batches;    // empty: the model's own
   std::vector<std::string> precisions;  // empty: --precision alone
   double seconds = 5;
   bool kernels = false;
@@ -57,6 +76,7 @@ Json run_peer(const Options& options, const Device& device, const Row& row,
                                          "--width",          text(model.width),
                                          "--input",          text(model.channels),
                                          text(model.height), text(model.input_width),
+                                         "--classes",        text(model.classes),
                                          "--batch",          text(row.batch),
                                          "--mode",           row.mode,
                                          "--threads",        text(threads()),
@@ -96,15 +116,18 @@ Json measure(const Options& options, Device& device, const Row& row) {
   }
   device.pool().trim();
   const double rate = static_cast<double>(row.batch) / seconds;
-  Json json = {{"precision", row.precision}, {"mode", row.mode},   {"model", row.model.name},
-               {"width", row.model.width},   {"batch", row.batch}, {"images_per_second", rate},
-               {"step_seconds", seconds},    {"peak_bytes", peak}};
-  std::vector<std::string> line = {row.precision,
-                                   row.mode,
-                                   text(row.model.name, " --width ", row.model.width),
-                                   text(row.batch),
-                                   formatted("%.1f", rate),
-                                   formatted("%.0f", mebibytes(peak))};
+  Json json = {{"precision", row.precision},
+               {"mode", row.mode},
+               {"model", row.model.name},
+               {"width", row.model.width},
+               {"batch", row.batch},
+               {"images_per_second", rate},
+               {"input", {row.model.channels, row.model.height, row.model.input_width}},
+               {"step_seconds", seconds},
+               {"peak_bytes", peak}};
+  std::vector<std::string> line = {row.precision,           row.mode,
+                                   shown_model(row.model),  text(row.batch),
+                                   formatted("%.1f", rate), formatted("%.0f", mebibytes(peak))};
   if (!options.peer.empty()) {
     for (const std::string& execution : options.executions) {
       const Json peer = run_peer(options, device, row, execution);
@@ -131,7 +154,8 @@ void print_sam_over_sgd(const Json& rows) {
     if (sam.at("mode") != "sam") continue;
     for (const Json& sgd : rows) {
       if (sgd.at("mode") != "sgd" || sgd.at("precision") != sam.at("precision") ||
-          sgd.at("model") != sam.at("model") || sgd.at("batch") != sam.at("batch")) {
+          sgd.at("model") != sam.at("model") || sgd.at("batch") != sam.at("batch") ||
+          sgd.at("input") != sam.at("input")) {
         continue;
       }
       const double ratio =
@@ -150,7 +174,7 @@ Json bench_steps(const Options& options, Device& device,
   for (const BenchModel& model : kModels) {
     if (std::ranges::find(options.models, model.name) == options.models.end()) continue;
     for (const std::string& precision : precisions) {
-      for (const std::int64_t batch : options.batches) {
+      for (const std::int64_t batch : options.batches.empty() ? model.batches : options.batches) {
         for (const std::string& mode : options.modes) {
           rows.push_back(measure(options, device, {model, mode, precision, batch}));
         }
@@ -171,7 +195,8 @@ Json bench_kernels(const Options& options, Device& device,
   Json rows = Json::array();
   for (const std::string& precision : precisions) {
     if (precision == "tf32") continue;  // stores what fp32 stores
-    for (const std::int64_t batch : options.batches) {
+    for (const std::int64_t batch :
+         options.batches.empty() ? kModels.front().batches : options.batches) {
       for (const KernelSpeed& speed :
            kernel_speeds(device, precision_named(precision), batch, options.seconds, copy)) {
         std::cout << markdown_line({speed.name, precision, text(batch),
@@ -213,9 +238,11 @@ void add_flags(CLI::App& app, Options& options) {
   add_common_options(app, options.common);
   add_choices(app, "--mode", options.modes, bench_modes(),
               "what to measure; at: PGD-10 training, pgd: PGD-10");
-  add_choices(app, "--model", options.models, {"preact_resnet10", "preact_resnet18"},
-              "the networks, of width 16 on 28x28x1 and of 64 on 32x32x3");
-  add_integers(app, "--batch", options.batches, 2, "batch sizes");
+  add_choices(app, "--model", options.models, model_names(),
+              "the networks, preact_resnets of width 16 on 28x28x1 and of 64 on 32x32x3, deeplabv3 "
+              "on 96x96x3 and 240x240x3");
+  add_integers(app, "--batch", options.batches, 2,
+               "batch sizes; 32 and 128 (preact_resnet), 8 and 4 (deeplabv3) unless given");
   add_choices(app, "--precisions", options.precisions, {"fp32", "tf32", "bf16"},
               "several precisions in one table, instead of --precision");
   add_switch(app, "--kernels", options.kernels,

@@ -30,7 +30,10 @@ import torch.nn.functional as F
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "vectors"))
+from deeplab import deeplab_mobilenetv2, deeplab_resnet50  # noqa: E402
 from preact_resnet import BLOCKS_PER_STAGE, Normalised, build  # noqa: E402
+
+OF_PIXELS = {"deeplabv3_mobilenetv2": deeplab_mobilenetv2, "deeplabv3_resnet50": deeplab_resnet50}
 
 PGD_STEPS = 10
 PGD_EPS = 8 / 255
@@ -49,7 +52,9 @@ class Bench:
     def __init__(self, arguments, batch_size):
         torch.manual_seed(0)
         channels = arguments.input[0]
-        network = build(arguments.model, arguments.width, channels, arguments.classes)
+        of_pixels = arguments.model in OF_PIXELS
+        network = (OF_PIXELS[arguments.model](arguments.classes) if of_pixels else
+                   build(arguments.model, arguments.width, channels, arguments.classes))
         self.device = torch.device(arguments.device)
         memory_format = MEMORY_FORMATS[arguments.memory_format]
         mean, std = torch.full((channels,), 0.5), torch.full((channels,), 0.25)
@@ -66,7 +71,8 @@ class Bench:
                                             True})
         self.bytes = torch.randint(256, (batch_size, *arguments.input), dtype=torch.uint8)
         self.bytes = self.bytes.to(self.device, memory_format=memory_format)
-        self.labels = torch.randint(arguments.classes, (batch_size,), device=self.device)
+        places = (batch_size, *arguments.input[1:]) if of_pixels else (batch_size,)
+        self.labels = torch.randint(arguments.classes, places, device=self.device)
 
     def images(self):
         return self.bytes.float().div_(255)  # keeps the memory format
@@ -172,7 +178,7 @@ def comma_list(kind, allowed=None):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="preact_resnet18", choices=sorted(BLOCKS_PER_STAGE))
+    parser.add_argument("--model", default="preact_resnet18", choices=sorted(BLOCKS_PER_STAGE) + sorted(OF_PIXELS))
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--input", type=int, nargs=3, default=[3, 32, 32], metavar=("C", "H", "W"))
     parser.add_argument("--classes", type=int, default=10)
