@@ -197,9 +197,9 @@ TEST_F(EditedState, with_negative_counts_is_refused) {
 }
 
 TEST_F(EditedState, with_counts_of_an_image_that_is_not_done_is_refused) {
-  set<std::int64_t>("1.0.counts", 9 * 4, 1);
+  set<std::int64_t>("1.0.counts", 9 * 4 + 1, 1);
   ASSERT_EQ(get<std::int64_t>("1.0.done", 4), 0);
-  expect_refused("image scene-4 has 1 counted pixels of class 1, expected 0");
+  expect_refused("image scene-4 has 1 counted pixels of class 0, expected 0");
 }
 
 TEST_F(EditedState, with_an_image_half_done_is_refused) {
