@@ -26,15 +26,39 @@ void usage(bool ok, const std::string& message) {
   if (!ok) throw UsageError(message);
 }
 
+// Where files of that folder come to lie, however it is written.
+fs::path folder_of(const std::string& folder) {
+  std::error_code ignored;
+  return fs::weakly_canonical(fs::path(folder) / "", ignored);
+}
+
+// Masks and overlays are named after the images: each needs a folder of its own.
+void check_folders(const PredictOptions& o) {
+  const fs::path images = fs::is_directory(o.images)
+                              ? folder_of(o.images)
+                              : folder_of(fs::absolute(o.images).parent_path().string());
+  for (const auto& [flag, folder] : {std::pair{"--masks ", o.masks}, {"--overlays ", o.overlays}}) {
+    usage(folder.empty() || folder_of(folder) != images,
+          text(flag, folder,
+               ": the images lie there and would be written over. Name another "
+               "folder"));
+  }
+  usage(o.masks.empty() || o.overlays.empty() || folder_of(o.masks) != folder_of(o.overlays),
+        "--masks and --overlays would write the same files. Name two folders");
+}
+
 void check_options(const PredictOptions& o) {
   usage(!o.checkpoint.empty(), "--checkpoint is missing: name the model");
   usage(!o.images.empty(), "--images is missing: name an image or a folder of images");
   usage(!o.masks.empty() || !o.overlays.empty(),
         "nothing is asked for: give --masks DIR, --overlays DIR, or both");
-  usage(o.masks.empty() || o.masks != o.overlays,
-        "--masks and --overlays would write the same files. Name two folders");
   usage(o.opacity >= 0 && o.opacity <= 1, text("--opacity ", o.opacity, " must lie in [0, 1]"));
   usage(o.overlap >= 0 && o.overlap < 1, text("--overlap ", o.overlap, " must lie in [0, 1)"));
+  const PredictOptions defaults;
+  usage(o.tile || o.overlap == defaults.overlap, "--overlap does nothing without --tile");
+  usage(!o.overlays.empty() || o.opacity == defaults.opacity,
+        "--opacity does nothing without --overlays");
+  check_folders(o);
 }
 
 // The image files, sorted; two of one stem would write the same mask.
@@ -68,13 +92,15 @@ Palette read_palette(const std::string& path, std::int64_t classes) {
   const std::vector<std::byte> bytes = read_file(path, kMaxPaletteBytes);
   std::istringstream lines(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   Palette palette;
-  std::string line;
-  while (std::getline(lines, line)) {
+  std::string line, rest;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     std::istringstream words(line);
     int red = 0, green = 0, blue = 0;
-    if (!(words >> red >> green >> blue)) continue;
+    require(words >> red >> green >> blue && !(words >> rest), path, ": line ", number,
+            " is not `red green blue`, three numbers from 0 to 255");
     for (const int part : {red, green, blue})
-      require(part >= 0 && part <= 255, path, ": line ", palette.size() + 1, " has ", part,
+      require(part >= 0 && part <= 255, path, ": line ", number, " has ", part,
               ", expected 0 to 255");
     palette.push_back({static_cast<std::uint8_t>(red), static_cast<std::uint8_t>(green),
                        static_cast<std::uint8_t>(blue)});
