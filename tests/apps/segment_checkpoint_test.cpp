@@ -105,7 +105,7 @@ ModelDescription unusual() {
   ModelDescription description = small_segmenter(4);
   description.network.height = 20;
   description.network.width_pixels = 28;
-  description.network.deeplab = {0.1875, 4, {1, 5, 3}, 24, 0.25f, BlockPadding::inside};
+  description.network.deeplab = {0.1875, 4, {1, 5, 3}, 24, 0.25f, BlockPadding::inside, true};
   description.class_names = {"a", "b", "c", "d"};
   return description;
 }
@@ -123,6 +123,7 @@ TEST(model_json, of_a_deeplab_is_read_as_it_was_written) {
   EXPECT_EQ(got.head_channels, want.head_channels);
   EXPECT_EQ(got.dropout, want.dropout);
   EXPECT_EQ(got.padding, want.padding);
+  EXPECT_TRUE(got.stretched_pixels);
   EXPECT_EQ(read.class_names, unusual().class_names);
   EXPECT_EQ(model_json(read), model_json(unusual()));
 }
@@ -196,6 +197,8 @@ TEST(segment_checkpoint, with_options_that_there_are_not_is_refused_in_one_line)
   expect_part("is outside [0, 1)", refusal("dropout", -0.5));
   expect_part(no_json, refusal("padding", "x"));
   expect_part(no_json, refusal("padding", 1));
+  expect_part(no_json, refusal("stretched_pixels", "x"));
+  expect_part(no_json, refusal("stretched_pixels", 1));
   // What could be a network, but not of these tensors.
   expect_part("does not fit the model", refusal("width", 4));
   expect_part("does not fit the model", refusal("head_channels", 4096));

@@ -8,6 +8,7 @@
 #include "tests/apps/segmentation_runs.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
+#include "tests/support/temporary_directory.h"
 
 namespace saddle {
 namespace {
@@ -235,6 +236,43 @@ TEST(pixel_loss, weighs_classes_as_pytorch_does) {
       loss(tape, as_it_is, tape.input(batch.inputs, Gradient::none), batch, LossReduction::mean);
 
   expect_near(value.loss.value().to_host<float>()[0], want, 1e-6, "loss");
+}
+
+// The loss of a first step on four whole images, at weights that are drawn alike here and there.
+TEST(balanced_classes, weigh_pixels_by_the_inverse_of_their_classes_shares) {
+  const TemporaryDirectory directory;
+  const SegmentationSet set = square_training_data();
+  const auto first_loss = [&](const std::string& weights) {
+    SegmentTrainOptions options = small_segment_run(directory.path() / weights);
+    options.class_weights = weights;
+    options.no_augment = options.no_shuffle = true;
+    options.dropout = 0;
+    options.epochs.reset();
+    options.iterations = 1;
+    return train(resolved(options), set, square_test_data()).score("train_loss");
+  };
+  const Model model(cpu_device(), small_segmenter(), 5);
+  const Batch batch = whole_images(cpu_device(), set, std::vector{0, 1, 2, 3}, PixelRange::plain);
+  Tape tape;
+  const std::vector<float> z =
+      model
+          .logits({tape, {model.weights, {}}, {}, model.statistics.clone(), BatchNormMode::update},
+                  tape.input(batch.inputs, Gradient::none))
+          .value()
+          .to_host<float>();
+  double sum = 0, weights = 0, plain_sum = 0, pixels = 0;
+  for (std::size_t i = 0; i < 4 * 32 * 32; ++i) {
+    if (set.labels[i] == 255) continue;
+    double exponentials = 0;
+    for (std::size_t k = 0; k < 3; ++k) exponentials += std::exp(double{z[3 * i + k]});
+    const double loss = std::log(exponentials) - z[3 * i + set.labels[i]];
+    const double w = 1. / static_cast<double>(set.census[set.labels[i]]);
+    sum += w * loss, weights += w, plain_sum += loss, pixels += 1;
+  }
+
+  expect_near(first_loss("none"), plain_sum / pixels, 1e-5, "loss");
+  expect_near(first_loss("balanced"), sum / weights, 1e-5, "weighted loss");
+  EXPECT_GT(std::abs(sum / weights - plain_sum / pixels), 0.01);
 }
 
 }  // namespace
