@@ -27,7 +27,7 @@ struct PixelEvaluation {
 };
 
 // Whole images, in batches of one size: the results of an image do not depend on the others. Throws
-// Error where a logit is not finite, naming the image.
+// Error where the loss of an image is not finite, naming it.
 PixelEvaluation evaluate_pixels(const LogitsFunction& logits, Device& device,
                                 const SegmentationSet& set, PixelRange range,
                                 std::int64_t batch_size, Progress* progress = nullptr);

@@ -24,7 +24,8 @@ enum class PixelRange { plain, stretched };
 struct PixelUnits {
   std::vector<float> scale, shift;  // [channels]
 };
-// Of one image's bytes [..., channels]. An image of one value only stays as it is.
+// Of one image's bytes [..., channels]. An image whose normalised values are all the same stays as
+// it is.
 PixelUnits units_of(std::span<const std::uint8_t> pixels, std::span<const float> mean,
                     std::span<const float> std, PixelRange range);
 

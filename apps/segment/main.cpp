@@ -6,6 +6,7 @@
 #include "apps/segment/attack_program.h"
 #include "apps/segment/predict.h"
 #include "apps/segment/segmentation.h"
+#include "core/format.h"
 
 namespace saddle {
 namespace {
@@ -19,10 +20,11 @@ SubCommand train_command(SegmentTrainOptions& options) {
           },
           [&options] {
             const TrainResult result = train(resolved(options));
-            std::cout << "test mIoU " << result.score("test_miou") << " % (best test mIoU "
-                      << result.best << " %), pixel accuracy "
-                      << result.score("test_pixel_accuracy") << " %, checkpoint "
-                      << options.run.output << "/last.safetensors" << std::endl;
+            std::cout << formatted(
+                             "test mIoU %.2f %% (best test mIoU %.2f %%), pixel accuracy %.2f %%, ",
+                             result.score("test_miou"), result.best,
+                             result.score("test_pixel_accuracy"))
+                      << "checkpoint " << options.run.output << "/last.safetensors" << std::endl;
           }};
 }
 

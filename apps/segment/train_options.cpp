@@ -39,23 +39,24 @@ void fill_in(std::string& value, const char* fallback) {
 
 bool is_official(const SegmentTrainOptions& o) { return o.preset == kOfficial; }
 
-// 6, 12, 18 at output stride 16, as many pixels of the image at others.
-std::string rates_of(std::int64_t output_stride) {
+// 6, 12, 18 at output stride 16, as many pixels of the image at others; of scenes, which are small,
+// a sixth of that: 2, 4, 6 at output stride 8.
+std::string rates_of(bool scenes, std::int64_t output_stride) {
   std::string rates;
   for (const std::int64_t rate : DeepLabOptions{}.rates) {
-    rates += text(rates.empty() ? "" : ",", rate * DeepLabOptions{}.output_stride / output_stride);
+    const std::int64_t reach = rate * DeepLabOptions{}.output_stride / (scenes ? 6 : 1);
+    rates += text(rates.empty() ? "" : ",", reach / output_stride);
   }
   return rates;
 }
 
 void resolve_network(SegmentTrainOptions& o) {
   const bool scenes = o.preset == kScenes;
-  if (scenes && o.aspp_rates.empty() && !o.output_stride) o.aspp_rates = "2,4,6";
   fill_in(o.width, scenes ? 0.5 : 1);
   fill_in(o.output_stride, scenes ? 8 : 16);
   usage(*o.output_stride == 4 || *o.output_stride == 8 || *o.output_stride == 16,
         text("--output-stride ", *o.output_stride, ": take 4, 8 or 16"));
-  fill_in(o.aspp_rates, rates_of(*o.output_stride).c_str());
+  fill_in(o.aspp_rates, rates_of(scenes, *o.output_stride).c_str());
   fill_in(o.aspp_channels, scenes ? 64 : DeepLabOptions{}.head_channels);
   fill_in(o.dropout, 0.1);
   fill_in(o.backbone_momentum, 0.01);

@@ -116,9 +116,9 @@ std::vector<Setting> settings_of(DescentOptions& o, const DescentDefaults& defau
 
 DescentOptions resolved(DescentOptions options, const DescentDefaults& defaults,
                         bool has_batch_norm) {
-  if (options.optimizer == "sam" && !options.sharpness.rho) {
-    options.sharpness.rho = defaults.sam_rho;
-  }
+  const bool as_sam = options.optimizer == "sam" || options.optimizer == "esam" ||
+                      options.optimizer == "ssam";  // whose radii are SAM's
+  if (as_sam && !options.sharpness.rho) options.sharpness.rho = defaults.sam_rho;
   options.sharpness = resolved(options.sharpness, options.optimizer);
   if (uses_sam(options)) {
     if (options.base_optimizer.empty()) options.base_optimizer = "sgd";

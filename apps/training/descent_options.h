@@ -30,7 +30,7 @@ struct DescentOptions {
 struct DescentDefaults {
   double sgd_lr, adam_lr;
   double sgd_weight_decay, adam_weight_decay;
-  std::optional<double> sam_rho = {};  // of --optimizer sam; empty: that of Foret et al. 2021
+  std::optional<double> sam_rho = {};  // of sam, esam and ssam; empty: Foret et al. 2021
 };
 
 // What descends: the optimiser, or what an optimiser of the SAM family wraps.

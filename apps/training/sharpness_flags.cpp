@@ -137,8 +137,9 @@ bool is_sam_family(const std::string& optimizer) { return find_method(optimizer)
 void add_sharpness_flags(CLI::App& app, SharpnessFlags& flags, std::optional<double> sam_rho) {
   add_number(app, "--rho", flags.rho,
              "SAM family: radius of the weight perturbation, l2 norm over all weights",
-             text(sam_rho ? text(*sam_rho, " (sam), 0.05 (esam, ssam)") : "0.05 (sam, esam, ssam)",
-                  ", 0.5 (asam, sam_on), 2 (asam_elementwise), 0.1 (looksam, fisher_sam), 0.04 "
+             text(sam_rho.value_or(kMethods.front().rho),
+                  " (sam, esam, ssam), 0.5 (asam, sam_on), 2 (asam_elementwise), 0.1 (looksam, "
+                  "fisher_sam), 0.04 "
                   "(gsam)"));
   for (const auto& p : kNumbers) {
     add_number(app, p.flag, flags.*p.value, text(p.method, ": ", p.help), text(p.fallback));

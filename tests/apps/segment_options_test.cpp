@@ -138,6 +138,17 @@ TEST(segment_options, dilate_as_many_pixels_of_the_image_at_every_output_stride)
   EXPECT_EQ(rates(16), "6,12,18");
   EXPECT_EQ(rates(8), "12,24,36");
   EXPECT_EQ(rates(4), "24,48,72");
+
+  const auto rates_of_scenes = [](std::int64_t stride) {
+    return resolved(changed([&](SegmentTrainOptions& o) {
+             o.preset = "fashion-scenes";
+             o.output_stride = stride;
+           }))
+        .aspp_rates;
+  };
+  EXPECT_EQ(rates_of_scenes(16), "1,2,3");
+  EXPECT_EQ(rates_of_scenes(8), "2,4,6");
+  EXPECT_EQ(rates_of_scenes(4), "4,8,12");
 }
 
 TEST(segment_options, say_nothing_of_mobilenets_padding_with_another_backbone) {

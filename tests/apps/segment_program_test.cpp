@@ -97,7 +97,7 @@ TEST(train_command, lists_every_flag_with_its_default) {
     expect_part(text("  ", flag, " "), answer.out);
   }
   expect_part("0.01 (SGD), 0.0005 (Adam), 0.1 (SGD, fashion-scenes)", answer.out);
-  expect_part("0.02 (sam)", answer.out);
+  expect_part("0.02 (sam, esam, ssam)", answer.out);
 }
 
 TEST(train_command, takes_fractions_and_words) {
