@@ -30,8 +30,10 @@ class AttackedBatch {
           static_cast<std::uint32_t>(attempt),           &counts, observer(attempt)};
       judge(results_.back(), job_.attack.run(input), attempt);
       for (PixelResult& result : results_) {
-        result.passes.forward += counts.forward;
-        result.passes.backward += counts.backward;
+        // What observes has taken one pass of each kind a step and image.
+        const std::int64_t to_come = std::ssize(indices_) * (job_.attack.steps - result.steps);
+        result.passes.forward += counts.forward - to_come;
+        result.passes.backward += counts.backward - to_come;
       }
     }
   }

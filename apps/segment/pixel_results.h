@@ -22,8 +22,8 @@ struct PixelResult {
   std::vector<double> linf, l2;       // [N]: of the adversarial image minus the image
   std::vector<double> cross_entropy;  // [N]: mean over the pixels with a class, 0 where none has
   std::vector<std::uint8_t> done;     // [N]: 1 where the image has been attacked
-  Passes passes;                      // forward and backward, of all images
-  double seconds = 0;
+  Passes passes;                      // forward and backward, of all images, up to `steps`
+  double seconds = 0;                 // of the attack to its end
   // Of the images of which they were to be kept, [H, W, C]; else empty.
   std::vector<std::vector<float>> adversarial;
   std::vector<std::string> warnings = {};

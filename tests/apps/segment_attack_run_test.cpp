@@ -173,6 +173,8 @@ TEST(RunPixelJob, stops_of_a_curve_are_runs_of_as_many_steps) {
     EXPECT_EQ(point.adversarial, run.adversarial) << point.steps;
     EXPECT_EQ(point.l2, run.l2) << point.steps;
     EXPECT_EQ(point.cross_entropy, run.cross_entropy) << point.steps;
+    EXPECT_EQ(point.passes.forward, run.passes.forward) << point.steps;
+    EXPECT_EQ(point.passes.backward, run.passes.backward) << point.steps;
   }
   EXPECT_EQ(curve[1].spec, "pgd:steps=6 after 4");
   EXPECT_FALSE(curve[1].at_end);
@@ -191,6 +193,8 @@ TEST(RunPixelJob, stops_of_a_curve_keep_the_best_iterate_and_attempt_so_far) {
     const PixelResult run = result_of(text("pgd:steps=", point.steps, rest), set, f);
     EXPECT_EQ(counts_of(point.images), counts_of(run.images)) << point.steps;
     EXPECT_EQ(point.l2, run.l2) << point.steps;
+    EXPECT_EQ(point.passes.forward, run.passes.forward) << point.steps;
+    EXPECT_EQ(point.passes.backward, run.passes.backward) << point.steps;
   }
 }
 
