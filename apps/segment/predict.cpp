@@ -87,6 +87,12 @@ std::vector<fs::path> files_of(const std::string& images) {
   return files;
 }
 
+void make_folder(const std::string& folder) {
+  std::error_code failure;
+  fs::create_directories(folder, failure);
+  require(!failure, folder, ": cannot be made: ", failure.message(), ". Name another folder");
+}
+
 // A line `red green blue` a class.
 Palette read_palette(const std::string& path, std::int64_t classes) {
   const std::vector<std::byte> bytes = read_file(path, kMaxPaletteBytes);
@@ -203,7 +209,7 @@ void predict(const PredictOptions& o) {
   const Palette palette =
       o.palette.empty() ? voc_palette(model.classes()) : read_palette(o.palette, model.classes());
   for (const std::string& folder : {o.masks, o.overlays})
-    if (!folder.empty()) fs::create_directories(folder);
+    if (!folder.empty()) make_folder(folder);
   const LogitsFunction f = model.evaluation();
   Progress progress("images", std::ssize(files), "images",
                     o.common.quiet ? Progress::Show::nothing : Progress::Show::line);

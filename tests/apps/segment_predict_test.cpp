@@ -189,7 +189,7 @@ class Predict : public testing::Test {
   }
 
   std::string refusal() {
-    const std::string message = error_of([&] { output(); });
+    const std::string message = error_of([this] { output(); });
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
     return message;
   }
@@ -332,6 +332,13 @@ TEST_F(Predict, does_not_write_masks_over_the_images) {
   options_.masks = file("masks").string();
   options_.overlays = file("./photos/").string();
   expect_part("--overlays", refusal());
+}
+
+TEST_F(Predict, names_the_folder_that_cannot_be_made) {
+  write_photo("a.png", 8, 8);
+  directory_.write("masks", bytes_of("a file"));
+
+  expect_part(file("masks").string() + ": cannot be made: ", refusal());
 }
 
 TEST_F(Predict, refuses_an_overlap_of_no_tiles) {
