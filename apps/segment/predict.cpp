@@ -215,6 +215,12 @@ void predict(const PredictOptions& o) {
                     o.common.quiet ? Progress::Show::nothing : Progress::Show::line);
   for (const fs::path& file : files) {
     const Image image = decode_image(read_file(file, kMaxImageBytes), file.string());
+    if (image.orientation != 1) {
+      print_warning("saddle-segment predict",
+                    text(file.string(),
+                         ": its Exif orientation is not applied. The mask lies as "
+                         "the pixels are stored"));
+    }
     const std::vector<std::uint8_t> labels =
         label_pixels(f, device, pixel_values(image, model), image.height, image.width, model.mean,
                      {o.tile, o.overlap, o.flip_test});
