@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
-FUZZ_SECONDS ?= 12
+FUZZ_SECONDS ?= 8
 
 # What Debian provides; oneDNN 3 is fetched by CMake where the system's is older.
 PACKAGES := build-essential cmake ninja-build python3 python3-pip \
@@ -106,6 +106,8 @@ BENCH_GPU := --device cuda --precisions fp32,tf32,bf16
 bench-gpu: build
 	build/bin/saddle-bench $(BENCH_GPU) --model preact_resnet18 --batch 128,512 --seconds 2 \
 	  --json bench-gpu.json $(if $(PEER),--peer $(PEER) --peer-execution eager,compile)
+	build/bin/saddle-bench $(BENCH_GPU) --model deeplabv3_mobilenetv2,deeplabv3_resnet50 --seconds 2 \
+	  --json bench-gpu-pixels.json $(if $(PEER),--peer $(PEER) --peer-execution eager,compile)
 	build/bin/saddle-bench $(BENCH_GPU) --kernels --batch 128,512 --seconds 1 --json bench-gpu-kernels.json
 
 clean:

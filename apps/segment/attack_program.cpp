@@ -174,7 +174,7 @@ std::string kind_of(const Device& device) {
 
 // All that decides about the results, so that an interrupted run is not continued as another.
 Command command_of(const SegmentAttackOptions& o, const std::vector<PixelJob>& jobs,
-                   const SegmentationSet& set, const Model& model, std::int64_t images_kept) {
+                   const SegmentationSet& set, const Model& model, const PixelRunOptions& options) {
   std::string attacks;
   for (const PixelJob& job : jobs) {
     attacks += (attacks.empty() ? "" : "; ") + job.attack.spec;
@@ -188,13 +188,13 @@ Command command_of(const SegmentAttackOptions& o, const std::vector<PixelJob>& j
           {"mean and std", list_of(model.mean) + "; " + list_of(model.std)},
           {"data", fingerprint_of(set)},
           {"attacks", attacks},
-          {"balance", o.balance},
+          {"balance", options.balance ? list_of(options.balance.to_host<float>()) : "none"},
           {"pixels", deeplab.stretched_pixels ? "stretched" : "plain"},
           {"seg-norm", o.seg_norm},
           {"seed", text(o.common.seed)},
           {"device", kind_of(model.device())},
           {"precision", o.common.precision},
-          {"saved images", text(images_kept)},
+          {"saved images", text(options.images_kept)},
           {"version", SADDLE_VERSION}};
 }
 
@@ -205,7 +205,7 @@ std::vector<std::vector<PixelResult>> run_jobs(const SegmentAttackOptions& o,
                                                const PixelRunOptions& options) {
   std::vector<std::vector<PixelResult>> results;
   for (const PixelJob& job : jobs) results.push_back(new_results(job, set.size(), set.classes));
-  const Command command = command_of(o, jobs, set, model, options.images_kept);
+  const Command command = command_of(o, jobs, set, model, options);
   const std::filesystem::path state = state_path(o.json);
   const bool keeps_state = !o.json.empty() && !jobs.empty();
   if (keeps_state && !o.restart && std::filesystem::exists(state)) {
