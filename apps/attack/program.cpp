@@ -7,6 +7,7 @@
 #include "apps/attack/report.h"
 #include "apps/attack/session.h"
 #include "apps/common/checkpoint.h"
+#include "apps/common/output_files.h"
 #include "apps/common/parse.h"
 #include "apps/common/program_options.h"
 #include "apps/common/fingerprint.h"
@@ -217,12 +218,6 @@ SessionOptions make_session(const AttackOptions& options) {
   return session;
 }
 
-// "cpu", "cuda", "emulated": results of another kind of device differ by more than their last bits.
-std::string kind_of(const Device& device) {
-  const std::string name = device.name();
-  return name.substr(0, name.find_first_of(": "));
-}
-
 // Every job, and of a curve which it belongs to: there a radius begins with what a smaller one
 // left.
 std::string attacks_of(const SessionOptions& session) {
@@ -232,12 +227,6 @@ std::string attacks_of(const SessionOptions& session) {
     if (job.eps) attacks += " of the curve " + job.curve;
   }
   return attacks;
-}
-
-std::string list_of(const std::vector<float>& values) {
-  std::string list;
-  for (float value : values) list += (list.empty() ? "" : ",") + exact_text(value);
-  return list;
 }
 
 // All that decides about the results, so that an interrupted run is not continued as another: each
@@ -263,8 +252,8 @@ Command command_of(const AttackOptions& options, const SessionOptions& session, 
           {"input shape", of_each([](const ModelDescription& m) {
              return text(m.network.in_channels, ",", m.network.height, ",", m.network.width_pixels);
            })},
-          {"mean", of_each([](const ModelDescription& m) { return list_of(m.mean); })},
-          {"std", of_each([](const ModelDescription& m) { return list_of(m.std); })},
+          {"mean", of_each([](const ModelDescription& m) { return exact_list(m.mean); })},
+          {"std", of_each([](const ModelDescription& m) { return exact_list(m.std); })},
           {"data", fingerprint_of_data(data)},
           {"attacks", attacks_of(session)},
           {"seed", text(options.common.seed)},
@@ -276,27 +265,14 @@ Command command_of(const AttackOptions& options, const SessionOptions& session, 
           {"version", SADDLE_VERSION}};
 }
 
-// Finds out before the work, not after it, whether its results can be written.
+// Whether its results can be written is found out before the work, not after it.
 void check_outputs(const AttackOptions& options, const SessionOptions& session) {
-  const auto canonical = [](const std::string& path) {
-    std::error_code ignored;
-    return std::filesystem::weakly_canonical(path, ignored);
-  };
-  std::vector<std::filesystem::path> taken;
-  for (const std::string& checkpoint : options.checkpoints) taken.push_back(canonical(checkpoint));
-  for (const std::string& checkpoint : options.transfer_to) taken.push_back(canonical(checkpoint));
+  std::vector<std::string> inputs = options.checkpoints;
+  inputs.insert(inputs.end(), options.transfer_to.begin(), options.transfer_to.end());
   std::vector<std::string> outputs{options.json,        options.csv,    options.plot,
                                    options.adversarial, options.logits, options.images};
   if (session.state) outputs.push_back(session.state->string());
-  for (const std::string& path : outputs) {
-    if (path.empty()) continue;
-    if (std::find(taken.begin(), taken.end(), canonical(path)) != taken.end()) {
-      throw UsageError(
-          text(path, " would be written over the checkpoint or another output. Name another file"));
-    }
-    taken.push_back(canonical(path));
-    const AtomicFile probe(path);  // its temporary file goes away again
-  }
+  saddle::check_outputs(inputs, outputs);
 }
 
 // The JSON comes last: where it is, all that belongs to it is there, whatever interrupts us.

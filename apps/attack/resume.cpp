@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/device.h"
 #include "core/file.h"
 #include "core/json_text.h"
 #include "core/safetensors.h"
@@ -236,6 +237,11 @@ void check_command(const Command& command, std::map<std::string, std::string> sa
     saved.erase(name);
   }
   if (!saved.empty()) refuse(saved.begin()->first, saved.begin()->second, "");
+}
+
+std::string kind_of(const Device& device) {
+  const std::string name = device.name();
+  return name.substr(0, name.find_first_of(": "));
 }
 
 std::filesystem::path state_path(const std::filesystem::path& json) {

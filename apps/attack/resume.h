@@ -25,6 +25,9 @@ using Command = std::vector<std::pair<std::string, std::string>>;
 void check_command(const Command& command, std::map<std::string, std::string> saved,
                    const std::string& file);
 
+// "cpu", "cuda", "emulated": results of another kind of device differ by more than their last bits.
+std::string kind_of(const Device& device);
+
 struct RunState {
   std::vector<AttackResult> finished;  // of the first attacks, in order
   std::optional<AttackState> current;  // of the next one, where it has begun

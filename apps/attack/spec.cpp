@@ -91,6 +91,12 @@ std::string shortest(Number number) {
 std::string exact_text(double number) { return shortest(number); }
 std::string exact_text(float number) { return shortest(number); }
 
+std::string exact_list(const std::vector<float>& numbers) {
+  std::string list;
+  for (const float number : numbers) list += (list.empty() ? "" : ",") + exact_text(number);
+  return list;
+}
+
 AttackSpec with_eps(const AttackSpec& spec, const std::string& eps) {
   const AttackRow* row = find_row(spec.name);
   const auto is_eps = [](const AttackKey& key) { return key.name == "eps"; };

@@ -28,6 +28,8 @@ AttackSpec parse_attack_spec(const std::string& text);
 // The shortest text that reads back as the same number.
 std::string exact_text(double number);
 std::string exact_text(float number);
+// Several, with commas between them.
+std::string exact_list(const std::vector<float>& numbers);
 
 // The spec with this radius, and its text without any. Throws UsageError where the attack has no
 // radius.

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "apps/common/fingerprint.h"
+#include "apps/common/output_files.h"
 #include "apps/common/parse.h"
 #include "apps/common/settings.h"
 #include "apps/segment/attack_picture.h"
@@ -134,22 +135,6 @@ std::vector<PixelJob> jobs_of(const SegmentAttackOptions& o) {
 
 namespace {
 
-// Finds out before the work, not after it, whether its results can be written.
-void check_outputs(const SegmentAttackOptions& o) {
-  const auto canonical = [](const std::string& path) {
-    std::error_code ignored;
-    return std::filesystem::weakly_canonical(path, ignored);
-  };
-  std::vector<std::filesystem::path> taken = {canonical(o.checkpoint)};
-  for (const std::string& path : {o.json, o.counts, o.adversarial, o.images}) {
-    if (path.empty()) continue;
-    usage(std::ranges::count(taken, canonical(path)) == 0,
-          text(path, " would be written over the checkpoint or another output. Name another file"));
-    taken.push_back(canonical(path));
-    const AtomicFile probe(path);  // its temporary file goes away again
-  }
-}
-
 // Of the labels that the user names, for losses that weigh classes.
 Tensor balance_for(const SegmentAttackOptions& o, const std::vector<PixelJob>& jobs, Device& device,
                    const SegmentationSet& test) {
@@ -159,17 +144,6 @@ Tensor balance_for(const SegmentAttackOptions& o, const std::vector<PixelJob>& j
   const LabelCensus census =
       o.balance == "test" ? test.census : load(o.data, SegmentationPart::train).census;
   return Tensor::from_host(device, {test.classes}, balance_of(std::span(census).first(classes)));
-}
-
-std::string list_of(const std::vector<float>& values) {
-  std::string list;
-  for (float value : values) list += (list.empty() ? "" : ",") + exact_text(value);
-  return list;
-}
-
-std::string kind_of(const Device& device) {
-  const std::string name = device.name();
-  return name.substr(0, name.find_first_of(": "));
 }
 
 // All that decides about the results, so that an interrupted run is not continued as another.
@@ -185,10 +159,10 @@ Command command_of(const SegmentAttackOptions& o, const std::vector<PixelJob>& j
           {"model", text(model.network.options.model, " ", deeplab.width, " ",
                          deeplab.output_stride, " ", deeplab.rates[0], ",", deeplab.rates[1], ",",
                          deeplab.rates[2], " ", deeplab.padding == BlockPadding::before)},
-          {"mean and std", list_of(model.mean) + "; " + list_of(model.std)},
+          {"mean and std", exact_list(model.mean) + "; " + exact_list(model.std)},
           {"data", fingerprint_of(set)},
           {"attacks", attacks},
-          {"balance", options.balance ? list_of(options.balance.to_host<float>()) : "none"},
+          {"balance", options.balance ? exact_list(options.balance.to_host<float>()) : "none"},
           {"pixels", deeplab.stretched_pixels ? "stretched" : "plain"},
           {"seg-norm", o.seg_norm},
           {"seed", text(o.common.seed)},
@@ -283,7 +257,8 @@ void attack(const SegmentAttackOptions& o) {
   SegmentationDataOptions data = o.data;
   refuse_idle(settings_of(data, SegmentationPart::test));
   const std::vector<PixelJob> jobs = jobs_of(o);
-  check_outputs(o);
+  // Found out before the work, not after it.
+  check_outputs(std::vector{o.checkpoint}, std::vector{o.json, o.counts, o.adversarial, o.images});
   Device& device = open_device(o.common);
   const SegmentationSet set = load(o.data, SegmentationPart::test);
   Model model = load_segmenter(o.checkpoint, o.segmenter, device, set, precision_of(o.common));

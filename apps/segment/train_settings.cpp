@@ -228,31 +228,20 @@ std::vector<Setting> settings_of_crops(SegmentTrainOptions& o) {
       {"--no-shuffle", "", &o.no_shuffle, "keep the files' order", {.recorded = Recorded::never}}};
 }
 
-std::vector<Setting> settings_of_weights(SegmentTrainOptions& o) {
-  return {{"--init-from",
-           "init_from",
-           &o.init_from,
-           "starting weights, a safetensors file, by name",
-           {.recorded = Recorded::always, .type = "FILE"}},
-          {"--new-head",
-           "new_head",
-           &o.new_head,
-           "take all of --init-from but the last layer, which knows the classes",
-           {.idle =
-                [&o] {
-                  return unless(!o.init_from.empty(),
-                                "--new-head needs --init-from: without it, the head is new anyway");
-                }}},
-          {"--init-backbone",
-           "init_backbone",
-           &o.init_backbone,
-           "weights of a classifier trained on other images, by torchvision's names, for the "
-           "backbone; a safetensors file",
-           {.type = "FILE", .idle = [&o] {
-              return unless(o.init_from.empty(),
-                            "--init-backbone and --init-from both say how the backbone begins. "
-                            "Leave out either");
-            }}}};
+std::vector<Setting> settings_of_start(SegmentTrainOptions& o) {
+  std::vector<Setting> all = settings_of_weights(o.init_from, o.new_head);
+  all.push_back({"--init-backbone",
+                 "init_backbone",
+                 &o.init_backbone,
+                 "weights of a classifier trained on other images, by torchvision's names, for the "
+                 "backbone; a safetensors file",
+                 {.type = "FILE", .idle = [&o] {
+                    return unless(
+                        o.init_from.empty(),
+                        "--init-backbone and --init-from both say how the backbone begins. "
+                        "Leave out either");
+                  }}});
+  return all;
 }
 
 }  // namespace
@@ -271,7 +260,7 @@ std::vector<Setting> settings_of(SegmentTrainOptions& o) {
   add(settings_of_attack(o));
   add(settings_of_length(o));
   add(settings_of_crops(o));
-  add(settings_of_weights(o));
+  add(settings_of_start(o));
   add(settings_of(o.run));
   return all;
 }

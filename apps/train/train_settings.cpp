@@ -201,20 +201,7 @@ std::vector<Setting> settings_of_run(TrainOptions& o) {
        &o.validation,
        "training images held out, drawn by the seed, to choose the best epoch by",
        {.shown_default = "none; with --select robust a tenth, at most 1000",
-        .bounds = at_least(1)}},
-      {"--init-from",
-       "init_from",
-       &o.init_from,
-       "starting weights, a safetensors file, by name",
-       {.recorded = Recorded::always, .type = "FILE"}},
-      {"--new-head",
-       "new_head",
-       &o.new_head,
-       "take all of --init-from but the last layer, which knows the classes",
-       {.idle = [&o] {
-         return unless(!o.init_from.empty(),
-                       "--new-head needs --init-from: without it, the head is new anyway");
-       }}}};
+        .bounds = at_least(1)}}};
 }
 
 std::vector<Setting> settings_of_descent(TrainOptions& o) {
@@ -223,14 +210,19 @@ std::vector<Setting> settings_of_descent(TrainOptions& o) {
   });
 }
 
+std::vector<Setting> settings_of_start(TrainOptions& o) {
+  return settings_of_weights(o.init_from, o.new_head);
+}
+
 std::vector<Setting> settings_of_output(TrainOptions& o) { return settings_of(o.run); }
 
 }  // namespace
 
 std::vector<Setting> settings_of(TrainOptions& options) {
   std::vector<Setting> all;
-  for (const auto& part : {settings_of_model, settings_of_descent, settings_of_adversarial,
-                           settings_of_epochs, settings_of_run, settings_of_output}) {
+  for (const auto& part :
+       {settings_of_model, settings_of_descent, settings_of_adversarial, settings_of_epochs,
+        settings_of_run, settings_of_start, settings_of_output}) {
     for (Setting& setting : part(options)) all.push_back(std::move(setting));
   }
   return all;

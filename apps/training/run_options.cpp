@@ -23,6 +23,23 @@ std::vector<Setting> settings_of(RunOptions& o) {
            {.recorded = Recorded::never, .type = "DIR", .required = true}}};
 }
 
+std::vector<Setting> settings_of_weights(std::string& init_from, bool& new_head) {
+  return {{"--init-from",
+           "init_from",
+           &init_from,
+           "starting weights, a safetensors file, by name",
+           {.recorded = Recorded::always, .type = "FILE"}},
+          {"--new-head",
+           "new_head",
+           &new_head,
+           "take all of --init-from but the last layer, which knows the classes",
+           {.idle = [&init_from] {
+             return init_from.empty()
+                        ? "--new-head needs --init-from: without it, the head is new anyway"
+                        : "";
+           }}}};
+}
+
 void check(const RunOptions& options) {
   if (options.output.empty()) throw UsageError("--output is required");
   if (options.resume && options.overwrite) {

@@ -18,6 +18,9 @@ struct RunOptions {
 // Their rows of --help; they point into `options`.
 std::vector<Setting> settings_of(RunOptions& options);
 
+// The rows of the weights that a training begins with.
+std::vector<Setting> settings_of_weights(std::string& init_from, bool& new_head);
+
 // Throws UsageError where there is no output, and where both are asked for.
 void check(const RunOptions& options);
 

@@ -8,6 +8,7 @@
 #include "attacks/pixel_losses.h"
 #include "core/attack_ops.h"
 #include "core/ops.h"
+#include "tests/support/linear_models.h"
 #include "tests/support/random_values.h"
 
 namespace saddle::testing_support {
@@ -24,22 +25,11 @@ inline LogitsFunction pixel_lin(Device& device) {
   return [=](Tape& tape, const Var& pixels) { return linear(tape, pixels, w, bias); };
 }
 
-// Images [N, 8, 6, C] -> logits [N, 8, 6, C], from our own kernels alone, whose bits do not depend
-// on the batch: two ramps of each channel, squashed by ReLUs, halved and doubled in resolution.
+// Images [N, 8, 6, C] -> logits [N, 8, 6, C], whose bits do not depend on the batch: two ramps of
+// each channel, halved and doubled in resolution.
 inline LogitsFunction bit_stable_pixels(Device& device, std::int64_t channels) {
-  const auto values = [&](float first, float step) {
-    std::vector<float> host;
-    for (std::int64_t c = 0; c < channels; ++c) {
-      host.push_back(first + step * static_cast<float>(c));
-    }
-    return Tensor::from_host(device, {channels}, host);
-  };
-  const Tensor low_mean = values(.3f, .1f), low_scale = values(4.f, 1.5f);
-  const Tensor high_mean = values(.5f, -.07f), high_scale = values(3.f, -.4f);
-  return [=](Tape& tape, const Var& pixels) {
-    const Var low = relu(tape, normalise(tape, pixels, low_mean, low_scale));
-    const Var high = relu(tape, normalise(tape, pixels, high_mean, high_scale));
-    return resize_bilinear(tape, resize_bilinear(tape, add(tape, low, high), 4, 3), 8, 6);
+  return [ramps = two_ramps(device, channels)](Tape& tape, const Var& pixels) {
+    return resize_bilinear(tape, resize_bilinear(tape, ramps(tape, pixels), 4, 3), 8, 6);
   };
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/optim/quadratic.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
@@ -20,16 +21,6 @@ using Values = std::vector<double>;
 
 constexpr std::int64_t kSize = 33;
 constexpr double kLr = 0.1, kRho = 0.05;
-
-// A = tridiagonal(-1, 2.5, -1): positive definite, and no eigenvector is a coordinate.
-template <class T>
-std::vector<T> times_a(const std::vector<T>& w) {
-  std::vector<T> g(w.size());
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    g[i] = T(2.5) * w[i] - (i > 0 ? w[i - 1] : T(0)) - (i + 1 < w.size() ? w[i + 1] : T(0));
-  }
-  return g;
-}
 
 double norm_of(const Values& v) {
   double sum = 0;

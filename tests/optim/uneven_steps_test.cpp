@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "optim/sam.h"
+#include "tests/optim/quadratic.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
@@ -20,16 +21,6 @@ using Values = std::vector<double>;
 constexpr std::int64_t kSize = 37, kSlow = 16;
 constexpr double kLr = 0.1, kFactor = 0.25, kRho = 0.05, kMomentum = 0.9, kDecay = 0.01;
 constexpr double kTolerance = 2e-6;  // some ten f32 steps of numbers below 1
-
-// A = tridiagonal(-1, 2.5, -1)
-template <class T>
-std::vector<T> times_a(const std::vector<T>& w) {
-  std::vector<T> g(w.size());
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    g[i] = T(2.5) * w[i] - (i > 0 ? w[i - 1] : T(0)) - (i + 1 < w.size() ? w[i + 1] : T(0));
-  }
-  return g;
-}
 
 Objective quadratic() {
   return {[](const Parameters& w, const Tensor& g, const GradientRequest&) {

@@ -83,10 +83,9 @@ inline Batch with_attempts(const Batch& batch, std::int32_t first, std::int32_t 
   return repeated;
 }
 
-// A model of several classes, not linear, from our own kernels alone, whose bits do not depend on
-// the batch. Images [N, H, W, C] -> [N, C]: two ramps of each channel, squashed by ReLUs and
-// averaged.
-inline LogitsFunction bit_stable_model(Device& device, std::int64_t channels) {
+// Two ramps of each channel, squashed by ReLUs: images [N, H, W, C] -> [N, H, W, C], from our own
+// kernels alone, whose bits do not depend on the batch.
+inline LogitsFunction two_ramps(Device& device, std::int64_t channels) {
   const auto values = [&](float first, float step) {
     std::vector<float> host;
     for (std::int64_t c = 0; c < channels; ++c) {
@@ -99,7 +98,15 @@ inline LogitsFunction bit_stable_model(Device& device, std::int64_t channels) {
   return [=](Tape& tape, const Var& pixels) {
     const Var low = relu(tape, normalise(tape, pixels, low_mean, low_scale));
     const Var high = relu(tape, normalise(tape, pixels, high_mean, high_scale));
-    return global_average_pool(tape, add(tape, low, high));
+    return add(tape, low, high);
+  };
+}
+
+// A model of several classes, not linear, whose bits do not depend on the batch: the ramps' means,
+// images [N, H, W, C] -> [N, C].
+inline LogitsFunction bit_stable_model(Device& device, std::int64_t channels) {
+  return [ramps = two_ramps(device, channels)](Tape& tape, const Var& pixels) {
+    return global_average_pool(tape, ramps(tape, pixels));
   };
 }
 
