@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::int64_t kDefaultWidth = 64;
 constexpr std::int64_t kLargestWidth = 1024;
-constexpr const char* kDeepLabMobileNetV2 = "deeplabv3_mobilenetv2";
-constexpr const char* kDeepLabResNet50 = "deeplabv3_resnet50";
 
 Network preact_resnet(NetworkOptions options, std::int64_t blocks_per_stage) {
   if (options.width == 0) options.width = kDefaultWidth;
@@ -107,16 +105,6 @@ Network deeplab(const NetworkOptions& options) {
 bool is_transformer(const std::string& model) { return model.starts_with("deit"); }
 
 }  // namespace
-
-std::vector<std::string> classifier_names() {
-  return {"preact_resnet10", "preact_resnet18", "wrn_28_10", "deit_tiny", "deit_small"};
-}
-
-std::vector<std::string> segmenter_names() { return {kDeepLabMobileNetV2, kDeepLabResNet50}; }
-
-bool labels_pixels(const std::string& model) {
-  return std::ranges::count(segmenter_names(), model) > 0;
-}
 
 std::int64_t feature_extent(const NetworkOptions& options, std::int64_t pixels) {
   const DeepLabOptions& deeplab = options.deeplab;

@@ -5,10 +5,10 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "layers/layers.h"
 #include "layers/models/deeplab_options.h"
+#include "layers/network_names.h"
 
 namespace saddle {
 
@@ -34,12 +34,6 @@ struct Network {
 // fit.
 Network make_network(const NetworkOptions& options);
 
-// Of networks that name an image: "preact_resnet10", "preact_resnet18", "wrn_28_10", "deit_tiny",
-// "deit_small".
-std::vector<std::string> classifier_names();
-// Of networks that label its pixels: "deeplabv3_mobilenetv2", "deeplabv3_resnet50".
-std::vector<std::string> segmenter_names();
-bool labels_pixels(const std::string& model);
 // Of networks that label pixels: how many pixels high (or wide) the features of an image of so many
 // are, 0 where it is too small.
 std::int64_t feature_extent(const NetworkOptions& options, std::int64_t pixels);

@@ -177,9 +177,13 @@ void tell_of_turned(SegmentationSet& set, const std::vector<int>& orientations) 
                               set.images[at].id));
 }
 
+SegmentationList list_files(const SegmentationRequest& request) {
+  return request.name == kStanford ? list_stanford(request) : list_voc(request);
+}
+
 SegmentationSet load_files(const SegmentationRequest& request) {
   const bool stanford = request.name == kStanford;
-  const SegmentationList list = stanford ? list_stanford(request) : list_voc(request);
+  const SegmentationList list = list_files(request);
   const std::int64_t count = wanted(request, static_cast<std::int64_t>(list.ids.size()));
   SegmentationSet set;
   set.class_names = list.class_names;
@@ -198,15 +202,19 @@ SegmentationSet load_files(const SegmentationRequest& request) {
   return set;
 }
 
-SegmentationSet load_scenes(const SegmentationRequest& request) {
-  constexpr std::int64_t kSide = FashionScenes::kSide, kPixels = kSide * kSide;
+std::int64_t count_scenes(const SegmentationRequest& request) {
   const bool test = request.split == "test";
   if (!test && request.split != "train") {
     throw UsageError(
         text("--split '", printable(request.split, 60), "': ", kScenes, " has train and test"));
   }
-  const std::int64_t count = wanted(request, test ? kTestScenes : kTrainScenes);
-  const Split split = test ? Split::test : Split::train;
+  return wanted(request, test ? kTestScenes : kTrainScenes);
+}
+
+SegmentationSet load_scenes(const SegmentationRequest& request) {
+  constexpr std::int64_t kSide = FashionScenes::kSide, kPixels = kSide * kSide;
+  const std::int64_t count = count_scenes(request);
+  const Split split = request.split == "test" ? Split::test : Split::train;
   Dataset garments =
       load_dataset({"fashion-mnist", request.directory, split, kAllExamples, request.records, {}});
   SegmentationSet set;
@@ -255,6 +263,12 @@ SegmentationSet load_segmentation_set(const SegmentationRequest& request) {
   set.census = census_of(set.labels);
   std::ranges::copy(absent_classes(set), std::back_inserter(set.warnings));
   return set;
+}
+
+std::int64_t count_images(const SegmentationRequest& request) {
+  check_options(request);
+  if (request.name == kScenes) return count_scenes(request);
+  return wanted(request, static_cast<std::int64_t>(list_files(request).ids.size()));
 }
 
 Palette voc_palette(std::int64_t classes) {

@@ -94,6 +94,10 @@ std::string evaluation_split(const std::string& name);
 // image, row, column and value).
 SegmentationSet load_segmentation_set(const SegmentationRequest& request);
 
+// How many images it would load. Looks for the files, but decodes none; throws as above where they
+// are missing.
+std::int64_t count_images(const SegmentationRequest& request);
+
 // VOC's: bits 0, 1 and 2 of a class are the highest of red, green and blue, the next three the
 // second highest, and so on.
 Palette voc_palette(std::int64_t classes);

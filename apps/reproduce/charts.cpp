@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
+
 namespace saddle::reproduce {
 namespace {
 
@@ -42,6 +44,10 @@ std::pair<std::string, std::string> family_of(const std::string& name) {
   return {name.substr(0, space), end};
 }
 
+std::string percent_of_score(const Report& report) {
+  return text(score_name(report.plan->table.task), ", %");
+}
+
 // The column that stands for robustness.
 std::pair<std::string, std::string> robust_column(const PaperTable& table) {
   if (!table.average.empty()) return {"average", "average robustness"};
@@ -54,24 +60,24 @@ std::pair<std::string, std::string> robust_column(const PaperTable& table) {
 
 std::string training_chart(const Report& report, SvgPlace place) {
   const auto series = series_of(report, [](const MeasuredRun& run, Series& s) {
-    for (std::size_t i = 0; i < run.training.test_accuracy.size(); ++i) {
-      s.x.push_back(static_cast<double>(i + 1));
-      s.y.push_back(run.training.test_accuracy[i]);
+    for (const auto& [epoch, score] : run.training.scores) {
+      s.x.push_back(static_cast<double>(epoch));
+      s.y.push_back(score);
     }
   });
   const Chart chart{"", around("epoch", series, &Series::x, 1),
-                    around("test accuracy, %", series, &Series::y, 10), series};
+                    around("test " + percent_of_score(report), series, &Series::y, 10), series};
   return svg_of(chart, place);
 }
 
 std::string robustness_chart(const Report& report, SvgPlace place) {
   const auto series = series_of(report, [](const MeasuredRun& run, Series& s) {
     for (const double eps : run.curve.eps) s.x.push_back(255 * eps);
-    s.y = run.curve.robust_accuracy;
+    s.y = run.curve.robust;
   });
-  const Axis accuracy{"accuracy, %", 0, 100};
+  const Axis score{percent_of_score(report), 0, 100};
   const Chart chart{"", around("eps of PGD-10 in l-infinity, in 255ths", series, &Series::x, 1),
-                    accuracy, series};
+                    score, series};
   return svg_of(chart, place);
 }
 
@@ -91,7 +97,7 @@ std::string trade_off_chart(const Report& report, SvgPlace place) {
     if (!s.labels.front().empty()) s.name += " " + s.labels.front();
     s.labels.clear();
   }
-  const Chart chart{"", around("natural accuracy, %", series, &Series::x, 2),
+  const Chart chart{"", around("natural " + percent_of_score(report), series, &Series::x, 2),
                     around(title + ", %", series, &Series::y, 10), series};
   return svg_of(chart, place);
 }

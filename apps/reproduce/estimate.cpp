@@ -12,15 +12,10 @@ namespace {
 namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
-constexpr std::int64_t kTrainingImages = 512;
+// A scene of pixels costs as much as tens of small images.
+std::int64_t trial_images(Task task) { return task == Task::segmentation ? 64 : 512; }
 // A few images are enough for a CPU; a GPU takes hardly longer for a batch of them.
 constexpr std::int64_t kAttackedOnCpu = 4, kAttackedOnGpu = 128;
-
-// The value behind a flag; empty where it is not there.
-std::string value_of(const Words& line, const std::string& flag) {
-  const auto found = std::find(line.begin(), line.end(), flag);
-  return found == line.end() || found + 1 == line.end() ? "" : *(found + 1);
-}
 
 void set_value(Words& line, const std::string& flag, const std::string& value) {
   const auto found = std::find(line.begin(), line.end(), flag);
@@ -39,9 +34,11 @@ Words moved(Words line, const fs::path& from, const fs::path& to) {
   return line;
 }
 
-// The part of the training that is done, from 0 to 1.
-double trained_part(const PlannedRun& run) {
-  return static_cast<double>(epochs_done(run)) / static_cast<double>(epochs_of(run));
+constexpr std::int64_t kBatch = 16;  // of saddle-segment train, where the flags do not say it
+
+std::int64_t batch_of(const Words& line) {
+  const std::string batch = value_of(line, "--batch-size");
+  return batch.empty() ? kBatch : std::stoll(batch);
 }
 
 std::int64_t limited(const Words& line, const std::string& flag, std::int64_t images) {
@@ -61,7 +58,7 @@ Estimate::Estimate(const Plan& plan, std::int64_t training_images, std::int64_t 
   for (const PlannedRun& run : plan.runs) {
     for (const Stage& stage : run.stages) {
       if (stage.name == "train" || !is_done(run, stage)) continue;
-      finished[run.model + stage.name].push_back(read_attack(stage.result).seconds);
+      finished[run.model + stage.name].push_back(read_attack(stage.result, run.task).seconds);
     }
   }
   for (const auto& [what, seconds] : finished) {
@@ -103,7 +100,7 @@ double Estimate::attack_seconds(const PlannedRun& run, const Stage& stage) {
     if (!trained_.contains(run.model)) train_shortly(run);
     network = trained_.at(run.model);
   }
-  const std::string device = read_training(network).environment.device;
+  const std::string device = read_training(network, run.task).environment.device;
   const bool gpu = device.starts_with("cuda") && !device.ends_with("emulated");
   const std::int64_t images = images_of_attack(stage, test_images_);
   fs::create_directories(place_);
@@ -115,7 +112,7 @@ double Estimate::attack_seconds(const PlannedRun& run, const Stage& stage) {
        some *= 4) {
     set_value(line, "--test-limit", std::to_string(std::min(images, some)));
     call(line, place_ / "log");
-    trial = read_attack(place_ / stage.result.filename());
+    trial = read_attack(place_ / stage.result.filename(), run.task);
     if (some >= images) break;
   }
   return seconds_[what] = trial.seconds * static_cast<double>(images) /
@@ -126,17 +123,27 @@ void Estimate::train_shortly(const PlannedRun& run) {
   const fs::path directory = place_ / run.directory.filename();
   fs::create_directories(place_);
   Words line = moved(run.stages.front().command, run.directory, directory);
-  const std::int64_t images = std::min(kTrainingImages, training_images_);
+  const std::int64_t images = std::min(trial_images(run.task), training_images_);
   set_value(line, "--train-limit", std::to_string(images));
-  set_value(line, "--epochs", "1");
+  if (length_of(run).iterations > 0) {
+    set_value(line, "--iterations",
+              std::to_string(std::max<std::int64_t>(1, images / batch_of(line))));
+    // SAM that would begin after the trial's end begins at once.
+    if (value_of(line, "--optimizer") == "sam") set_value(line, "--sam-start-iteration", "0");
+  } else {
+    set_value(line, "--epochs", "1");
+  }
   set_value(line, "--test-limit", "1");
   call(line, place_ / "log");
-  seconds_[run.row] = read_training(directory).seconds / static_cast<double>(images);
+  seconds_[run.row] = read_training(directory, run.task).seconds / static_cast<double>(images);
   trained_[run.model] = directory;
 }
 
 std::int64_t images_of_training(const PlannedRun& run, std::int64_t training_images) {
-  return limited(run.stages.front().command, "--train-limit", training_images) * epochs_of(run);
+  const Words& line = run.stages.front().command;
+  const TrainingLength length = length_of(run);
+  if (length.iterations > 0) return length.iterations * batch_of(line);
+  return limited(line, "--train-limit", training_images) * length.epochs;
 }
 
 std::int64_t images_of_attack(const Stage& stage, std::int64_t test_images) {

@@ -122,7 +122,8 @@ std::string html_of(const Report& report) {
               "text-align:right}small{color:#777}img{max-width:100%}pre{white-space:pre-wrap}"
               "</style></head><body><h1>Table ",
               table.number, ": ", escaped(table.title), "</h1>") +
-         paragraphs("", report.remarks) + "<p>Accuracies in percent; small: the paper's.</p>" +
+         paragraphs("", report.remarks) +
+         paragraphs("", {score_in_percent(table.task) + "; small: the paper's."}) +
          table_of(report) +
          (std::ranges::any_of(report.rows, &MeasuredRow::doubtful)
               ? text("<p>", escaped(kAboutDoubts), "</p>")

@@ -6,6 +6,7 @@
 
 #include "apps/common/program_options.h"
 #include "apps/common/progress.h"
+#include "apps/data/segmentation_set.h"
 #include "apps/reproduce/estimate.h"
 #include "apps/reproduce/report.h"
 #include "apps/reproduce/runner.h"
@@ -47,6 +48,12 @@ struct DatasetSizes {
 
 // Missing data is told before any work.
 DatasetSizes dataset_sizes(const Plan& plan, const PlanOptions& options) {
+  if (plan.table.task == Task::segmentation) {
+    SegmentationRequest scenes{.name = plan.dataset, .directory = options.data_directory};
+    const std::int64_t training = count_images(scenes);
+    scenes.split = evaluation_split(plan.dataset);
+    return {training, count_images(scenes)};
+  }
   DatasetOptions data;
   data.name = plan.dataset;
   data.directory = options.data_directory;
@@ -123,7 +130,7 @@ int main(int argc, char** argv) {
         add_choice(app, "--preset", options.plan.preset, {"paper", "short", "tiny"},
                    "how large everything is");
         add_text(app, "--dataset", options.plan.dataset, "NAME", "data set",
-                 "the table's, fashion-mnist with short and tiny");
+                 "the table's; with short and tiny fashion-mnist, fashion-scenes of pixels");
         add_text(app, "--data-dir", options.plan.data_directory, "DIR", "where the data set lies");
         add_text(app, "--only", options.plan.only, "TEXT",
                  "work at rows whose name begins with this; the report has all that is done");
@@ -133,7 +140,7 @@ int main(int argc, char** argv) {
         add_text(app, "--output", options.output, "DIR",
                  "directory of the runs, which tables share, and the reports", options.output);
         add_text(app, "--programs", options.programs, "DIR",
-                 "where saddle-train and saddle-attack are", "beside this program");
+                 "where saddle-train and the others are", "beside this program");
         add_text(app, "--tables", options.tables, "DIR", "directory of the tables' files");
       },
       [&] { run(options); });

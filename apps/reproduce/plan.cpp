@@ -20,7 +20,24 @@ using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr const char* kCurveAttack = "pgd:norm=linf,steps=10";
-constexpr const char* kCurveRadii = "0.5/255,1/255,2/255,4/255,8/255";
+
+// Who does the work of a task's tables.
+struct Workers {
+  std::vector<std::string> train, attack;
+  const char *outcomes_flag, *outcomes_ending;  // of what the attack says of each example
+  const char* curve_radii;
+  const char* presets;
+};
+
+const Workers& workers_of(Task task) {
+  static const Workers classification = {
+      {"saddle-train"}, {"saddle-attack"}, "--csv", ".csv", "0.5/255,1/255,2/255,4/255,8/255",
+      "presets.json"};
+  static const Workers segmentation = {
+      {"saddle-segment", "train"}, {"saddle-segment", "attack"}, "--counts", ".safetensors",
+      "0.5/255,1/255,2/255,4/255", "presets-segmentation.json"};
+  return task == Task::classification ? classification : segmentation;
+}
 
 Json read_json(const fs::path& path) {
   const std::vector<std::byte> bytes = read_file(path, std::int64_t{1} << 24);
@@ -46,6 +63,15 @@ void write_commands(const PlannedRun& run, const Json& commands) {
 
 // Where an attack that was interrupted goes on.
 fs::path state_of(const fs::path& result) { return result.string() + ".state"; }
+
+// All that an attack leaves.
+std::vector<fs::path> files_of(const Stage& stage) {
+  std::vector<fs::path> files = {stage.result};
+  for (const fs::path& file : {stage.outcomes, stage.pictures}) {
+    if (!file.empty()) files.push_back(file);
+  }
+  return files;
+}
 
 // For good: not even a power cut brings them back.
 void remove_files(const fs::path& directory, const std::vector<fs::path>& files) {
@@ -82,8 +108,15 @@ std::string tables_in(const fs::path& directory) {
   return all;
 }
 
+Task task_of(const std::string& name) {
+  if (name == "classification") return Task::classification;
+  require(name == "segmentation", "task '", name, "' is neither classification nor segmentation");
+  return Task::segmentation;
+}
+
 PaperTable parse_table(const Json& json) {
   PaperTable table;
+  table.task = task_of(json.value("task", "classification"));
   table.number = json.at("table");
   table.title = json.at("title");
   table.dataset = json.at("dataset");
@@ -94,7 +127,7 @@ PaperTable parse_table(const Json& json) {
   }
   for (const Json& row : json.at("rows")) {
     table.rows.push_back({row.at("name"), row.at("flags").get<std::vector<std::string>>(),
-                          row.value("model", "preact_resnet18"),
+                          row.value("model", json.value("model", "preact_resnet18")),
                           row.at("paper").get<std::map<std::string, double>>()});
   }
   require(table.columns.size() > 1 && table.columns.front().key == "natural",
@@ -120,8 +153,7 @@ class Planner {
       : options_(options), preset_(preset), table_(table) {}
 
   std::string dataset() const {
-    if (!options_.dataset.empty()) return options_.dataset;
-    return options_.preset == "paper" ? table_.dataset : "fashion-mnist";
+    return !options_.dataset.empty() ? options_.dataset : preset_.value("dataset", table_.dataset);
   }
 
   fs::path directory() const { return options_.output / (options_.preset + "-" + slug(dataset())); }
@@ -129,12 +161,17 @@ class Planner {
   PlannedRun run(const TableRow& row, std::int64_t seed) const {
     std::vector<std::string> flags = model_flags(row);
     append(flags, row.flags);
+    if (std::ranges::count(row.flags, "--adversarial") > 0 && preset_.contains("adversarial")) {
+      append(flags, words("adversarial"));
+    }
     std::string name;
     for (const std::string& flag : flags) name += flag + " ";
     const fs::path place = directory() / (slug(name + "seed " + std::to_string(seed)));
-    PlannedRun made{row.name, row.model, seed, place, {}, row.name.starts_with(options_.only)};
+    PlannedRun made{
+        table_.task, row.name, row.model, seed, place, {}, row.name.starts_with(options_.only)};
+    const Workers& workers = workers_of(table_.task);
 
-    std::vector<std::string> train = program("saddle-train", seed);
+    std::vector<std::string> train = program(workers.train, seed);
     append(train, words("train"));
     append(train, flags);
     append(train, {"--resume", "--output", place.string()});
@@ -142,15 +179,15 @@ class Planner {
     for (const TableColumn& column : table_.columns) {
       if (column.attack.empty()) continue;
       Stage stage = attack(seed, place, slug(column.attack));
+      stage.outcomes = place / (stage.name + workers.outcomes_ending);
       append(stage.command,
-             {"--csv", (place / (stage.name + ".csv")).string(), "--attack", column.attack});
-      stage.beside = {place / (stage.name + ".csv")};
+             {workers.outcomes_flag, stage.outcomes.string(), "--attack", column.attack});
       made.stages.push_back(stage);
     }
     Stage curve = attack(seed, place, "curve");
-    append(curve.command, {"--attack", kCurveAttack, "--eps-curve", kCurveRadii, "--save-images",
-                           (place / "images.png").string()});
-    curve.beside = {place / "images.png"};
+    curve.pictures = place / "images.png";
+    append(curve.command, {"--attack", kCurveAttack, "--eps-curve", workers.curve_radii,
+                           "--save-images", curve.pictures.string()});
     made.stages.push_back(curve);
     return made;
   }
@@ -164,19 +201,13 @@ class Planner {
     require(models.contains(row.model), "preset ", options_.preset, " has no model ", row.model);
     return models.at(row.model).get<std::vector<std::string>>();
   }
-  std::vector<std::string> program(const char* name, std::int64_t seed) const {
-    std::vector<std::string> line = {(options_.programs / name).string(),
-                                     "--dataset",
-                                     dataset(),
-                                     "--seed",
-                                     std::to_string(seed),
-                                     "--threads",
-                                     std::to_string(options_.threads),
-                                     "--device",
-                                     options_.device,
-                                     "--precision",
-                                     options_.precision,
-                                     "--quiet"};
+  std::vector<std::string> program(const std::vector<std::string>& worker,
+                                   std::int64_t seed) const {
+    std::vector<std::string> line = worker;
+    line.front() = (options_.programs / line.front()).string();
+    append(line, {"--dataset", dataset(), "--seed", std::to_string(seed), "--threads",
+                  std::to_string(options_.threads), "--device", options_.device, "--precision",
+                  options_.precision, "--quiet"});
     if (options_.deterministic) line.push_back("--deterministic");
     if (!options_.data_directory.empty()) {
       append(line, {"--data-dir", fs::absolute(options_.data_directory).string()});
@@ -184,7 +215,7 @@ class Planner {
     return line;
   }
   Stage attack(std::int64_t seed, const fs::path& directory, const std::string& name) const {
-    Stage stage{name, program("saddle-attack", seed), directory / (name + ".json")};
+    Stage stage{name, program(workers_of(table_.task).attack, seed), directory / (name + ".json")};
     append(stage.command, {"--checkpoint", (directory / "last.safetensors").string(), "--json",
                            stage.result.string()});
     append(stage.command, words("attack"));
@@ -217,13 +248,14 @@ Plan make_plan(const PlanOptions& options, std::int64_t number) {
   if (std::ranges::any_of(options.output.string(), [](unsigned char c) { return c < 0x20; })) {
     throw UsageError("--output: a line break or another control character is in the name");
   }
-  const Json presets = read_json(options.tables / "presets.json");
+  PaperTable table = load_table(options.tables, number);
+  const Json presets = read_json(options.tables / workers_of(table.task).presets);
   if (!presets.contains(options.preset)) {
     throw UsageError(
         text("preset '", options.preset, "' is unknown. There are paper, short, tiny"));
   }
   const Json& preset = presets.at(options.preset);
-  Plan plan{load_table(options.tables, number), options.preset, preset.at("about"), {}, 0, {}, {}};
+  Plan plan{std::move(table), options.preset, preset.at("about"), {}, 0, {}, {}};
   const Planner planner(options, preset, plan.table);
   plan.dataset = planner.dataset();
   plan.directory = planner.directory();
@@ -267,23 +299,35 @@ std::vector<std::string> recorded_command(const PlannedRun& run, const Stage& st
   return words;
 }
 
-std::int64_t epochs_of(const PlannedRun& run) {
-  const std::vector<std::string>& line = run.stages.front().command;
-  const auto found = std::ranges::find(line, "--epochs");
-  return found == line.end() ? 100 : std::stoll(*(found + 1));
+std::string value_of(const std::vector<std::string>& command, const std::string& flag) {
+  const auto found = std::ranges::find(command, flag);
+  return found == command.end() || found + 1 == command.end() ? "" : *(found + 1);
 }
 
-std::int64_t epochs_done(const PlannedRun& run) {
+TrainingLength length_of(const PlannedRun& run) {
+  const std::vector<std::string>& line = run.stages.front().command;
+  const std::string iterations = value_of(line, "--iterations"),
+                    epochs = value_of(line, "--epochs");
+  if (!iterations.empty()) return {0, std::stoll(iterations)};
+  return {epochs.empty() ? 100 : std::stoll(epochs), 0};
+}
+
+double trained_part(const PlannedRun& run) {
   const Stage& training = run.stages.front();
   if (!is_vouched_for(run, training) || !fs::exists(training.result)) return 0;
-  return static_cast<std::int64_t>(read_training(run.directory).test_accuracy.size());
+  const TrainingResult done = read_training(run.directory, run.task);
+  const TrainingLength length = length_of(run);
+  const auto part = length.iterations > 0 ? std::pair{done.iterations, length.iterations}
+                                          : std::pair{done.epochs, length.epochs};
+  if (part.first >= part.second) return 1;
+  return static_cast<double>(part.first) / static_cast<double>(part.second);
 }
 
 bool is_done(const PlannedRun& run, const Stage& stage) {
-  if (stage.name == "train") return epochs_done(run) >= epochs_of(run);
+  if (stage.name == "train") return trained_part(run) >= 1;
   if (!is_vouched_for(run, stage)) return false;
-  return fs::exists(stage.result) &&
-         std::ranges::all_of(stage.beside, [](const fs::path& file) { return fs::exists(file); });
+  return std::ranges::all_of(files_of(stage),
+                             [](const fs::path& file) { return fs::exists(file); });
 }
 
 bool is_finished(const PlannedRun& run) {
@@ -294,8 +338,7 @@ bool is_finished(const PlannedRun& run) {
 
 void begin_stage(const PlannedRun& run, const Stage& stage) {
   if (stage.name != "train") {
-    std::vector<fs::path> files = {stage.result};
-    files.insert(files.end(), stage.beside.begin(), stage.beside.end());
+    std::vector<fs::path> files = files_of(stage);
     if (!is_vouched_for(run, stage)) files.push_back(state_of(stage.result));
     remove_files(run.directory, files);
   }
@@ -313,7 +356,8 @@ void forget_attacks(const PlannedRun& run) {
       kept[name] = command;
     } else if (name == slug(name)) {
       const fs::path result = run.directory / (name + ".json");
-      files.insert(files.end(), {result, state_of(result), run.directory / (name + ".csv")});
+      files.insert(files.end(), {result, state_of(result),
+                                 run.directory / (name + workers_of(run.task).outcomes_ending)});
     }
   }
   if (files.empty()) return;

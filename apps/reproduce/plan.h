@@ -1,8 +1,10 @@
 // Plan: a table of the paper as runs of Saddle's own programs.
 //
-// A table is a file, tables/tableN.json: columns (an attack each), rows (flags of saddle-train) and
-// the paper's numbers. A preset says how large everything is. Each (row, seed) is a run: a training
-// and attacks upon its network, one command and one result file each. The run's directory is named
+// A table is a file, tables/tableN.json: its task, columns (an attack each), rows (flags of the
+// training) and the paper's numbers. A preset says how large everything is. The task says whose
+// programs do the work: saddle-train and saddle-attack, or saddle-segment train and attack. Each
+// (row, seed) is a run: a training and attacks upon its network, one command and one result file
+// each. The run's directory is named
 // after what is trained, so that tables share runs: Table 5's SAM is Table 2's. The command lines
 // are kept in it, and every number of a report can be traced to the one that made it.
 #pragma once
@@ -13,11 +15,13 @@
 #include <string>
 #include <vector>
 
+#include "apps/reproduce/results.h"
+
 namespace saddle::reproduce {
 
 struct TableColumn {
   std::string key, title;
-  std::string attack;  // a spec of saddle-attack; empty in the first column, "natural", alone
+  std::string attack;  // a spec of the task's; empty in the first column, "natural", alone
 };
 
 struct TableRow {
@@ -29,6 +33,7 @@ struct TableRow {
 
 struct PaperTable {
   int number = 0;
+  Task task = Task::classification;
   std::string title, dataset;
   std::vector<std::string> notes;
   std::vector<TableColumn> columns;
@@ -42,7 +47,7 @@ PaperTable load_table(const std::filesystem::path& directory, std::int64_t numbe
 
 struct PlanOptions {
   std::string preset = "short";
-  std::string dataset;         // empty: the table's, fashion-mnist with the presets short and tiny
+  std::string dataset;         // empty: the preset's, or else the table's
   std::string data_directory;  // empty: where the data set is looked for by itself
   std::string only;            // rows whose name begins with it are worked at; empty: all
   std::optional<std::int64_t> seeds;
@@ -54,13 +59,15 @@ struct PlanOptions {
 
 // One command of a run.
 struct Stage {
-  std::string name;                  // "train", "curve", or the attack's spec as a file name
-  std::vector<std::string> command;  // the program's path first
-  std::filesystem::path result;      // the file with its numbers
-  std::vector<std::filesystem::path> beside = {};  // what else it leaves: outcomes, pictures
+  std::string name;                     // "train", "curve", or the attack's spec as a file name
+  std::vector<std::string> command;     // the program's path first
+  std::filesystem::path result;         // the file with its numbers
+  std::filesystem::path outcomes = {};  // of each example; empty: the stage has none
+  std::filesystem::path pictures = {};  // likewise
 };
 
 struct PlannedRun {
+  Task task;
   std::string row, model;
   std::int64_t seed;
   std::filesystem::path directory;  // OUTPUT/PRESET-DATASET/MODEL-AND-FLAGS-seed-N
@@ -86,12 +93,19 @@ std::string slug(const std::string& words);
 // The stage's command line as if called within the run's directory, the program without its place.
 std::vector<std::string> recorded_command(const PlannedRun& run, const Stage& stage);
 
-// The epochs that the run's training is to have, and those that it has had (0 where its directory
-// vouches for none).
-std::int64_t epochs_of(const PlannedRun& run);
-std::int64_t epochs_done(const PlannedRun& run);
+// The value behind a flag of a command; empty where the flag is not there.
+std::string value_of(const std::vector<std::string>& command, const std::string& flag);
 
-// Whether everything that the stage leaves is there, all epochs of a training, and was made by this
+// How long the run's training is to be: --iterations, or else --epochs, or else the 100 epochs of
+// saddle-train. The other one is 0.
+struct TrainingLength {
+  std::int64_t epochs = 0, iterations = 0;
+};
+TrainingLength length_of(const PlannedRun& run);
+// How much of it is done, from 0 (also where its directory vouches for nothing) to 1.
+double trained_part(const PlannedRun& run);
+
+// Whether everything that the stage leaves is there, the whole of a training, and was made by this
 // very command. Throws Error where it was made by another.
 bool is_done(const PlannedRun& run, const Stage& stage);
 bool is_finished(const PlannedRun& run);  // every stage is done

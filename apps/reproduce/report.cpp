@@ -1,23 +1,17 @@
 #include "apps/reproduce/report.h"
 
-#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <set>
-#include <string_view>
 
-#include "apps/reproduce/charts.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "core/format.h"
-#include "core/json_text.h"
 
 namespace saddle::reproduce {
 namespace {
 
-using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -37,29 +31,27 @@ const Stage& stage_of(const PlannedRun& run, const TableColumn& column) {
 }
 
 MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
-  MeasuredRun found{&run, read_training(run.directory), {}, {}, {}, {}};
-  require(!found.training.test_accuracy.empty(), run.directory.string(),
+  MeasuredRun found{&run, read_training(run.directory, run.task), {}, {}, {}, {}};
+  require(!found.training.scores.empty(), run.directory.string(),
           "/metrics.jsonl has no epoch, but attacks lie beside it. Remove the directory");
-  found.curve = read_curve(run.stages.back().result);
-  const double clean = found.curve.robust_accuracy.front();
+  found.curve = read_curve(run.stages.back().result, run.task);
+  const double clean = found.curve.robust.front();
   for (const TableColumn& column : plan.table.columns) {
     if (column.attack.empty()) {
-      found.values[column.key] = found.training.test_accuracy.back();
+      found.values[column.key] = found.training.scores.back().second;
       continue;
     }
-    const fs::path path = stage_of(run, column).result;
-    const AttackResult& attack = found.attacks[column.key] = read_attack(path);
-    found.values[column.key] = attack.robust_accuracy;
-    require(attack.clean_accuracy == clean, path.string(), " finds a clean accuracy of ",
-            attack.clean_accuracy, " %, curve.json beside it ", clean,
+    const Stage& stage = stage_of(run, column);
+    const AttackResult& attack = found.attacks[column.key] = read_attack(stage.result, run.task);
+    found.values[column.key] = attack.robust;
+    require(attack.clean_score == clean, stage.result.string(), " finds a clean ",
+            score_name(run.task), " of ", attack.clean_score, " %, curve.json beside it ", clean,
             " %: they attacked different networks. Remove both and run again");
-    fs::path csv = path;
-    found.outcomes[column.key] = read_outcomes(csv.replace_extension(".csv"));
-    const Outcomes& outcomes = found.outcomes[column.key];
+    const Outcomes& outcomes = found.outcomes[column.key] = read_outcomes(stage.outcomes, run.task);
     require(static_cast<std::int64_t>(outcomes.size()) == attack.examples &&
-                std::abs(100 * mean_of(outcomes) - attack.robust_accuracy) < 1e-6,
-            csv.string(), " is not of the same attack as ", path.filename().string(),
-            ". Remove both and run again");
+                std::abs(100 * mean_of(outcomes) - attack.robust) < 1e-6,
+            stage.outcomes.string(), " is not of the same attack as ",
+            stage.result.filename().string(), ". Remove both and run again");
   }
   if (!plan.table.average.empty()) {
     Outcomes& average = found.outcomes[kAverage];
@@ -85,7 +77,7 @@ void add_doubts(MeasuredRun& run) {
   const auto beyond = [&](const char* strong, const char* weak, double slack) {
     const auto a = run.attacks.find(strong), b = run.attacks.find(weak);
     if (a == run.attacks.end() || b == run.attacks.end()) return;
-    const double left = a->second.robust_accuracy, right = b->second.robust_accuracy;
+    const double left = a->second.robust, right = b->second.robust;
     if (left <= right + slack) return;
     add(text(strong, " leaves ", left, " %, ", weak, " ", right, " %"));
   };
@@ -93,9 +85,8 @@ void add_doubts(MeasuredRun& run) {
   beyond("autoattack-l2", "fab", 0);
   beyond("pgd-linf", "fgsm", 0.5);
   for (const auto& [key, attack] : run.attacks) {
-    if (attack.robust_accuracy > attack.clean_accuracy) {
-      add(text(key, " leaves ", attack.robust_accuracy, " %, no attack ", attack.clean_accuracy,
-               " %"));
+    if (attack.robust > attack.clean_score) {
+      add(text(key, " leaves ", attack.robust, " %, no attack ", attack.clean_score, " %"));
     }
     for (const std::string& warning : attack.warnings) add(key + ": " + warning);
     for (const std::string& warning : attack.model_warnings) add(warning);
@@ -110,7 +101,7 @@ void add_saturated(const Report& report, std::vector<std::string>& remarks) {
   for (const TableColumn& column : report.plan->table.columns) {
     if (column.attack.empty() || report.runs.empty()) continue;
     if (std::ranges::all_of(report.runs, [&](const MeasuredRun& run) {
-          return run.attacks.at(column.key).robust_accuracy <= 1;
+          return run.attacks.at(column.key).robust <= 1;
         })) {
       remarks.push_back(
           column.title +
@@ -139,6 +130,31 @@ void add_differences(const Report& report, std::vector<std::string>& remarks) {
   }
 }
 
+// What is said of every run tells none from another, and is said once.
+void take_common_doubts(Report& report) {
+  if (report.runs.size() < 2) return;
+  for (const std::string& doubt : std::vector<std::string>(report.runs.front().doubts)) {
+    const auto has = [&](const MeasuredRun& run) {
+      return std::ranges::find(run.doubts, doubt) != run.doubts.end();
+    };
+    if (!std::ranges::all_of(report.runs, has)) continue;
+    report.doubts.push_back("every run: " + doubt);
+    for (MeasuredRun& run : report.runs) std::erase(run.doubts, doubt);
+  }
+}
+
+// The largest standard error of a column over the images, in points.
+double largest_image_error(const Report& report) {
+  double largest = 0;
+  for (const MeasuredRun& run : report.runs) {
+    for (const auto& [key, outcomes] : run.outcomes) {
+      const double error = 100 * standard_error(cell_of(outcomes));
+      if (error > largest) largest = error;
+    }
+  }
+  return largest;
+}
+
 std::vector<std::string> remarks_of(const Report& report) {
   const Plan& plan = *report.plan;
   std::vector<std::string> remarks = {
@@ -149,11 +165,10 @@ std::vector<std::string> remarks_of(const Report& report) {
                            " with its own recipe: to be compared in tendency alone."));
   }
   if (!report.runs.empty()) {
-    // A share of n images has the deviation sqrt(p (1 - p) / n), the largest at p = 1/2.
-    const auto images = static_cast<double>(report.runs.front().attacks.begin()->second.examples);
-    remarks.push_back(text("Natural accuracy is of all test images, the attacks' of ", images,
-                           ": a standard error of up to ", number_text(50 / std::sqrt(images)),
-                           " points."));
+    remarks.push_back(
+        text("Natural ", score_name(plan.table.task), " is of all test images, the attacks' of ",
+             report.runs.front().attacks.begin()->second.examples, ": a standard error of up to ",
+             number_text(largest_image_error(report)), " points."));
   }
   add_saturated(report, remarks);
   add_differences(report, remarks);
@@ -197,41 +212,6 @@ void compare(const Report& report, const std::string& base, MeasuredRow& row) {
   }
 }
 
-double paper_of(const MeasuredRow& row, const std::string& key) {
-  const auto found = row.paper.find(key);
-  return found == row.paper.end() ? kNone : found->second;
-}
-
-std::string markdown_head(const PaperTable& table) {
-  std::string head = "| |", rule = "|---|";
-  for (const auto& [key, title] : columns_of(table)) {
-    head += " " + markdown_text(title) + " |";
-    rule += "---:|";
-  }
-  return head + "\n" + rule + "\n";
-}
-
-std::string markdown_of_differences(const Report& report) {
-  std::string rows;
-  for (const MeasuredRow& row : report.rows) {
-    if (row.base.empty()) continue;
-    rows += "| " + markdown_text(row.name) + (row.doubtful ? kDoubtMark : "") + " |";
-    for (const auto& [key, title] : columns_of(report.plan->table)) {
-      rows += " " + difference_text(row.differences.at(key)) + " |";
-    }
-    rows += "\n";
-  }
-  if (rows.empty()) return "";
-  return "\n" + std::string(kAboutDifferences) + "\n\n" + markdown_head(report.plan->table) + rows;
-}
-
-std::string list_of(const std::string& title, const std::vector<std::string>& items) {
-  if (items.empty()) return "";
-  std::string made = "\n" + title + "\n\n";
-  for (const std::string& item : items) made += "* " + markdown_text(item) + "\n";
-  return made;
-}
-
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> columns_of(const PaperTable& table) {
@@ -239,35 +219,6 @@ std::vector<std::pair<std::string, std::string>> columns_of(const PaperTable& ta
   for (const TableColumn& column : table.columns) columns.emplace_back(column.key, column.title);
   if (!table.average.empty()) columns.emplace_back(kAverage, "average robustness");
   return columns;
-}
-
-std::string markdown_text(const std::string& text) {
-  constexpr std::string_view kMeaning = "\\`*_[]|~";
-  std::string made;
-  for (const char c : text) {
-    if (c == '<' || c == '>' || c == '&') {
-      made += c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&amp;";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      made += ' ';
-    } else {
-      if (kMeaning.find(c) != std::string_view::npos) made += '\\';
-      made += c;
-    }
-  }
-  return made;
-}
-
-std::string number_text(double percent) {
-  return std::isnan(percent) ? "-" : formatted("%.1f", percent);
-}
-
-std::string cell_text(const Cell& cell) {
-  return number_text(cell.mean) + (cell.count > 1 ? " ± " + number_text(cell.deviation) : "");
-}
-
-std::string difference_text(const Difference& difference) {
-  return formatted("%+.1f", difference.mean) +
-         (std::isnan(difference.error) ? "" : " ± " + number_text(difference.error));
 }
 
 Cell cell_of(const std::vector<double>& values) {
@@ -303,8 +254,11 @@ Report make_report(const Plan& plan) {
     }
     report.runs.push_back(read_run(plan, run));
     add_doubts(report.runs.back());
-    for (const std::string& doubt : report.runs.back().doubts) {
-      report.doubts.push_back(text(run.row, ", seed ", run.seed, ": ", doubt));
+  }
+  take_common_doubts(report);
+  for (const MeasuredRun& run : report.runs) {
+    for (const std::string& doubt : run.doubts) {
+      report.doubts.push_back(text(run.run->row, ", seed ", run.run->seed, ": ", doubt));
     }
   }
   for (const TableRow& row : plan.table.rows) {
@@ -323,84 +277,6 @@ Report make_report(const Plan& plan) {
   }
   report.remarks = remarks_of(report);
   return report;
-}
-
-std::string markdown_of(const Report& report) {
-  const PaperTable& table = report.plan->table;
-  std::string made = text("## Table ", table.number, ": ", markdown_text(table.title), "\n");
-  for (const std::string& remark : report.remarks) made += "\n" + markdown_text(remark);
-  made += " Accuracies in percent, here / in the paper.\n\n" + markdown_head(table);
-  for (const MeasuredRow& row : report.rows) {
-    made += "| " + markdown_text(row.name) + (row.doubtful ? kDoubtMark : "") + " |";
-    for (const auto& [key, title] : columns_of(table)) {
-      const double paper = paper_of(row, key);
-      made += " " + cell_text(row.cells.at(key)) +
-              (std::isnan(paper) ? "" : " / " + number_text(paper)) + " |";
-    }
-    made += "\n";
-  }
-  if (std::ranges::any_of(report.rows, &MeasuredRow::doubtful)) {
-    made += "\n" + std::string(kAboutDoubts) + "\n";
-  }
-  for (const std::string& note : table.notes) made += "\n" + markdown_text(note) + "\n";
-  made += markdown_of_differences(report);
-  return made + list_of("Doubts:", report.doubts) + list_of("Not finished:", report.missing);
-}
-
-Json json_of(const Report& report) {
-  const Plan& plan = *report.plan;
-  Json json = {
-      {"table", plan.table.number}, {"title", plan.table.title}, {"preset", plan.preset},
-      {"dataset", plan.dataset},    {"seeds", plan.seeds},       {"notes", plan.table.notes},
-      {"remarks", report.remarks},  {"doubts", report.doubts},   {"missing", report.missing},
-      {"rows", Json::array()},      {"runs", Json::array()}};
-  for (const MeasuredRow& row : report.rows) {
-    Json cells;
-    for (const auto& [key, cell] : row.cells) {
-      cells[key] = {{"mean", cell.mean}, {"deviation", cell.deviation}, {"count", cell.count}};
-    }
-    Json differences = Json::object();
-    for (const auto& [key, difference] : row.differences) {
-      differences[key] = {{"mean", difference.mean}, {"error", difference.error}};
-    }
-    json["rows"].push_back({{"name", row.name},
-                            {"cells", cells},
-                            {"paper", row.paper},
-                            {"base", row.base},
-                            {"differences", differences},
-                            {"doubtful", row.doubtful}});
-  }
-  for (const MeasuredRun& run : report.runs) {
-    const TrainingEnvironment& environment = run.training.environment;
-    Json commands;
-    for (const Stage& stage : run.run->stages) {
-      commands[stage.name] = recorded_command(*run.run, stage);
-    }
-    json["runs"].push_back({{"row", run.run->row},
-                            {"seed", run.run->seed},
-                            {"directory", run.run->directory.filename().string()},
-                            {"commands", commands},
-                            {"environment",
-                             {{"version", environment.version},
-                              {"device", environment.device},
-                              {"threads", environment.threads}}},
-                            {"doubts", run.doubts},
-                            {"values", run.values}});
-  }
-  return json;
-}
-
-void save_report(const Report& report) {
-  const std::string name =
-      (report.plan->directory / ("table" + std::to_string(report.plan->table.number))).string();
-  const auto save = [&](const char* ending, const std::string& text) {
-    write_file_atomically(name + ending, std::string_view(text));
-  };
-  save(".md", markdown_of(report));
-  save(".json", json_text(json_of(report), 1) + "\n");
-  save(".html", html_of(report));
-  save("-robustness.svg", robustness_chart(report, SvgPlace::file));
-  save("-trade-off.svg", trade_off_chart(report, SvgPlace::file));
 }
 
 }  // namespace saddle::reproduce

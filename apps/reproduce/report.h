@@ -48,10 +48,11 @@ struct MeasuredRun {
   std::map<std::string, AttackResult> attacks;  // by column key
   std::map<std::string, Outcomes> outcomes;     // of each image, and their "average"
   CurveResult curve;
-  // By column key, and "average": percent. Natural accuracy is of all test images after the last
+  // By column key, and "average": percent. The natural score is of all test images after the last
   // epoch, an attack's of those that its command names.
   std::map<std::string, double> values;
-  // Orders that the numbers break, and what the programs warned of: a line each.
+  // Orders that the numbers break, and what the programs warned of, where it is not the same of
+  // every run: a line each.
   std::vector<std::string> doubts = {};
 };
 
@@ -60,13 +61,16 @@ struct Report {
   std::vector<MeasuredRow> rows;  // those with a finished run
   std::vector<MeasuredRun> runs;
   std::vector<std::string> missing;  // runs that have not finished
-  std::vector<std::string> doubts;   // those of all runs, with the run in front
+  std::vector<std::string> doubts;   // those of every run, then each run's, with the run in front
   std::vector<std::string> remarks;  // what the reader must know before he looks at a number
 };
 
 // Reads what finished runs left. Throws Error for a file that is damaged, and for attacks of one
 // run upon different networks.
 Report make_report(const Plan& plan);
+
+const char* score_name(Task task);        // "accuracy", "mIoU"
+std::string score_in_percent(Task task);  // "Accuracies in percent", "mIoU in percent"
 
 // The columns' keys and titles, the average last where there is one.
 std::vector<std::pair<std::string, std::string>> columns_of(const PaperTable& table);

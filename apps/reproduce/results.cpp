@@ -1,10 +1,16 @@
 #include "apps/reproduce/results.h"
 
 #include <nlohmann/json.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
 
+#include "apps/segment/confusion.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json_text.h"
+#include "core/safetensors.h"
 
 namespace saddle::reproduce {
 namespace {
@@ -12,13 +18,17 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
+[[noreturn]] void refuse(const fs::path& path, const std::exception& error) {
+  fail(path.string(), " is not what a run writes: ", error.what(), ". Remove it and run again");
+}
+
 template <class Read>
 void reading(const fs::path& path, const Read& read) {
   const std::vector<std::byte> bytes = read_file(path, std::int64_t{1} << 26);
   try {
     read(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   } catch (const std::exception& error) {
-    fail(path.string(), " is not what a run writes: ", error.what(), ". Remove it and run again");
+    refuse(path, error);
   }
 }
 
@@ -45,14 +55,103 @@ std::string field_from_end(const std::string& line, int count) {
   return line.substr(comma + 1, end - comma - 1);
 }
 
+// In percent; a state that no run writes is an error.
+double score_of(const Json& json, const char* key) {
+  const double score = json.at(key);
+  require(score >= 0 && score <= 100, key, " is ", score);
+  return score;
+}
+
+const char* test_score(Task task) {
+  return task == Task::segmentation ? "test_miou" : "test_accuracy";
+}
+
+double clean_score_of(const Json& json, Task task) {
+  return task == Task::segmentation ? score_of(json.at("clean"), "miou")
+                                    : score_of(json, "clean_accuracy");
+}
+
+double robust_score_of(const Json& attack, Task task) {
+  return score_of(attack, task == Task::segmentation ? "miou" : "robust_accuracy");
+}
+
+// saddle-segment writes its JSON file when all is done.
+void require_finished(const Json& json, Task task) {
+  require(task == Task::segmentation || json.at("finished").get<bool>(),
+          "the attack has not finished");
+}
+
+std::vector<double> outcomes_of_csv(const std::string& text) {
+  std::vector<double> outcomes;
+  int attacked = 0;
+  reading_lines(text, [&](const std::string& line) {
+    if (attacked == 0) {  // the header
+      while (field_from_end(line, ++attacked) != "attacked") {
+      }
+      return;
+    }
+    const std::string was_attacked = field_from_end(line, attacked),
+                      was_broken = field_from_end(line, attacked - 1);
+    require(
+        (was_attacked == "0" || was_attacked == "1") && (was_broken == "0" || was_broken == "1"),
+        "line ", outcomes.size() + 2);
+    outcomes.push_back(was_attacked == "1" && was_broken == "0" ? 1 : 0);
+  });
+  return outcomes;
+}
+
+// The counts of each image under the file's first attack.
+std::vector<Confusion> confusions_of(const SafetensorsFile& file) {
+  const FileTensor& tensor = file.tensor("attacks");  // [attacks, images, classes, classes]
+  require(tensor.dtype == DType::i64 && tensor.shape.rank() == 4 && tensor.shape[0] >= 1 &&
+              tensor.shape[1] >= 1 && tensor.shape[2] == tensor.shape[3],
+          "attacks holds no counts");
+  const std::int64_t classes = tensor.shape[2];
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(classes * classes));
+  const std::size_t bytes = counts.size() * sizeof(std::int64_t);
+  std::vector<Confusion> images;
+  for (std::int64_t i = 0; i < tensor.shape[1]; ++i) {
+    if (bytes > 0) {
+      std::memcpy(counts.data(), tensor.bytes.data() + static_cast<std::size_t>(i) * bytes, bytes);
+    }
+    require(std::ranges::all_of(counts, [](std::int64_t n) { return n <= INT32_MAX; }),
+            "an image has more pixels than there can be");
+    images.emplace_back(classes, counts);
+  }
+  return images;
+}
+
+// As read_outcomes says.
+std::vector<double> pseudo_values(const std::vector<Confusion>& images) {
+  const auto n = static_cast<double>(images.size());
+  const Confusion sum = sum_of(images);
+  const double miou = miou_of(sum);
+  require(!std::isnan(miou), "no pixel has a class");
+  std::vector<double> values;
+  for (const Confusion& image : images) {
+    std::vector<std::int64_t> rest = sum.counts();
+    for (std::size_t i = 0; i < rest.size(); ++i) rest[i] -= image.counts()[i];
+    const double without = miou_of(Confusion(sum.classes(), std::move(rest)));
+    values.push_back(std::isnan(without) ? miou : n * miou - (n - 1) * without);
+  }
+  const double moved = miou - std::accumulate(values.begin(), values.end(), 0.) / n;
+  for (double& value : values) value += moved;
+  return values;
+}
+
 }  // namespace
 
-TrainingResult read_training(const fs::path& directory) {
+TrainingResult read_training(const fs::path& directory, Task task) {
   TrainingResult result;
   reading(directory / "metrics.jsonl", [&](const std::string& text) {
     reading_lines(text, [&](const std::string& line) {
       const Json epoch = parse_json(line);
-      result.test_accuracy.push_back(epoch.at("test_accuracy"));
+      ++result.epochs;
+      result.iterations = epoch.value("iteration", std::int64_t{0});
+      // Long trainings are not tested after every epoch.
+      if (epoch.contains(test_score(task))) {
+        result.scores.emplace_back(result.epochs, score_of(epoch, test_score(task)));
+      }
       result.seconds += epoch.at("seconds").get<double>();
     });
   });
@@ -66,64 +165,60 @@ TrainingResult read_training(const fs::path& directory) {
   return result;
 }
 
-AttackResult read_attack(const fs::path& path) {
+AttackResult read_attack(const fs::path& path, Task task) {
   AttackResult result;
   reading(path, [&](const std::string& text) {
     const Json json = parse_json(text);
     const Json& attack = json.at("attacks").at(0);
-    require(json.at("finished").get<bool>(), "the attack has not finished");
-    result = {json.at("examples"),
-              attack.at("attacked"),
-              json.at("clean_accuracy"),
-              attack.at("robust_accuracy"),
-              0,
-              json.at("device"),
-              attack.at("warnings"),
-              warnings_of(json)};
+    require_finished(json, task);
+    result.examples = json.at("examples");
+    result.attacked = attack.value("attacked", result.examples);
+    result.clean_score = clean_score_of(json, task);
+    result.robust = robust_score_of(attack, task);
+    result.device = json.at("device");
+    result.warnings = warnings_of(attack);
+    result.model_warnings = warnings_of(json);
     for (const Json& each : json.at("attacks")) result.seconds += each.at("seconds").get<double>();
   });
   return result;
 }
 
-CurveResult read_curve(const fs::path& path) {
+CurveResult read_curve(const fs::path& path, Task task) {
   CurveResult result;
   reading(path, [&](const std::string& text) {
     const Json json = parse_json(text);
-    require(json.at("finished").get<bool>(), "the attack has not finished");
-    const Json& curve = json.at("eps_curves").at(0);
+    require_finished(json, task);
     result.model_warnings = warnings_of(json);
+    result.eps = {0};
+    result.robust = {clean_score_of(json, task)};
     for (const Json& attack : json.at("attacks")) {
       for (const std::string& warning : warnings_of(attack)) result.warnings.push_back(warning);
+      if (task == Task::segmentation) {  // an attack a radius
+        result.eps.push_back(attack.at("eps"));
+        result.robust.push_back(robust_score_of(attack, task));
+      }
     }
-    result.eps = {0};
-    result.robust_accuracy = {json.at("clean_accuracy")};
-    for (const double eps : curve.at("eps")) result.eps.push_back(eps);
-    for (const double robust : curve.at("robust_accuracy"))
-      result.robust_accuracy.push_back(robust);
-    require(result.eps.size() == result.robust_accuracy.size(), "eps and robust_accuracy differ");
+    if (task == Task::classification) {
+      const Json& curve = json.at("eps_curves").at(0);
+      for (const double eps : curve.at("eps")) result.eps.push_back(eps);
+      for (const double robust : curve.at("robust_accuracy")) result.robust.push_back(robust);
+    }
+    require(result.eps.size() == result.robust.size(), "eps and robust_accuracy differ");
   });
   return result;
 }
 
-std::vector<double> read_outcomes(const fs::path& csv) {
+std::vector<double> read_outcomes(const fs::path& file, Task task) {
   std::vector<double> outcomes;
-  reading(csv, [&](const std::string& text) {
-    int attacked = 0;
-    reading_lines(text, [&](const std::string& line) {
-      if (attacked == 0) {  // the header
-        while (field_from_end(line, ++attacked) != "attacked") {
-        }
-        return;
-      }
-      const std::string was_attacked = field_from_end(line, attacked),
-                        was_broken = field_from_end(line, attacked - 1);
-      require(
-          (was_attacked == "0" || was_attacked == "1") && (was_broken == "0" || was_broken == "1"),
-          "line ", outcomes.size() + 2);
-      outcomes.push_back(was_attacked == "1" && was_broken == "0" ? 1 : 0);
-    });
-  });
-  return outcomes;
+  if (task == Task::classification) {
+    reading(file, [&](const std::string& text) { outcomes = outcomes_of_csv(text); });
+    return outcomes;
+  }
+  try {
+    return pseudo_values(confusions_of(SafetensorsFile::load(file, std::int64_t{1} << 30)));
+  } catch (const std::exception& error) {
+    refuse(file, error);
+  }
 }
 
 }  // namespace saddle::reproduce

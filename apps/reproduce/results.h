@@ -1,4 +1,7 @@
-// Results: what saddle-train and saddle-attack left in a run's directory.
+// Results: what a training and the attacks upon its network left in a run's directory.
+//
+// A score is what a table counts in percent: the accuracy of classifiers, the mIoU of networks that
+// label pixels.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +11,9 @@
 
 namespace saddle::reproduce {
 
+// What a table's networks do. With it go the programs that train and attack them, and the score.
+enum class Task { classification, segmentation };
+
 // What a training ran with.
 struct TrainingEnvironment {
   std::string version, device;
@@ -15,32 +21,39 @@ struct TrainingEnvironment {
 };
 
 struct TrainingResult {
-  std::vector<double> test_accuracy;  // after each epoch so far, percent of all test images
-  double seconds = 0;                 // of all epochs
+  std::int64_t epochs = 0, iterations = 0;              // so far
+  std::vector<std::pair<std::int64_t, double>> scores;  // of all test images, with the epoch
+  double seconds = 0;                                   // of all epochs
   TrainingEnvironment environment;
   std::vector<std::string> warnings;  // that the training was told
 };
 
 struct AttackResult {
-  std::int64_t examples = 0, attacked = 0;         // test images, and those that were right before
-  double clean_accuracy = 0, robust_accuracy = 0;  // percent of `examples`
-  double seconds = 0;                              // of all attacks in the file
+  std::int64_t examples = 0;           // test images
+  std::int64_t attacked = 0;           // of these: classifiers are attacked where they are right
+  double clean_score = 0, robust = 0;  // the score of all examples, without and under the attack
+  double seconds = 0;                  // of all attacks in the file
   std::string device;
   std::vector<std::string> warnings;        // of the attack
   std::vector<std::string> model_warnings;  // of the network, the data, or several attacks
 };
 
-// Robust accuracy in percent over the radius, without attack (radius 0) first.
+// The score over the radius, without attack (radius 0) first.
 struct CurveResult {
-  std::vector<double> eps, robust_accuracy;
+  std::vector<double> eps, robust;
   std::vector<std::string> warnings, model_warnings;  // as above, of all its attacks
 };
 
 // Each throws Error, naming the file, where it is missing or not what the program writes.
-TrainingResult read_training(const std::filesystem::path& directory);
-AttackResult read_attack(const std::filesystem::path& json);  // its first
-CurveResult read_curve(const std::filesystem::path& json);
-// For each example 1 where the attack did not break it, else 0 (also where it was wrong before).
-std::vector<double> read_outcomes(const std::filesystem::path& csv);
+TrainingResult read_training(const std::filesystem::path& directory, Task task);
+AttackResult read_attack(const std::filesystem::path& json, Task task);  // its first
+CurveResult read_curve(const std::filesystem::path& json, Task task);
+// Each example's part in the robust score, which is their mean in percent.
+// - classification, from a CSV file: 1 where the attack did not break the example, else 0 (also
+//   where it was wrong before).
+// - segmentation, from the confusion counts of each image: the jackknife's pseudo-values of the
+//   mIoU (Efron and Tibshirani 1993, chapter 11), N mIoU - (N - 1) mIoU without the image, moved so
+//   that their mean is the mIoU itself. Their standard error is that of the mIoU over images.
+std::vector<double> read_outcomes(const std::filesystem::path& file, Task task);
 
 }  // namespace saddle::reproduce

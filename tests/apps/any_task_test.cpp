@@ -21,13 +21,14 @@ namespace {
 using namespace testing_support;
 using Json = nlohmann::json;
 
-constexpr std::int64_t kRows = 23, kFeatures = 5, kClasses = 3;
+constexpr std::int64_t kTableRows = 23, kFeatures = 5, kClasses = 3;
 
 struct Table {
-  std::vector<float> x = random_values(kRows * kFeatures, 3, -1.f, 1.f);
+  std::vector<float> x = random_values(kTableRows * kFeatures, 3, -1.f, 1.f);
   std::vector<std::int32_t> y;
   Table() {
-    for (std::int64_t row = 0; row < kRows; ++row) y.push_back(static_cast<std::int32_t>(row % 3));
+    for (std::int64_t row = 0; row < kTableRows; ++row)
+      y.push_back(static_cast<std::int32_t>(row % 3));
   }
 };
 
@@ -44,24 +45,24 @@ Network linear_network() {
 std::function<Scores(const Model&)> scores_on(const Table& table,
                                               const std::function<double()>& goodness = nullptr) {
   return [&table, goodness](const Model& model) {
-    const Tensor x = Tensor::from_host(model.device(), {kRows, kFeatures}, table.x);
+    const Tensor x = Tensor::from_host(model.device(), {kTableRows, kFeatures}, table.x);
     const auto found = predict(logits_of(model.evaluation(), x)).to_host<std::int32_t>();
     double right = 0;
     for (std::size_t row = 0; row < found.size(); ++row) right += found[row] == table.y[row];
     Scores scores;
     if (goodness) scores.values.push_back({"goodness", goodness()});
-    scores.values.push_back({"table_accuracy", 100 * right / kRows});
+    scores.values.push_back({"table_accuracy", 100 * right / kTableRows});
     scores.line = "as told";
     return scores;
   };
 }
 
 Task table_task(Device& device, const Table& table) {
-  const Tensor x = Tensor::from_host(device, {kRows, kFeatures}, table.x),
-               y = Tensor::from_host(device, {kRows}, table.y);
+  const Tensor x = Tensor::from_host(device, {kTableRows, kFeatures}, table.x),
+               y = Tensor::from_host(device, {kTableRows}, table.y);
   Task task;
   task.unit = "rows";
-  task.examples = kRows;
+  task.examples = kTableRows;
   task.batch = [x, y](const Tensor& indices, const Tensor&) {
     return Batch{select_rows(x, indices), select_rows(y, indices), indices};
   };
@@ -73,7 +74,7 @@ Task table_task(Device& device, const Table& table) {
 TrainerOptions trainer_options(const std::filesystem::path& output, std::int64_t epochs) {
   TrainerOptions options;
   options.epochs = epochs;
-  options.batch_size = kRows;
+  options.batch_size = kTableRows;
   options.learning_rate = [](const Place&) { return 0.5; };
   options.output = output;
   options.quiet = true;
@@ -94,7 +95,7 @@ std::vector<double> descended(std::vector<double> w, std::vector<double> bias, c
                               int steps, double lr) {
   for (int step = 0; step < steps; ++step) {
     std::vector<double> dw(w.size(), 0), dbias(bias.size(), 0);
-    for (std::size_t row = 0; row < kRows; ++row) {
+    for (std::size_t row = 0; row < kTableRows; ++row) {
       double z[kClasses], sum = 0;
       for (std::size_t k = 0; k < kClasses; ++k) {
         z[k] = bias[k];
@@ -104,7 +105,7 @@ std::vector<double> descended(std::vector<double> w, std::vector<double> bias, c
       }
       for (std::size_t k = 0; k < kClasses; ++k) {
         const double dz =
-            (std::exp(z[k]) / sum - (table.y[row] == static_cast<std::int32_t>(k))) / kRows;
+            (std::exp(z[k]) / sum - (table.y[row] == static_cast<std::int32_t>(k))) / kTableRows;
         dbias[k] += dz;
         for (std::size_t j = 0; j < kFeatures; ++j)
           dw[k * kFeatures + j] += dz * table.x[row * kFeatures + j];

@@ -15,7 +15,7 @@ namespace {
 using namespace testing_support;
 
 TEST(Evaluate, counts_right_answers_in_percent_of_all) {
-  const Victim victim;
+  const IdentityVictim victim;
 
   EXPECT_EQ(victim.clean.accuracy, 75.);
   EXPECT_EQ(victim.clean.predictions, (std::vector<std::int32_t>{0, 1, 0, 0}));
@@ -25,7 +25,7 @@ TEST(Evaluate, counts_right_answers_in_percent_of_all) {
 }
 
 TEST(Evaluate, takes_the_mean_cross_entropy) {
-  const Victim victim;
+  const IdentityVictim victim;
   const auto loss = [](double margin) { return std::log1p(std::exp(-margin)); };
 
   const double expected = (loss(10. / 255) + loss(30. / 255) + loss(-100. / 255) + loss(1.)) / 4;
@@ -34,7 +34,7 @@ TEST(Evaluate, takes_the_mean_cross_entropy) {
 }
 
 TEST(Evaluate, does_not_depend_on_the_batch_size) {
-  const Victim victim;
+  const IdentityVictim victim;
 
   const Evaluation one_by_one = evaluate(victim.logits, victim.data, 1);
 
@@ -43,7 +43,7 @@ TEST(Evaluate, does_not_depend_on_the_batch_size) {
 }
 
 TEST(Evaluate, names_the_example_whose_logits_are_not_finite) {
-  const Victim victim;
+  const IdentityVictim victim;
   const LogitsFunction broken = linear_logits({std::numeric_limits<float>::quiet_NaN(), 0, 0, 1});
 
   expect_error("on the clean example 0", [&] { evaluate(broken, victim.data, 3); });
@@ -58,7 +58,7 @@ TEST(Evaluate, names_the_label_that_is_no_class) {
 }
 
 TEST(EvaluateAttack, breaks_exactly_the_margins_below_two_eps) {
-  const Victim victim;
+  const IdentityVictim victim;
 
   EXPECT_EQ(victim.attack(pgd_of(fgsm(4.f / 255))).robust_accuracy, 75.);
   EXPECT_EQ(victim.attack(pgd_of(fgsm(8.f / 255))).robust_accuracy, 50.);
@@ -66,7 +66,7 @@ TEST(EvaluateAttack, breaks_exactly_the_margins_below_two_eps) {
 }
 
 TEST(EvaluateAttack, reports_norms_passes_and_predictions) {
-  const Victim victim;
+  const IdentityVictim victim;
 
   const AttackResult result = victim.attack(pgd_of(fgsm(8.f / 255)));
 
@@ -80,7 +80,7 @@ TEST(EvaluateAttack, reports_norms_passes_and_predictions) {
 }
 
 TEST(EvaluateAttack, returns_clean_errors_unchanged_and_counts_them_as_failures) {
-  const Victim victim;
+  const IdentityVictim victim;
 
   const AttackResult result =
       victim.attack(always(0.f, 1.f));  // predicts 1: right only for examples 1 and 2
@@ -91,13 +91,13 @@ TEST(EvaluateAttack, returns_clean_errors_unchanged_and_counts_them_as_failures)
 }
 
 TEST(EvaluateAttack, scores_a_repaired_error_as_robust_where_all_are_attacked) {
-  const Victim victim;
+  const IdentityVictim victim;
 
   EXPECT_EQ(victim.attack(always(0.f, 1.f), AttackedExamples::all).robust_accuracy, 50.);
 }
 
 TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_success) {
-  const Victim victim;
+  const IdentityVictim victim;
   std::vector<std::vector<std::int32_t>> seen;
   // Attempt r breaks the examples of label r.
   const AttackFunction fake = [&](const Batch& batch, PassCounts& counts) {
@@ -119,7 +119,7 @@ TEST(EvaluateAttack, attacks_again_only_what_withstood_and_keeps_the_first_succe
 }
 
 TEST(EvaluateAttack, keeps_the_first_success_where_attempts_of_an_example_ride_together) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack =
       attack_of({member_of(breaking([](std::int32_t example, std::int32_t attempt) {
                              return example == 1 ? attempt >= 2 : attempt >= 1;
@@ -140,7 +140,7 @@ TEST(EvaluateAttack, keeps_the_first_success_where_attempts_of_an_example_ride_t
 }
 
 TEST(EvaluateAttack, records_what_became_of_each_example) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = attack_of(
       {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 0; })),
        member_of(breaking([](std::int32_t example, std::int32_t) { return example == 3; }))});
@@ -169,7 +169,7 @@ TEST(EvaluateAttack, records_what_became_of_each_example) {
 }
 
 TEST(EvaluateAttack, lets_members_see_what_is_left_or_everything) {
-  const Victim victim;
+  const IdentityVictim victim;
   Attack attack = attack_of(
       {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 0; })),
        member_of(breaking([](std::int32_t example, std::int32_t) { return example <= 1; }))});
@@ -191,7 +191,7 @@ TEST(EvaluateAttack, lets_members_see_what_is_left_or_everything) {
 }
 
 TEST(EvaluateAttack, tries_as_many_target_classes_as_the_model_has_and_says_so) {
-  const Victim victim;
+  const IdentityVictim victim;
   std::int64_t targets_seen = 0;
   AttackMember member = member_of({});
   member.against = [&](const LogitsFunction&, std::int64_t targets) -> Attempt {
@@ -212,7 +212,7 @@ TEST(EvaluateAttack, tries_as_many_target_classes_as_the_model_has_and_says_so) 
 }
 
 TEST(EvaluateAttack, warns_of_attempts_that_began_with_a_zero_gradient) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = attack_of({member_of([](const Batch& batch, PassCounts& counts) {
     for (std::int32_t row = 0; row < batch.inputs.shape()[0]; ++row) {
       counts.zero_gradients.push_back(row);
@@ -248,7 +248,7 @@ Attack uneven_attack() {
 }
 
 TEST(EvaluateAttack, counts_each_examples_own_passes_whatever_the_batch_size) {
-  const Victim victim;
+  const IdentityVictim victim;
   for (std::int64_t batch_size : {1, 2, 7}) {
     const AttackResult result =
         victim.attack(uneven_attack(), AttackedExamples::correct_only, batch_size);
@@ -265,7 +265,7 @@ TEST(EvaluateAttack, counts_each_examples_own_passes_whatever_the_batch_size) {
 }
 
 TEST(EvaluateAttack, warns_where_every_adversarial_image_is_the_clean_one) {
-  const Victim victim;
+  const IdentityVictim victim;
   Attack attack =
       attack_of({member_of([](const Batch& batch, PassCounts&) { return batch.inputs; })});
 
@@ -288,7 +288,7 @@ TEST(EvaluateAttack, warns_where_every_adversarial_image_is_the_clean_one) {
 }
 
 TEST(EvaluateAttack, warns_of_examples_that_lie_on_the_decision_boundary) {
-  const Victim victim;
+  const IdentityVictim victim;
 
   // Equal logits are class 0: a success on the example of label 1 that was right, by no margin.
   const AttackResult tied = victim.attack(always(.5f, .5f));
@@ -300,7 +300,7 @@ TEST(EvaluateAttack, warns_of_examples_that_lie_on_the_decision_boundary) {
 }
 
 TEST(EvaluateAttack, refuses_a_model_of_too_few_classes) {
-  const Victim victim;
+  const IdentityVictim victim;
   AttackMember member = member_of({});
   member.name = "apgd-t";
   member.least_classes = 4;
@@ -310,7 +310,7 @@ TEST(EvaluateAttack, refuses_a_model_of_too_few_classes) {
 }
 
 TEST(EvaluateAttack, halves_the_batch_where_memory_runs_out) {
-  const Victim victim;
+  const IdentityVictim victim;
   const AttackFunction honest =
       breaking([](std::int32_t, std::int32_t attempt) { return attempt == 1; });
   const Attack attack = attack_of({member_of(
@@ -328,7 +328,7 @@ TEST(EvaluateAttack, halves_the_batch_where_memory_runs_out) {
 }
 
 TEST(EvaluateAttack, gives_up_where_not_even_one_image_fits) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = attack_of({member_of([](const Batch&, PassCounts&) -> Tensor {
     fail("out of memory: 7 bytes more are not to be had");
   })});
@@ -337,7 +337,7 @@ TEST(EvaluateAttack, gives_up_where_not_even_one_image_fits) {
 }
 
 TEST(EvaluateAttack, finds_the_same_for_any_batch_size) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = pgd_of({Norm::linf, 12.f / 255, 3.f / 255, 2, Start::random}, 2);
 
   const AttackResult one = victim.attack(attack, AttackedExamples::all, 1);
@@ -348,7 +348,7 @@ TEST(EvaluateAttack, finds_the_same_for_any_batch_size) {
 }
 
 TEST(EvaluateAttack, fails_where_an_attack_leaves_the_pixel_range) {
-  const Victim victim;
+  const IdentityVictim victim;
 
   expect_error("of adversarial example 0 is 1.5, outside [0, 1]",
                [&] { victim.attack(always(0.5f, 1.5f)); });
@@ -356,7 +356,7 @@ TEST(EvaluateAttack, fails_where_an_attack_leaves_the_pixel_range) {
 }
 
 TEST(EvaluateAttack, fails_where_an_attack_leaves_its_ball) {
-  const Victim victim;
+  const IdentityVictim victim;
   Attack attack = always(0.5f, 0.5f);
   attack.ball = Ball{Norm::linf, 0.1};
 
@@ -367,7 +367,7 @@ TEST(EvaluateAttack, fails_where_an_attack_leaves_its_ball) {
 }
 
 TEST(EvaluateAttack, takes_logits_that_are_not_finite_for_an_error_and_not_for_a_success) {
-  const Victim victim;
+  const IdentityVictim victim;
   int forwards = 0;  // the clean images are answered, what comes after them is not
   const LogitsFunction fails_later = [&](Tape& tape, const Var& x) {
     return ++forwards == 1 ? identity_logits()(tape, x)
@@ -382,7 +382,7 @@ TEST(EvaluateAttack, takes_logits_that_are_not_finite_for_an_error_and_not_for_a
 }
 
 TEST(EvaluateAttack, warns_of_examples_that_a_zero_gradient_leaves_unmoved) {
-  Victim victim;
+  IdentityVictim victim;
   victim.logits = linear_logits({0, 0, 0, 0});
   victim.clean = evaluate(victim.logits, victim.data, 3);  // ties go to class 0
 

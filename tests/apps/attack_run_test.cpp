@@ -22,7 +22,7 @@ Attack long_attack() {
 }
 
 TEST(AttackRun, goes_on_from_any_state_as_if_it_had_not_been_interrupted) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = long_attack();
   const AttackResult whole = victim.attack(attack, AttackedExamples::correct_only, 1);
   const auto start = [&](std::int64_t batch_size) {
@@ -54,7 +54,7 @@ TEST(AttackRun, goes_on_from_any_state_as_if_it_had_not_been_interrupted) {
 }
 
 TEST(AttackRun, counts_passes_down_to_nothing_left) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = long_attack();
   AttackRun run(victim.logits, victim.data.examples(), victim.clean, attack,
                 AttackedExamples::correct_only, 2);
@@ -71,7 +71,7 @@ TEST(AttackRun, counts_passes_down_to_nothing_left) {
 }
 
 TEST(AttackRun, refuses_the_state_of_other_examples) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = long_attack();
   AttackRun run(victim.logits, victim.data.examples(), victim.clean, attack,
                 AttackedExamples::correct_only, 2);
@@ -85,7 +85,7 @@ TEST(AttackRun, refuses_the_state_of_other_examples) {
 // A fault that a state file may carry: `edit` of the true result of a run is refused by another
 // that has not begun.
 void expect_no_result(const std::string& part, const std::function<void(AttackResult&)>& edit) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = pgd_of(fgsm(8.f / 255), 2);
   AttackResult result = victim.attack(attack);
   const AttackRun run(victim.logits, victim.data.examples(), victim.clean, attack,
@@ -118,7 +118,7 @@ TEST(AttackRun, refuses_a_result_that_is_not_of_its_run) {
 }
 
 TEST(AttackRun, refuses_a_place_in_the_queue_that_is_not_there) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = pgd_of(fgsm(8.f / 255), 2);
   const auto start = [&] {
     return AttackRun(victim.logits, victim.data.examples(), victim.clean, attack,
@@ -143,7 +143,7 @@ TEST(AttackRun, refuses_a_place_in_the_queue_that_is_not_there) {
 }
 
 TEST(AttackRun, takes_over_what_a_smaller_radius_broke) {
-  const Victim victim;
+  const IdentityVictim victim;
   const Attack attack = attack_of(
       {member_of(breaking([](std::int32_t example, std::int32_t) { return example == 1; }))});
   const AttackResult smaller = victim.attack(attack_of(

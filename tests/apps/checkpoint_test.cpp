@@ -20,8 +20,6 @@ ModelDescription description() {
   return {network, {0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}, {"ant", "bee", "cat", "dog", "elk"}};
 }
 
-Device& device() { return cpu_device(); }
-
 std::string bytes_of(const Tensor& tensor) {
   const std::vector<float> values = tensor.to_host<float>();
   return {reinterpret_cast<const char*>(values.data()), tensor.bytes()};
@@ -30,23 +28,23 @@ std::string bytes_of(const Tensor& tensor) {
 class Checkpoint : public testing::Test {
  protected:
   Checkpoint()
-      : model_(device(), description(), 3), path_(directory_.path() / "model.safetensors") {
+      : model_(cpu_device(), description(), 3), path_(directory_.path() / "model.safetensors") {
     model_.batches_tracked = 17;
     save_checkpoint(path_, model_);
   }
 
   Model load(const CheckpointOverrides& overrides = {},
              const ModelDescription& fallback = {}) const {
-    return load_checkpoint(path_, device(), overrides, fallback);
+    return load_checkpoint(path_, cpu_device(), overrides, fallback);
   }
   // The error of loading the file after `edit`, which must cost no memory of the device.
   std::string error_after(const std::function<void(Editable&)>& edit) const {
     Editable file(path_);
     edit(file);
     file.save(path_);
-    const std::int64_t requests = device().pool().counters().requests;
+    const std::int64_t requests = cpu_device().pool().counters().requests;
     const std::string message = error_of([&] { load(); });
-    EXPECT_EQ(device().pool().counters().requests, requests)
+    EXPECT_EQ(cpu_device().pool().counters().requests, requests)
         << "memory was taken for a model that is refused";
     expect_part(path_.string(), message);
     return message;
@@ -185,7 +183,7 @@ TEST_F(Checkpoint, that_does_not_fit_leaves_the_model_as_it_was) {
   file.tensors.erase("linear.bias");
   file.set_first("conv1.weight", 9.f);
   file.save(path_);
-  Model other(device(), description(), 4);
+  Model other(cpu_device(), description(), 4);
   other.batches_tracked = 2;
   const std::string weights = bytes_of(other.weights), statistics = bytes_of(other.statistics);
 
@@ -203,12 +201,12 @@ TEST_F(Checkpoint, with_another_number_of_classes_gives_all_but_the_head) {
     SCOPED_TRACE(name);
     ModelDescription ten = description();
     ten.network = {name, name[0] == 'w' ? 16 : name[0] == 'd' ? 64 : 2, 3, 8, 8, 5};
-    save_checkpoint(path_, Model(device(), ten, 3));
+    save_checkpoint(path_, Model(cpu_device(), ten, 3));
     const SafetensorsFile file = SafetensorsFile::load(path_);
     ModelDescription two = ten;
     two.network.classes = 2;
     two.class_names.clear();
-    Model model(device(), two, 4);
+    Model model(cpu_device(), two, 4);
     const std::string head_before =
         bytes_of(view(model.weights, model.network.layout.weights.slots().back()));
 
@@ -233,7 +231,7 @@ TEST_F(Checkpoint, of_another_number_of_classes_need_not_describe_itself) {
   ModelDescription two = description();
   two.network.classes = 2;
   two.class_names.clear();
-  Model model(device(), two, 4);
+  Model model(cpu_device(), two, 4);
 
   const auto remarks =
       load_initial_values(model, SafetensorsFile::load(path_), Head::of_file, "cifar10");
@@ -247,7 +245,7 @@ TEST_F(Checkpoint, that_misfits_in_more_than_its_head_is_refused) {
   other.network.classes = 2;
   other.network.width = 4;
   other.class_names.clear();
-  Model model(device(), other, 4);
+  Model model(cpu_device(), other, 4);
   const SafetensorsFile file = SafetensorsFile::load(path_);
 
   expect_error("Check --model, --width and --classes",
@@ -258,7 +256,7 @@ TEST_F(Checkpoint, to_begin_with_says_where_normalisation_and_classes_are_others
   ModelDescription other = description();
   other.mean = {0.5f, 0.5f, 0.5f};
   other.class_names[4] = "owl";
-  Model model(device(), other, 4);
+  Model model(cpu_device(), other, 4);
   const SafetensorsFile file = SafetensorsFile::load(path_);
 
   const auto remarks = load_initial_values(model, file, Head::of_file, "image-folder");

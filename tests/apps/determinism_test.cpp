@@ -87,28 +87,28 @@ void expect_same_bits_for_any_thread_count(const std::function<std::vector<Tenso
 // vector.
 constexpr std::int64_t kCount = 20011, kRows = 2003, kColumns = 13;
 
-Device& device() { return cpu_device(); }
-
 Tensor random(const Shape& shape, std::uint64_t seed, float low = -1.f, float high = 1.f) {
-  return Tensor::from_host(device(), shape, random_values(shape.count(), seed, low, high));
+  return Tensor::from_host(cpu_device(), shape, random_values(shape.count(), seed, low, high));
 }
 
 Tensor labels(std::int64_t count, std::int32_t classes) {
-  return Tensor::from_host(device(), {count}, random_labels(count, 3, classes));
+  return Tensor::from_host(cpu_device(), {count}, random_labels(count, 3, classes));
 }
 
 TEST(threads, do_not_change_the_elementwise_kernels) {
   const Tensor a = random({kCount}, 1), b = random({kCount}, 2), factor = random({1}, 3);
 
   expect_same_bits_for_any_thread_count([&] {
-    const Tensor filled(device(), {kCount}), sum(device(), {kCount}), scaled(device(), {kCount}),
-        relu(device(), {kCount}), drelu(device(), {kCount}), added = a.clone();
-    launch(device(), Fill{filled.array(), 0.1f}, kCount);
-    launch(device(), Add<float>{a.array(), b.array(), sum.array()}, kCount);
-    launch(device(), AddTo{b.array(), added.array()}, kCount);
-    launch(device(), ScaleByScalar{a.array(), factor.array(), scaled.array()}, kCount);
-    launch(device(), Activate<float>{a.array(), relu.array(), kRelu}, kCount);
-    launch(device(), ActivateBackward<float>{a.array(), b.array(), drelu.array(), kRelu}, kCount);
+    const Tensor filled(cpu_device(), {kCount}), sum(cpu_device(), {kCount}),
+        scaled(cpu_device(), {kCount}), relu(cpu_device(), {kCount}), drelu(cpu_device(), {kCount}),
+        added = a.clone();
+    launch(cpu_device(), Fill{filled.array(), 0.1f}, kCount);
+    launch(cpu_device(), Add<float>{a.array(), b.array(), sum.array()}, kCount);
+    launch(cpu_device(), AddTo{b.array(), added.array()}, kCount);
+    launch(cpu_device(), ScaleByScalar{a.array(), factor.array(), scaled.array()}, kCount);
+    launch(cpu_device(), Activate<float>{a.array(), relu.array(), kRelu}, kCount);
+    launch(cpu_device(), ActivateBackward<float>{a.array(), b.array(), drelu.array(), kRelu},
+           kCount);
     return std::vector<Tensor>{filled, sum, added, scaled, relu, drelu};
   });
 }
@@ -118,10 +118,10 @@ TEST(threads, do_not_change_the_sums) {
                bias = random({kColumns}, 3);
 
   expect_same_bits_for_any_thread_count([&] {
-    const Tensor total(device(), {1}), columns(device(), {kColumns}), biased = rows.clone();
-    launch(device(), SumAll{x.array(), total.array(), 0.5f, 0.f}, 1);
-    launch(device(), ColumnSum{rows.array(), columns.array(), kRows, kColumns}, kColumns);
-    launch(device(), AddBias{bias.array(), biased.array(), kColumns}, kRows, kColumns);
+    const Tensor total(cpu_device(), {1}), columns(cpu_device(), {kColumns}), biased = rows.clone();
+    launch(cpu_device(), SumAll{x.array(), total.array(), 0.5f, 0.f}, 1);
+    launch(cpu_device(), ColumnSum{rows.array(), columns.array(), kRows, kColumns}, kColumns);
+    launch(cpu_device(), AddBias{bias.array(), biased.array(), kColumns}, kRows, kColumns);
     return std::vector<Tensor>{square_norm(x), total, columns, biased};
   });
 }
@@ -187,13 +187,13 @@ TEST(threads, do_not_change_the_loss) {
 TEST(threads, do_not_change_the_optimisers) {
   const Tensor w = random({kCount}, 1), g = random({kCount}, 2);
   const Objective gradient{[&](const Parameters& at, const Tensor& to, const GradientRequest&) {
-    launch(device(), Add<float>{at.values.array(), g.array(), to.array()}, kCount);
+    launch(cpu_device(), Add<float>{at.values.array(), g.array(), to.array()}, kCount);
   }};
 
   expect_same_bits_for_any_thread_count([&] {
     const Tensor by_sgd = w.clone(), by_adam = w.clone();
-    Minimiser sgd(Sgd(device(), kCount, {}), device(), kCount, std::nullopt);
-    Minimiser adam(Adam(device(), kCount, {}), device(), kCount, 0.5);
+    Minimiser sgd(Sgd(cpu_device(), kCount, {}), cpu_device(), kCount, std::nullopt);
+    Minimiser adam(Adam(cpu_device(), kCount, {}), cpu_device(), kCount, 0.5);
     for (int step = 0; step < 3; ++step) {
       sgd.step({by_sgd, {}}, 0.1, gradient);
       adam.step({by_adam, {}}, 0.1, gradient);
@@ -212,9 +212,9 @@ TEST(threads, do_not_change_the_steps_of_pgd) {
                indices = labels(kExamples, 1000), number = labels(1, 1);
 
   expect_same_bits_for_any_thread_count([&] {
-    const Tensor delta(device(), shape), x_hat(device(), shape), delta2(device(), shape),
-        x_hat2(device(), shape);
-    launch(device(),
+    const Tensor delta(cpu_device(), shape), x_hat(cpu_device(), shape),
+        delta2(cpu_device(), shape), x_hat2(cpu_device(), shape);
+    launch(cpu_device(),
            PgdStartLinf{indices.array<std::int32_t>(),
                         x.array(),
                         delta.array(),
@@ -224,9 +224,9 @@ TEST(threads, do_not_change_the_steps_of_pgd) {
                         0.1f,
                         kPixels},
            kExamples, kPixels);
-    launch(device(), PgdStepLinf{delta.array(), g.array(), x.array(), x_hat.array(), 0.03f, 0.1f},
-           x.count());
-    launch(device(),
+    launch(cpu_device(),
+           PgdStepLinf{delta.array(), g.array(), x.array(), x_hat.array(), 0.03f, 0.1f}, x.count());
+    launch(cpu_device(),
            PgdStartL2{indices.array<std::int32_t>(),
                       x.array(),
                       delta2.array(),
@@ -237,7 +237,7 @@ TEST(threads, do_not_change_the_steps_of_pgd) {
                       0.5f,
                       kPixels},
            kExamples);
-    launch(device(),
+    launch(cpu_device(),
            PgdStepL2{delta2.array(), g.array(), x.array(), x_hat2.array(), kPixels, 0.2f, 0.5f},
            kExamples);
     return std::vector<Tensor>{delta, x_hat, delta2, x_hat2};
@@ -245,7 +245,7 @@ TEST(threads, do_not_change_the_steps_of_pgd) {
 }
 
 TEST(threads, do_not_change_the_batches) {
-  const DeviceDataset data(device(), quadrants(100, 1));
+  const DeviceDataset data(cpu_device(), quadrants(100, 1));
   const std::vector<std::int32_t> order = epoch_order(100, 5, 2);
 
   expect_same_bits_for_any_thread_count([&] {
@@ -281,7 +281,7 @@ std::vector<float> in_batches(const std::vector<std::int32_t>& order, std::size_
 }
 
 TEST(batches, augmentation_of_an_image_does_not_depend_on_its_batch) {
-  const DeviceDataset data(device(), training_data());
+  const DeviceDataset data(cpu_device(), training_data());
   const std::vector<std::int32_t> order = epoch_order(60, 5, 1);
   const auto augmented = [&](const std::vector<std::int32_t>& indices) {
     return data.batch(indices, {4, true}, 5, 1).inputs;
@@ -309,8 +309,8 @@ Attacked attacked() {
   options.width = 4;
   options.no_augment = true;
   train_small(options);
-  return {load_checkpoint(directory.path() / "last.safetensors", device(), {}, {}),
-          DeviceDataset(device(), test_data())};
+  return {load_checkpoint(directory.path() / "last.safetensors", cpu_device(), {}, {}),
+          DeviceDataset(cpu_device(), test_data())};
 }
 
 void expect_start_independent_of_batch(Norm norm) {
@@ -341,7 +341,7 @@ std::pair<std::vector<float>, std::vector<float>> starts_of_equal_images(Norm no
   Dataset grey = quadrants(2, 1);
   std::fill(grey.pixels.begin(), grey.pixels.end(),
             128);  // far enough from 0 and 1 for no start to be clipped
-  const DeviceDataset data(device(), grey);
+  const DeviceDataset data(cpu_device(), grey);
   const LogitsFunction unused;
   const PgdOptions options{norm, 0.25f, 0.1f, 0, Start::random};
   return {pgd(unused, data.batch(0, 1), options, 9, 2).to_host<float>(),

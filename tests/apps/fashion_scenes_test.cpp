@@ -21,10 +21,10 @@ struct Scenes {
   Values pixels, labels;
 };
 
-constexpr std::size_t kPixels = 96 * 96;
+constexpr std::size_t kScenePixels = 96 * 96;
 
 Scenes compose(const FashionScenes& scenes, std::int64_t first, std::size_t count) {
-  Scenes made{Values(3 * kPixels * count), Values(kPixels * count)};
+  Scenes made{Values(3 * kScenePixels * count), Values(kScenePixels * count)};
   scenes.compose_range(first, made.pixels, made.labels);
   return made;
 }
@@ -87,12 +87,13 @@ TEST(FashionScenes, holes_of_a_garment_are_inside_its_outline) {
 TEST(FashionScenes, scene_is_the_same_alone_and_in_any_range) {
   const FashionScenes scenes = made_up(Split::test);
   const Scenes range = compose(scenes, 2, 5);
-  Values pixels(3 * kPixels), labels(kPixels);
+  Values pixels(3 * kScenePixels), labels(kScenePixels);
 
   scenes.compose(4, pixels, labels);
 
-  EXPECT_TRUE(std::equal(pixels.begin(), pixels.end(), range.pixels.begin() + 2 * 3 * kPixels));
-  EXPECT_TRUE(std::equal(labels.begin(), labels.end(), range.labels.begin() + 2 * kPixels));
+  EXPECT_TRUE(
+      std::equal(pixels.begin(), pixels.end(), range.pixels.begin() + 2 * 3 * kScenePixels));
+  EXPECT_TRUE(std::equal(labels.begin(), labels.end(), range.labels.begin() + 2 * kScenePixels));
 }
 
 TEST(FashionScenes, any_number_of_threads_makes_the_same_bytes) {
@@ -132,7 +133,8 @@ TEST(FashionScenes, last_scene_that_has_a_number_can_be_made) {
 
 TEST(FashionScenes, sizes_that_do_not_fit_are_refused) {
   const FashionScenes scenes = made_up(Split::train);
-  Values pixels(3 * kPixels), labels(kPixels), small(kPixels - 1), large(2 * kPixels);
+  Values pixels(3 * kScenePixels), labels(kScenePixels), small(kScenePixels - 1),
+      large(2 * kScenePixels);
   const std::string expected = ", expected 27648 and 9216 a scene";
 
   expect_error("fashion-scenes: room for 27648 bytes of pixels and 9215 labels" + expected,

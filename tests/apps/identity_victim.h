@@ -93,7 +93,7 @@ inline AttackFunction breaking(
   };
 }
 
-struct Victim {
+struct IdentityVictim {
   LogitsFunction logits = identity_logits();
   DeviceDataset data{cpu_device(), four_examples()};
   Evaluation clean = evaluate(logits, data, 3);

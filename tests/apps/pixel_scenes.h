@@ -19,6 +19,8 @@ namespace saddle {
 
 using Size = std::pair<std::int64_t, std::int64_t>;  // height, width
 
+inline constexpr std::int64_t kSceneClasses = 3;
+
 // z [N, H, W, K]: a linear map of the window x window pixels around each, which says nothing of
 // grey ones, no biases.
 inline LogitsFunction linear_segmenter(std::int64_t classes, std::int64_t window = 3) {

@@ -67,9 +67,10 @@ TEST_F(Reproduction, refuses_deeply_nested_commands_and_results) {
   std::ofstream(place / "commands.json") << commands;
   std::ofstream(place / "stadv.json") << deep_json();
   EXPECT_CONTAINS(message_of<Error>([&] { make_report(plan()); }), expected);
-  EXPECT_CONTAINS(message_of<Error>([&] { read_curve(place / "stadv.json"); }), expected);
+  EXPECT_CONTAINS(
+      message_of<Error>([&] { read_curve(place / "stadv.json", Task::classification); }), expected);
   std::ofstream(place / "metrics.jsonl") << deep_json() << "\n";
-  EXPECT_CONTAINS(message_of<Error>([&] { read_training(place); }), expected);
+  EXPECT_CONTAINS(message_of<Error>([&] { read_training(place, Task::classification); }), expected);
 }
 
 // The attack's first act is to kill who started it: its command is noted then, and what lay in the

@@ -16,18 +16,17 @@ namespace {
 
 using namespace testing_support;
 using Json = nlohmann::json;
-constexpr std::int64_t kClasses = 3;
 
 // A report of real attacks on four scenes of two sizes, one of them all void.
 struct Attacked {
   explicit Attacked(const std::vector<std::string>& specs, std::int64_t images_kept = 0)
       : set(without_labels_of(noise_scenes(4, {{16, 16}, {12, 17}}), 2)),
-        f(linear_segmenter(kClasses)) {
+        f(linear_segmenter(kSceneClasses)) {
     report.checkpoint = "model.safetensors";
     report.device = "cpu";
     report.precision = "fp32";
     report.model.network.model = "deeplabv3_mobilenetv2";
-    report.model.network.classes = kClasses;
+    report.model.network.classes = kSceneClasses;
     report.model.mean = set.mean;
     report.model.std = set.std;
     report.model.class_names = set.class_names;
@@ -77,7 +76,7 @@ TEST(WorstCasesOf, count_the_clean_image_unless_told) {
       std::vector<std::int64_t> right(9, 0);
       for (std::int64_t c = 0; c < 3; ++c)
         right[static_cast<std::size_t>(4 * c)] = attack.images[i].labelled(c);
-      attack.images[i] = Confusion(kClasses, right);
+      attack.images[i] = Confusion(kSceneClasses, right);
     }
   }
 
@@ -180,7 +179,7 @@ TEST(DoubtsAbout, gradients_at_other_pixels_and_stretched_radii) {
 
 TEST(DoubtsAbout, a_constant_network_whose_gradients_are_none) {
   Attacked attacked({});
-  const LogitsFunction constant = constant_segmenter(kClasses);
+  const LogitsFunction constant = constant_segmenter(kSceneClasses);
   attacked.report.clean =
       evaluate_pixels(constant, cpu_device(), attacked.set, PixelRange::plain, 4);
   attacked.report.attacks = {result_of("pgd:steps=21", attacked.set, constant)};
@@ -235,7 +234,7 @@ TEST(ReportJson, has_the_documented_keys) {
 
 TEST(ReportJson, says_null_of_a_class_that_nobody_has) {
   Attacked attacked({});
-  attacked.report.clean.images.assign(4, Confusion(kClasses));
+  attacked.report.clean.images.assign(4, Confusion(kSceneClasses));
 
   const Json json = Json::parse(report_json(attacked.report, attacked.set));
 
@@ -334,8 +333,8 @@ TEST(SaveAdversarial, holds_images_whose_norms_and_predictions_are_those_reporte
       EXPECT_NEAR(std::sqrt(square), result.l2[i], 1e-12);
       const JudgedPixels judged = judge_pixels(
           attacked.f, Tensor::from_host(cpu_device(), {1, size.height, size.width, 3}, x),
-          Tensor::from_host(cpu_device(), {1, size.height, size.width}, labels), kClasses);
-      Confusion confusion(kClasses);
+          Tensor::from_host(cpu_device(), {1, size.height, size.width}, labels), kSceneClasses);
+      Confusion confusion(kSceneClasses);
       confusion.add(labels, judged.predictions);
       EXPECT_EQ(confusion.counts(), result.images[i].counts());
     }

@@ -13,20 +13,20 @@ namespace saddle {
 namespace {
 
 const Command kCommand{{"attacks", "pgd; noise"}, {"seed", "7"}};
-constexpr std::int64_t kClasses = 3, kKept = 2;
+constexpr std::int64_t kKept = 2;
 
 struct Interruption {};
 
 // Five images of two sizes, three batches of two; a curve, and an attack of two attempts.
 struct SmallRun {
   SegmentationSet set = without_labels_of(noise_scenes(5, {{16, 16}, {12, 17}}), 1);
-  LogitsFunction f = linear_segmenter(kClasses);
+  LogitsFunction f = linear_segmenter(kSceneClasses);
   std::vector<PixelJob> jobs = {pixel_job("pgd:eps=8/255,steps=3", {1}),
                                 pixel_job("noise:eps=8/255,restarts=2")};
 
   std::vector<std::vector<PixelResult>> nothing() const {
     std::vector<std::vector<PixelResult>> results;
-    for (const PixelJob& job : jobs) results.push_back(new_results(job, set.size(), kClasses));
+    for (const PixelJob& job : jobs) results.push_back(new_results(job, set.size(), kSceneClasses));
     return results;
   }
 
@@ -231,7 +231,7 @@ TEST_F(EditedState, with_a_norm_that_is_no_norm_is_refused) {
 TEST_F(EditedState, of_fewer_images_is_refused) {
   const SegmentationSet more = noise_scenes(6, {{16, 16}, {12, 17}});
   std::vector<std::vector<PixelResult>> results;
-  for (const PixelJob& job : run_.jobs) results.push_back(new_results(job, 6, kClasses));
+  for (const PixelJob& job : run_.jobs) results.push_back(new_results(job, 6, kSceneClasses));
   expect_error("values, this run's",
                [&] { load_pixel_state(path_, kCommand, more, kKept, results); });
 }

@@ -10,7 +10,6 @@
 namespace saddle {
 namespace {
 
-constexpr std::int64_t kClasses = 3;
 const std::vector<Size> kTwoSizes = {{32, 32}, {24, 33}};
 
 double accuracy(const PixelResult& result) { return pixel_accuracy_of(sum_of(result.images)); }
@@ -22,7 +21,7 @@ std::int64_t right_pixels(const PixelResult& result, std::size_t image) {
 Model small_deeplab() {
   ModelDescription description;
   description.network.model = "deeplabv3_mobilenetv2";
-  description.network.classes = kClasses;
+  description.network.classes = kSceneClasses;
   description.network.deeplab = {0.0625, 8, {1, 2, 3}, 8, 0.1f, BlockPadding::inside};
   description.mean = {0.4f, 0.45f, 0.5f};
   description.std = {0.2f, 0.25f, 0.3f};
@@ -33,7 +32,7 @@ class AttackOfPixels : public testing::TestWithParam<std::string> {};
 
 TEST_P(AttackOfPixels, gives_an_image_the_same_alone_and_in_company) {
   const SegmentationSet set = noise_scenes(5, kTwoSizes);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
 
   const PixelResult alone = result_of(GetParam(), set, f, pixel_run(1, 5));
   const PixelResult together = result_of(GetParam(), set, f, pixel_run(8, 5));
@@ -46,7 +45,7 @@ TEST_P(AttackOfPixels, stays_in_its_ball_and_in_the_pixel_range) {
   const SegmentationSet set = noise_scenes(2, kTwoSizes);
 
   const PixelResult result =
-      result_of(GetParam(), set, linear_segmenter(kClasses), pixel_run(8, 2));
+      result_of(GetParam(), set, linear_segmenter(kSceneClasses), pixel_run(8, 2));
 
   for (std::size_t i = 0; i < 2; ++i) {
     const auto clean = set.pixels_of(static_cast<std::int64_t>(i));
@@ -70,7 +69,7 @@ TEST_P(AttackOfPixels, stays_in_its_ball_and_in_the_pixel_range) {
 TEST_P(AttackOfPixels, is_not_led_by_what_lies_under_void_pixels) {
   // Image 1 is all void, in a batch with others: it is attacked, and counts nowhere.
   const SegmentationSet whole = noise_scenes(3), part = without_labels_of(whole, 1);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
 
   const PixelResult all = result_of(GetParam(), whole, f, pixel_run(8, 3));
   const PixelResult fewer = result_of(GetParam(), part, f, pixel_run(8, 3));
@@ -105,7 +104,7 @@ TEST(RunPixelJob, gives_a_deep_network_the_same_in_any_batch) {
 
 TEST(RunPixelJob, breaks_more_pixels_than_noise_of_the_same_size) {
   const SegmentationSet set = noise_scenes(2);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
 
   const double attacked = accuracy(result_of("pgd:eps=6/255", set, f));
   const double noisy = accuracy(result_of("noise:eps=6/255", set, f));
@@ -115,7 +114,7 @@ TEST(RunPixelJob, breaks_more_pixels_than_noise_of_the_same_size) {
 
 TEST(RunPixelJob, keeps_of_each_image_the_attempt_that_leaves_the_fewest_right) {
   const SegmentationSet set = noise_scenes(6);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
 
   const PixelResult once = result_of("noise:eps=16/255", set, f, pixel_run(4, 6));
   const PixelResult thrice = result_of("noise:eps=16/255,restarts=3", set, f, pixel_run(4, 6));
@@ -134,7 +133,7 @@ TEST(RunPixelJob, keeps_of_each_image_the_attempt_that_leaves_the_fewest_right) 
 
 TEST(RunPixelJob, steps_by_a_quarter_of_the_radius_unless_told) {
   const SegmentationSet set = noise_scenes(1);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
 
   EXPECT_NEAR(result_of("pgd:steps=1,start=zero", set, f).linf[0], 0.25 / 255, 1e-7);
   EXPECT_NEAR(result_of("segpgd:steps=1,start=zero,eps=8/255", set, f).linf[0], 2. / 255, 1e-7);
@@ -146,7 +145,7 @@ TEST(RunPixelJob, steps_by_a_quarter_of_the_radius_unless_told) {
 
 TEST(RunPixelJob, counts_a_pass_a_step_and_image) {
   const SegmentationSet set = noise_scenes(3, kTwoSizes);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
   const auto passes = [&](const std::string& spec) {
     const Passes used = result_of(spec, set, f, pixel_run(2)).passes;
     return std::pair(used.forward, used.backward);
@@ -161,7 +160,7 @@ TEST(RunPixelJob, counts_a_pass_a_step_and_image) {
 
 TEST(RunPixelJob, stops_of_a_curve_are_runs_of_as_many_steps) {
   const SegmentationSet set = noise_scenes(3, kTwoSizes);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
   const PixelRunOptions options = pixel_run(2, 3);
 
   const auto curve = results_of(pixel_job("pgd:steps=6", {1, 4}), set, f, options);
@@ -184,7 +183,7 @@ TEST(RunPixelJob, stops_of_a_curve_are_runs_of_as_many_steps) {
 
 TEST(RunPixelJob, stops_of_a_curve_keep_the_best_iterate_and_attempt_so_far) {
   const SegmentationSet set = noise_scenes(3, kTwoSizes);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
   const std::string rest = ",loss=ce,keep=best,restarts=2,eps=4/255,alpha=3/255";
 
   const auto curve = results_of(pixel_job("pgd:steps=5" + rest, {2}), set, f);
@@ -200,7 +199,7 @@ TEST(RunPixelJob, stops_of_a_curve_keep_the_best_iterate_and_attempt_so_far) {
 
 TEST(RunPixelJob, a_curve_does_not_change_its_end_where_the_loss_has_a_schedule) {
   const SegmentationSet set = noise_scenes(2);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
 
   const auto curve = results_of(pixel_job("segpgd:steps=6", {1, 3}), set, f, pixel_run(2, 2));
 
@@ -215,7 +214,7 @@ TEST(RunPixelJob, what_void_pixels_show_changes_nothing_where_only_they_look_at_
     ASSERT_EQ(other.labels[static_cast<std::size_t>(set.images[i].offset)], kVoidLabel);
     std::fill_n(pixels, 3 * set.images[i].width, std::uint8_t{9});
   }
-  const LogitsFunction pointwise = linear_segmenter(kClasses, 1);
+  const LogitsFunction pointwise = linear_segmenter(kSceneClasses, 1);
 
   const PixelResult before = result_of("pgd:start=zero", set, pointwise, pixel_run(8, 2));
   const PixelResult after = result_of("pgd:start=zero", other, pointwise, pixel_run(8, 2));
@@ -230,7 +229,7 @@ TEST(RunPixelJob, attacks_void_pixels_through_their_neighbours) {
   const SegmentationSet set = noise_scenes(1);
 
   const PixelResult result =
-      result_of("pgd:start=zero", set, linear_segmenter(kClasses), pixel_run(8, 1));
+      result_of("pgd:start=zero", set, linear_segmenter(kSceneClasses), pixel_run(8, 1));
 
   EXPECT_NE(result.adversarial[0][0], static_cast<float>(set.pixels[0]) / 255.f);
 }
@@ -238,7 +237,8 @@ TEST(RunPixelJob, attacks_void_pixels_through_their_neighbours) {
 TEST(RunPixelJob, keeps_the_images_that_are_asked_for_alone) {
   const SegmentationSet set = noise_scenes(4, kTwoSizes);
 
-  const PixelResult result = result_of("noise", set, linear_segmenter(kClasses), pixel_run(3, 2));
+  const PixelResult result =
+      result_of("noise", set, linear_segmenter(kSceneClasses), pixel_run(3, 2));
 
   EXPECT_FALSE(result.adversarial[0].empty());
   EXPECT_FALSE(result.adversarial[1].empty());
@@ -248,9 +248,9 @@ TEST(RunPixelJob, keeps_the_images_that_are_asked_for_alone) {
 
 TEST(RunPixelJob, climbs_another_function_than_it_judges_where_told) {
   const SegmentationSet set = noise_scenes(2);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
   PixelRunOptions blind = pixel_run();
-  blind.climbed = constant_segmenter(kClasses);
+  blind.climbed = constant_segmenter(kSceneClasses);
 
   const PixelResult result = result_of("pgd:start=zero", set, f, blind);
 
@@ -271,7 +271,7 @@ PixelJob cheating(const std::function<float(float)>& change) {
 
 TEST(RunPixelJob, finds_out_attacks_that_leave_the_ball_or_the_pixel_range) {
   const SegmentationSet set = noise_scenes(1);
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
 
   expect_error("image scene-0 is at the distance 0.1", [&] {
     results_of(cheating([](float x) { return x < 0.5f ? x + 0.1f : x; }), set, f);

@@ -13,11 +13,11 @@ namespace saddle {
 namespace {
 
 using namespace testing_support;
-using Bytes = std::vector<std::uint8_t>;
+using Bytes8 = std::vector<std::uint8_t>;
 constexpr std::uint8_t kVoid = kVoidLabel;
 constexpr double kNear = 1e-13;  // some sums of quotients of small integers
 
-Confusion counted(std::int64_t classes, const Bytes& labels, const Bytes& predictions) {
+Confusion counted(std::int64_t classes, const Bytes8& labels, const Bytes8& predictions) {
   Confusion confusion(classes);
   confusion.add(labels, predictions);
   return confusion;
@@ -25,7 +25,7 @@ Confusion counted(std::int64_t classes, const Bytes& labels, const Bytes& predic
 
 // The pixels of segmentation_scores.py.
 struct Pixels {
-  std::vector<Bytes> labels, predictions;  // of each image
+  std::vector<Bytes8> labels, predictions;  // of each image
 };
 
 Pixels random_pixels() {
@@ -36,7 +36,7 @@ Pixels random_pixels() {
     return static_cast<std::uint8_t>((word >> 16) % n);
   };
   for (int image = 0; image < 5; ++image) {
-    Bytes labels, predictions;
+    Bytes8 labels, predictions;
     for (int pixel = 0; pixel < 77; ++pixel) {
       std::uint8_t label = image % 2 == 0 ? below(5) : below(3);
       std::uint8_t prediction = below(3) != 0 && label != 4 ? label : below(6);
@@ -132,7 +132,7 @@ TEST(confusion, means_over_images_leave_out_those_without_a_class) {
 
 TEST(confusion, what_is_predicted_at_void_pixels_changes_nothing) {
   const Pixels pixels = random_pixels();
-  Bytes predictions = pixels.predictions[0];
+  Bytes8 predictions = pixels.predictions[0];
   int changed = 0;
   for (std::size_t i = 0; i < predictions.size(); ++i) {
     if (pixels.labels[0][i] != kVoid) continue;
@@ -159,7 +159,7 @@ TEST(confusion, without_any_pixel_has_no_scores) {
 }
 
 TEST(confusion, pixels_of_no_class_are_refused) {
-  const auto refusal = [](const Bytes& labels, const Bytes& predictions) {
+  const auto refusal = [](const Bytes8& labels, const Bytes8& predictions) {
     return message_of<Error>([&] { counted(3, labels, predictions); });
   };
 

@@ -17,7 +17,6 @@ namespace {
 
 using namespace testing_support;
 using Starts = std::vector<std::int64_t>;
-constexpr std::int64_t kClasses = 3;
 
 TEST(TileStarts, step_by_what_is_not_covered_again_and_end_flush) {
   EXPECT_EQ(tile_starts(100, 40, 0.25), (Starts{0, 30, 60}));  // 60 + 40 = 100
@@ -56,19 +55,20 @@ std::vector<std::uint8_t> judged(const LogitsFunction& f, const Picture& picture
   return judge_pixels(
              f,
              Tensor::from_host(cpu_device(), {1, picture.height, picture.width, 3}, picture.pixels),
-             Tensor::from_host(cpu_device(), {1, picture.height, picture.width}, labels), kClasses)
+             Tensor::from_host(cpu_device(), {1, picture.height, picture.width}, labels),
+             kSceneClasses)
       .predictions;
 }
 
 TEST(LabelPixels, are_the_networks_on_the_whole_image) {
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
 
   EXPECT_EQ(labelled(f, noise(17, 23)), judged(f, noise(17, 23)));
   EXPECT_EQ(labelled(f, noise(1, 1)), judged(f, noise(1, 1)));
 }
 
 TEST(LabelPixels, are_the_same_by_any_tiles_of_a_network_that_sees_one_pixel) {
-  const LogitsFunction f = linear_segmenter(kClasses, 1);
+  const LogitsFunction f = linear_segmenter(kSceneClasses, 1);
   const Picture picture = noise(17, 23);
   const auto whole = judged(f, picture);
 
@@ -82,14 +82,14 @@ TEST(LabelPixels, are_the_same_by_any_tiles_of_a_network_that_sees_one_pixel) {
 }
 
 TEST(LabelPixels, of_one_tile_as_large_as_the_image_are_the_images) {
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
   const Picture picture = noise(19, 19);
 
   EXPECT_EQ(labelled(f, picture, {19, 1. / 3, false}), judged(f, picture));
 }
 
 TEST(LabelPixels, see_the_mean_colour_beyond_the_image) {
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
   const Picture picture = noise(6, 9);
   Picture padded{12, 12, {}};
   for (std::int64_t y = 0; y < 12; ++y) {
@@ -125,7 +125,7 @@ TEST(LabelPixels, add_probabilities_and_not_logits) {
 }
 
 TEST(LabelPixels, of_the_flip_test_are_the_mirrored_ones_of_the_mirrored_image) {
-  const LogitsFunction f = linear_segmenter(kClasses);
+  const LogitsFunction f = linear_segmenter(kSceneClasses);
   const Picture picture = noise(9, 8);
   Picture mirrored = picture;
   for (std::size_t y = 0; y < 9; ++y)
@@ -149,7 +149,7 @@ class Predict : public testing::Test {
   Predict() {
     ModelDescription description;
     description.network.model = "deeplabv3_mobilenetv2";
-    description.network.classes = kClasses;
+    description.network.classes = kSceneClasses;
     description.network.deeplab = {0.0625, 8, {1, 2, 3}, 8, 0.1f, BlockPadding::inside};
     description.mean = kMean;
     description.std = {0.2f, 0.25f, 0.3f};

@@ -53,13 +53,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   refusing([&] { saddle::reproduce::load_table(place, 9); });
   refusing([&] { saddle::reproduce::make_plan(options, 9); });
   refusing([&] { saddle::reproduce::is_finished(run); });
-  refusing([&] { saddle::reproduce::read_training(place); });
-  refusing([&] { saddle::reproduce::read_attack(place / "result.json"); });
-  refusing([&] { saddle::reproduce::read_curve(place / "result.json"); });
-  refusing([&] {
-    for (const double outcome : saddle::reproduce::read_outcomes(place / "result.csv")) {
-      if (outcome != 0 && outcome != 1) std::abort();
-    }
-  });
+  using saddle::reproduce::Task;
+  for (const Task task : {Task::classification, Task::segmentation}) {
+    refusing([&] { saddle::reproduce::read_training(place, task); });
+    refusing([&] { saddle::reproduce::read_attack(place / "result.json", task); });
+    refusing([&] { saddle::reproduce::read_curve(place / "result.json", task); });
+    refusing([&] {
+      const bool pixels = task == Task::segmentation;
+      for (const double outcome : saddle::reproduce::read_outcomes(place / "result.csv", task)) {
+        if (pixels ? !std::isfinite(outcome) : outcome != 0 && outcome != 1) std::abort();
+      }
+    });
+  }
   return 0;
 }

@@ -132,10 +132,14 @@ words_attack_state_fuzz() {
 seeds_model_json_fuzz() {
   printf '{"model":"preact_resnet10","options":{"width":4,"patch":2},"classes":2,"input_shape":[3,8,8],
 "mean":[0.5,0.5,0.5],"std":[1,1,1],"class_names":["a","b"]}' > "$1/model"
+  printf '{"model":"deeplabv3_mobilenetv2","options":{"width":0.5,"output_stride":8,"rates":[3,6,9],
+"head_channels":64,"dropout":0.5,"padding":"inside","stretched_pixels":false},"classes":2,"input_shape":[3,8,8],
+"mean":[0.5,0.5,0.5],"std":[1,1,1]}' > "$1/pixels"
 }
 
 words_model_json_fuzz() {
-  words_json model options width patch classes input_shape mean std class_names
+  words_json model options width patch classes input_shape mean std class_names deeplabv3_mobilenetv2 \
+    deeplabv3_resnet50 output_stride rates head_channels dropout padding before inside stretched_pixels
 }
 
 seeds_run_json_fuzz() {
@@ -158,12 +162,17 @@ seeds_reproduce_fuzz() {
   printf '{"finished":true,"examples":2,"clean_accuracy":50,"device":"cpu","warnings":[],"attacks":[{"attacked":1,
 "robust_accuracy":25,"seconds":1,"warnings":["w"]}],"eps_curves":[{"eps":[0.1],"robust_accuracy":[25]}]}' > "$1/result"
   printf 'checkpoint,attack,example,attacked,broken,linf\n"m","fgsm:a=1,b",0,1,0,0.5\n"m","x",1,0,0,0\n' > "$1/csv"
+  printf '{"epoch":1,"iteration":4,"test_miou":50.5,"seconds":1.5}\n' > "$1/metrics_of_pixels"
+  printf '{"examples":2,"clean":{"miou":50},"device":"cpu","warnings":[],"attacks":[{"eps":0.1,"miou":25,"seconds":1,
+"warnings":["w"]}]}' > "$1/result_of_pixels"
+  local counts='{"dtype":"I64","shape":[1,1,1,1],"data_offsets":[0,8]}'
+  { safetensors "{\"attacks\":$counts}" ''; little_endian 7; } > "$1/counts"
 }
 
 words_reproduce_fuzz() {
-  words_json table title dataset notes average columns rows key attack name flags model paper seeds about train \
+  words_json table title task dataset notes average columns rows key attack name flags model paper seeds about train \
     attacks eps_curves eps robust_accuracy clean_accuracy examples attacked finished device warnings seconds \
-    environment version threads test_accuracy settings epochs
+    environment version threads test_accuracy settings epochs segmentation test_miou iteration miou clean I64
 }
 
 # ---- Build and run ----

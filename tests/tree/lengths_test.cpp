@@ -21,7 +21,6 @@ constexpr int kLinesOfFile = 400, kLinesOfFunction = 60;
 
 // "cases": tests of one subject, one after the other, each to be read alone.
 const Reasons kLongFiles = {
-    {"apps/reproduce/report.cpp", "what is read and what is written want a file each"},
     {"core/onednn.cpp", "one library, named nowhere else"},
     {"core/safetensors.cpp", "header, foreign types and writing want a file each"},
     {"core/winograd.cpp", "one algorithm: three directions of the same transforms"},
