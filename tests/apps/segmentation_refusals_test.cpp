@@ -293,5 +293,31 @@ TEST_F(VocRefusals, options_belong_to_the_sets_that_have_them) {
   EXPECT_THROW(load_segmentation_set(request_), UsageError);
 }
 
+// ---- Counted, not read ----
+
+// Not even a file that is no image is looked into.
+TEST(VocFolder, is_counted_without_being_decoded) {
+  const TemporaryDirectory directory;
+  write_voc(directory);
+  write_text(directory, "SegmentationClass/b.png", "no image");
+  SegmentationRequest request = request_of("voc-folder", directory);
+
+  EXPECT_EQ(count_images(request), 2);
+  request.limit = 1;
+  EXPECT_EQ(count_images(request), 1);
+  request.limit = 3;
+  expect_part("is over the 2", error_of([&] { count_images(request); }));
+  request.split = "nowhere";
+  expect_part("nowhere", error_of([&] { count_images(request); }));
+}
+
+TEST(SegmentationScenes, are_counted_without_being_composed) {
+  EXPECT_EQ(count_images({.name = "fashion-scenes"}), 3000);
+  EXPECT_EQ(count_images({.name = "fashion-scenes", .split = "test"}), 500);
+  expect_part("has train and test",
+              error_of([] { count_images({.name = "fashion-scenes", .split = "val"}); }));
+  expect_part("is not a segmentation set", error_of([] { count_images({.name = "scenes"}); }));
+}
+
 }  // namespace
 }  // namespace saddle
