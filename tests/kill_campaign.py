@@ -3,8 +3,8 @@
 leaves that nobody killed: the same bytes, but for the times.
 
     tests/kill_campaign.py build/bin                      shortened, as `make test` runs it
-    tests/kill_campaign.py build/bin --train 56 --attack 19 --reproduce 11 --demo 16
-    tests/kill_campaign.py build/bin --train 1 --attack 0 --reproduce 0 --demo 0 --seed 7
+    tests/kill_campaign.py build/bin --train 56 --attack 19 --segment 24 --reproduce 11 --demo 16
+    tests/kill_campaign.py build/bin --train 1 --attack 0 --segment 0 --reproduce 0 --demo 0 --seed 7
 
 A number is that of the kills of a program; --seed draws other moments. Needs Python's standard
 library alone: the images are made here. Exit 1 where anything differs; the folders are then kept.
@@ -46,6 +46,28 @@ def make_images(root, draw):
             for i in range(count):
                 png(os.path.join(folder, f"{i:03}.png"), 12,
                     lambda y, x: draw.randrange(150) + (100 if y // 4 == label else 0))
+
+
+def make_scenes(root, draw):
+    """Noise with a bright square or stripe, whose pixels are to be found; 12 and 6 images of 32 x 32."""
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        os.makedirs(os.path.join(root, folder))
+    for split, count in (("train", 12), ("val", 6)):
+        names = [f"{split}{i:02}" for i in range(count)]
+        for i, name in enumerate(names):
+            left, top = draw.randrange(16), draw.randrange(16)
+
+            def label(y, x):
+                inside = top <= y < top + 12 and (i % 2 or left <= x < left + 12)
+                return 1 + i % 2 if inside else 0
+
+            png(os.path.join(root, "JPEGImages", name + ".png"), 32,
+                lambda y, x: draw.randrange(100) + 70 * label(y, x))
+            png(os.path.join(root, "SegmentationClass", name + ".png"), 32, label)
+        with open(os.path.join(root, "ImageSets/Segmentation", split + ".txt"), "w") as file:
+            file.write("\n".join(names) + "\n")
+    with open(os.path.join(root, "classes.txt"), "w") as file:
+        file.write("ground\nsquare\nstripe\n")
 
 
 def make_tables(root):
@@ -175,7 +197,7 @@ class Campaign:
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("programs", help="folder of saddle-train and the others")
-    for name, kills in (("train", 8), ("attack", 6), ("reproduce", 4), ("demo", 4)):
+    for name, kills in (("train", 8), ("attack", 6), ("segment", 4), ("reproduce", 4), ("demo", 4)):
         options.add_argument("--" + name, type=int, default=kills, metavar="N", help=f"kills [default: {kills}]")
     options.add_argument("--seed", type=int, default=1, metavar="N", help="of the moments")
     given = options.parse_args()
@@ -204,6 +226,23 @@ def main():
                   "--json", "result.json", "--csv", "result.csv", "--save-adversarial", "images.safetensors",
                   "--quiet", "--attack-all", "--batch-size", "8",
                   *(word for attack in attacks for word in ("--attack", attack))])
+
+    scenes = os.path.join(work, "scenes")
+    make_scenes(scenes, draw)
+    of_scenes = ["--dataset", "voc-folder", "--data-dir", scenes, "--quiet"]
+    train_segmenter = ["saddle-segment", "train", *of_scenes, "--width", "0.25", "--output-stride", "8",
+                       "--aspp-rates", "1,2,3", "--aspp-channels", "16", "--crop", "32", "--batch-size", "4",
+                       "--epochs", "6", "--optimizer", "sam", "--output", "run", "--resume"]
+    campaign.run("segment-train", (given.segment + 1) // 2, train_segmenter)
+    if given.segment > 0:
+        segmenter = campaign.place("segmenter")
+        campaign.finish(train_segmenter, segmenter)
+        campaign.run("segment-attack", given.segment // 2,
+                     ["saddle-segment", "attack", *of_scenes, "--checkpoint",
+                      os.path.join(segmenter, "run", "last.safetensors"), "--json", "result.json", "--counts",
+                      "counts.safetensors", "--save-adversarial", "images.safetensors", "--batch-size", "2",
+                      "--attack", "pgd:steps=20", "--attack", "segpgd:norm=l2,eps=1,steps=20",
+                      "--attack", "apgd:eps=4/255,steps=20"])
     campaign.run("reproduce", given.reproduce,
                  ["saddle-reproduce", "--table", "9", "--preset", "tiny", "--tables", tables, *data[0:4],
                   "--output", "out", "--quiet"])
