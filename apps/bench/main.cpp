@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/bench/kernels.h"
+#include "apps/bench/peak_memory.h"
 #include "apps/bench/timing.h"
 #include "apps/bench/workload.h"
 #include "apps/common/program_options.h"
@@ -110,9 +111,11 @@ Json measure(const Options& options, Device& device, const Row& row) {
   std::size_t peak = 0;
   {
     device.pool().trim();
+    const PeakMemory grown;
     Workload workload(device, row.model, row.mode, row.batch, precision_named(row.precision));
     seconds = median_seconds(device, options.seconds, [&] { workload.step(); });
-    peak = device.memory_held();
+    // Of a CPU all that the process took, as of the peer; of a GPU what the pools took.
+    peak = device.name() == "cpu" ? grown.bytes() : device.memory_held();
   }
   device.pool().trim();
   const double rate = static_cast<double>(row.batch) / seconds;

@@ -165,6 +165,12 @@ class Bench:
         return times
 
 
+def memory_of_process(field):
+    """Bytes: VmRSS is what there is now, VmHWM the most there was."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith(field + ":"))
+
+
 def comma_list(kind, allowed=None):
     def parse(text):
         values = [kind(part) for part in text.split(",")]
@@ -202,9 +208,13 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = arguments.dtype != "fp32"
     for mode in arguments.mode:
         for batch_size in arguments.batch:
+            before = memory_of_process("VmRSS")
+            with open("/proc/self/clear_refs", "w") as clear:
+                clear.write("5")  # VmHWM begins anew
             times = Bench(arguments, batch_size).time_steps(mode, arguments.seconds)
             median = statistics.median(times)
-            peak = torch.cuda.max_memory_reserved() if arguments.device.startswith("cuda") else 0
+            on_gpu = arguments.device.startswith("cuda")
+            peak = torch.cuda.max_memory_reserved() if on_gpu else memory_of_process("VmHWM") - before
             print(json.dumps({
                 "mode": mode, "model": arguments.model, "width": arguments.width,
                 "input": arguments.input, "batch": batch_size,
