@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/host_launch.h"
 #include "core/onednn.h"
+#include "core/sparse_taps.h"
 #include "core/thin_convolution.h"
 #include "core/winograd.h"
 #include "kernels/bfloat16.h"
@@ -73,6 +74,8 @@ void backward_data(const Convolution& shape, const float* dy, const float* w, fl
 void backward_weights(const Convolution& shape, const float* x, const float* dy, float* dw) {
   if (winograd::applies_to_weights(shape)) {
     winograd::convolution_backward_weights(shape, x, dy, dw);
+  } else if (sparse_taps::applies(shape)) {
+    sparse_taps::convolution_backward_weights(shape, x, dy, dw);
   } else {
     onednn::convolution_backward_weights(shape, x, dy, dw);
   }

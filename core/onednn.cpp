@@ -385,8 +385,9 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
   });
 }
 
-void gemm(const Gemm& shape, const float* a, const float* b, float* c) {
+void gemm(const Gemm& shape, const float* a, const float* b, float* c, const ProductTo& to) {
   find_room();
+  const std::int64_t row = to.row == 0 ? shape.n : to.row;
   std::atomic<bool> refused = false;
   // A single product is split by oneDNN itself.
 #pragma omp parallel for schedule(static) if (shape.batch > 1)
@@ -394,8 +395,8 @@ void gemm(const Gemm& shape, const float* a, const float* b, float* c) {
     const auto status =
         dnnl::sgemm(shape.transpose_a ? 'T' : 'N', shape.transpose_b ? 'T' : 'N', shape.m, shape.n,
                     shape.k, 1.f, a + i * shape.m * shape.k, shape.transpose_a ? shape.m : shape.k,
-                    b + i * shape.k * shape.n, shape.transpose_b ? shape.k : shape.n, 0.f,
-                    c + i * shape.m * shape.n, shape.n);
+                    b + i * shape.k * shape.n, shape.transpose_b ? shape.k : shape.n,
+                    to.sum == Sum::add ? 1.f : 0.f, c + i * shape.m * row, row);
     if (status != dnnl::status::success) refused = true;
   }
   // With sound sizes it refuses for one reason.

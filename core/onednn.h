@@ -13,7 +13,14 @@
 
 namespace saddle::onednn {
 
-void gemm(const Gemm& shape, const float* a, const float* b, float* c);
+enum class Sum { store, add };
+// Where the product goes: a row of c begins `row` elements after the one before (0: n of them), and
+// is overwritten or added to.
+struct ProductTo {
+  std::int64_t row = 0;
+  Sum sum = Sum::store;
+};
+void gemm(const Gemm& shape, const float* a, const float* b, float* c, const ProductTo& to = {});
 void convolution_forward(const Convolution& shape, const float* x, const float* w,
                          const float* residual, float* y);
 void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,

@@ -7,8 +7,8 @@
 // largest logit is subtracted first, so no finite input overflows.
 //
 // A class count like 11 or 21 does not fill a warp, so a thread takes a pixel; kPixelThreads pixels
-// of one image are a block. Sums go over classes in rising order on every target. A CPU computes a
-// pixel's exponentials first, so that they vectorise, and adds them then.
+// of one image are a block. Sums go over classes in rising order on every target. A CPU takes 16
+// pixels side by side (PixelLanes).
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "kernels/collectives.h"
 #include "kernels/loss.h"
 #include "kernels/math.h"
+#include "kernels/pixel_lanes.h"
 
 namespace saddle {
 
@@ -93,11 +94,14 @@ class PixelLoss {
     return own > 0.f ? -0.5f * own * (log_of_share(p) - logarithm(1.f + own)) : own;
   }
 
+  static SADDLE_DEVICE float softmax_direction(float exponential, float sum, float here) {
+    return exponential / sum - here;
+  }
   // softmax(z) - onehot(y), or z_y z / ||z||^3 - onehot(y) / ||z||. `exponential`: exp(z_k -
   // largest).
   SADDLE_DEVICE float direction(const Point& p, int64_t k, float exponential, float length) const {
     const float here = k == p.y ? 1.f : 0.f;
-    if (!is_spherical()) return exponential / p.sum - here;
+    if (!is_spherical()) return softmax_direction(exponential, p.sum, here);
     if (length == 0.f) return 0.f;
     return (p.z[p.y] / length * (p.z[k] / length) - here) / length;
   }
@@ -132,6 +136,14 @@ struct PixelExponentials {
   // Of the pixel, before the exponentials are added.
   SADDLE_DEVICE PixelLoss::Point point(int32_t y) const { return {z, classes, y, predicted}; }
 };
+
+// The same of pixels side by side.
+using PixelExponentialLanes = PixelLanes<kMostPixelClasses>;
+
+inline PixelLoss::Point point_of(const PixelExponentialLanes& lanes, int64_t lane, const float* z,
+                                 int64_t classes, int32_t y) {
+  return {z, classes, y, lanes.predicted[lane], lanes.sum[lane], lanes.squares[lane]};
+}
 
 // What is summed over pixels: of each block [images, blocks], then of each image [images].
 struct PixelSums {
@@ -179,15 +191,14 @@ struct PixelLosses {
     const int64_t first = block % blocks(pixels) * kThreads;
     const int64_t image = block / blocks(pixels);
     float total[kThreads] = {}, right[kThreads] = {}, counted[kThreads] = {}, weight[kThreads] = {};
-    for (int64_t t = 0; t < smaller(kThreads, pixels - first); ++t) {
-      const int64_t i = image * pixels + first + t;
+    PixelExponentialLanes lanes;
+    const int64_t end = smaller(kThreads, pixels - first);
+    for (int64_t t = 0; t < end; ++t) {
+      const int64_t i = image * pixels + first + t, lane = t % PixelExponentialLanes::kPixels;
+      if (lane == 0)
+        lanes.load(&logits[i * classes], smaller(PixelExponentialLanes::kPixels, end - t), classes);
       if (label[i] >= classes) continue;
-      const PixelExponentials exponentials(&logits[i * classes], classes);
-      float computed[kMostPixelClasses];
-      for (int64_t k = 0; k < classes; ++k) computed[k] = exponentials.at(k);
-      PixelLoss::Point p = exponentials.point(label[i]);
-      for (int64_t k = 0; k < classes; ++k) p.add(computed[k]);
-      const Terms own = terms(p);
+      const Terms own = terms(point_of(lanes, lane, &logits[i * classes], classes, label[i]));
       total[t] = own.loss, right[t] = own.right;
       counted[t] = own.counted, weight[t] = own.weight;
     }
@@ -231,12 +242,22 @@ struct PixelLossesBackward {
   void reference(int64_t block) const {
     const int64_t each = PixelLosses::blocks(pixels);
     const int64_t first = block % each * kThreads, image = block / each;
-    for (int64_t t = 0; t < smaller(kThreads, pixels - first); ++t) {
-      write(image * pixels + first + t);
+    const int64_t begin = image * pixels + first, end = begin + smaller(kThreads, pixels - first);
+    if (loss.is_spherical()) {
+      for (int64_t i = begin; i < end; ++i) write(i);
+      return;
+    }
+    for (int64_t i = begin; i < end; i += PixelExponentialLanes::kPixels) {
+      write_lanes(i, smaller(PixelExponentialLanes::kPixels, end - i));
     }
   }
 
  private:
+  SADDLE_DEVICE float scale_of(const PixelLoss::Point& p) const {
+    return dloss[0] * (factor ? factor[0] : 1.f) * (class_weight ? class_weight[p.y] : 1.f) *
+           loss.slope(p);
+  }
+
   SADDLE_DEVICE void write(int64_t i) const {
     float* to = &dlogits[i * classes];
     const int32_t y = label[i];
@@ -248,12 +269,37 @@ struct PixelLossesBackward {
     for (int64_t k = 0; k < classes; ++k) to[k] = exponentials.at(k);  // kept here until used
     PixelLoss::Point p = exponentials.point(y);
     for (int64_t k = 0; k < classes; ++k) p.add(to[k]);
-    const float scale = dloss[0] * (factor ? factor[0] : 1.f) *
-                        (class_weight ? class_weight[y] : 1.f) * loss.slope(p);
-    const float length = loss.length_of(p);
+    const float scale = scale_of(p), length = loss.length_of(p);
     for (int64_t k = 0; k < classes; ++k) {
       // Not 0 times a direction that is no number.
       to[k] = scale == 0.f ? 0.f : scale * loss.direction(p, k, to[k], length);
+    }
+  }
+
+  // The same of `count` pixels from `first` on, where the gradient is the softmax's.
+  void write_lanes(int64_t first, int64_t count) const {
+    constexpr int64_t kLanes = PixelExponentialLanes::kPixels;
+    PixelExponentialLanes lanes;
+    lanes.load(&logits[first * classes], count, classes);
+    int32_t y[kLanes] = {};
+    float scale[kLanes] = {};
+    for (int64_t p = 0; p < count; ++p) {
+      y[p] = label[first + p];
+      if (y[p] >= classes) continue;
+      scale[p] = scale_of(point_of(lanes, p, &logits[(first + p) * classes], classes, y[p]));
+    }
+    for (int64_t k = 0; k < classes; ++k) {
+      for (int64_t p = 0; p < kLanes; ++p) {
+        float& value = lanes.exponential[k][p];
+        const float here = k == y[p] ? 1.f : 0.f;
+        value = scale[p] == 0.f
+                    ? 0.f
+                    : scale[p] * PixelLoss::softmax_direction(value, lanes.sum[p], here);
+      }
+    }
+    float* to = &dlogits[first * classes];
+    for (int64_t p = 0; p < count; ++p) {
+      for (int64_t k = 0; k < classes; ++k) to[p * classes + k] = lanes.exponential[k][p];
     }
   }
 };

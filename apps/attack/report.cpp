@@ -61,13 +61,6 @@ const std::vector<float>& stored_images(const NamedResult& attack) {
 
 namespace {
 
-// A field of a CSV file (RFC 4180).
-std::string quoted(const std::string& field) {
-  std::string doubled;
-  for (char letter : field) doubled += letter == '"' ? std::string("\"\"") : std::string(1, letter);
-  return '"' + doubled + '"';
-}
-
 // From the label on; `broken_by` is empty where nothing broke the example.
 std::string csv_fields(const ExampleRecord& r, bool broken, const std::string& broken_by) {
   return text(r.label, ",", r.clean_prediction, ",", r.prediction, ",", r.attacked, ",",

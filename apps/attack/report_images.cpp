@@ -6,6 +6,7 @@
 #include "apps/attack/report.h"
 #include "apps/attack/report_text.h"
 #include "apps/common/chart.h"
+#include "apps/common/class_names.h"
 #include "apps/common/png.h"
 #include "core/file.h"
 #include "core/printable.h"
@@ -43,11 +44,6 @@ std::span<const float> image_of(const std::vector<float>& images, const Dataset&
                                 std::int64_t example) {
   const auto size = static_cast<std::size_t>(data.height * data.width * data.channels);
   return {images.data() + static_cast<std::size_t>(example) * size, size};
-}
-
-std::string class_name(const Dataset& data, std::int32_t label) {
-  const auto place = static_cast<std::size_t>(label);
-  return place < data.class_names.size() ? data.class_names[place] : text("class ", label);
 }
 
 // Grey where nothing changed; the largest change is black or white.
@@ -156,7 +152,7 @@ void save_images(const std::filesystem::path& path, const AttackReport& report,
     const auto place = static_cast<std::size_t>(n);
     const auto line = static_cast<std::int64_t>(row);
     const std::span<const float> x = image_of(clean, data, n);
-    grid.place(line, 0, x, class_name(data, report.clean.predictions[place]));
+    grid.place(line, 0, x, class_name(data.class_names, report.clean.predictions[place]));
     for (std::size_t i = 0; i < report.attacks.size(); ++i) {
       const NamedResult& attack = report.attacks[i];
       const std::span<const float> x_hat = image_of(stored_images(attack), data, n);
@@ -168,7 +164,7 @@ void save_images(const std::filesystem::path& path, const AttackReport& report,
       const std::int32_t prediction =
           attack.eight_bit ? attack.eight_bit->predictions[place] : record.prediction;
       grid.place(line, column + 1, x_hat,
-                 (prediction == record.label ? "" : "-> ") + class_name(data, prediction));
+                 (prediction == record.label ? "" : "-> ") + class_name(data.class_names, prediction));
     }
   }
   grid.write(path);

@@ -1,4 +1,4 @@
-// How reports write numbers and radii.
+// How reports write numbers, radii and fields.
 #pragma once
 
 #include <cstdlib>
@@ -20,6 +20,13 @@ inline double decimal(float value) { return std::strtod(exact_text(value).c_str(
 // "linf 0.0156863"
 inline std::string ball_text(const Ball& ball) {
   return norm_name(ball.norm) + formatted(" %.6g", ball.eps);
+}
+
+// A field of a CSV file (RFC 4180).
+inline std::string quoted(const std::string& field) {
+  std::string doubled;
+  for (const char letter : field) doubled += letter == '"' ? "\"\"" : std::string(1, letter);
+  return '"' + doubled + '"';
 }
 
 }  // namespace saddle

@@ -42,6 +42,10 @@ std::string missing_in(const Names& other, const Names& names) {
 
 }  // namespace
 
+std::string class_name(const Names& names, std::int64_t c) {
+  return c < std::ssize(names) ? names[static_cast<std::size_t>(c)] : text("class ", c);
+}
+
 Names storable_names(const Names& names) {
   Names all;
   for (const std::string& name : names) all.push_back(valid_utf8(name));

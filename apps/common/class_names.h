@@ -12,6 +12,9 @@
 
 namespace saddle {
 
+// What class c is called: its name, or its number where it has none.
+std::string class_name(const std::vector<std::string>& names, std::int64_t c);
+
 // The names as a checkpoint holds them: what is not UTF-8 is replaced.
 std::vector<std::string> storable_names(const std::vector<std::string>& names);
 

@@ -191,14 +191,7 @@ void add_parsed(CLI::App& app, const std::string& flag, const std::string& help,
                 const std::string& type, const std::string& shown_default,
                 const std::function<void(const std::string&)>& parse) {
   CLI::Option* option = app.add_option_function<std::string>(
-      flag,
-      [flag, parse](const std::string& value) {
-        try {
-          parse(value);
-        } catch (const UsageError& error) {
-          throw UsageError(text(flag, ": ", error.what()));
-        }
-      },
+      flag, [flag, parse](const std::string& value) { for_flag(flag, [&] { parse(value); }); },
       help);
   option->type_name(type);
   if (!shown_default.empty()) option->default_str(shown_default);

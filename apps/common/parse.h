@@ -1,9 +1,12 @@
-// Parse: numbers and lists as users write them, on a command line or within an attack's spec.
+// Parse: numbers and lists as users write them, on a command line or within an attack's spec, and
+// what they are told of wrong ones.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "core/error.h"
 
 namespace saddle {
 
@@ -19,5 +22,20 @@ std::int64_t parse_integer_from(const std::string& text, std::int64_t least);
 std::vector<std::string> split_at_commas(const std::string& list);
 // Numbers with commas between them. Throws as parse_number.
 std::vector<double> parse_numbers(const std::string& list);
+
+// Throws UsageError with the message unless `ok`.
+inline void usage(bool ok, const std::string& message) {
+  if (!ok) throw UsageError(message);
+}
+
+// What `read` returns; what it throws becomes a UsageError that begins with the flag's name.
+template <class Read>
+auto for_flag(const std::string& flag, const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    throw UsageError(text(flag, ": ", error.what()));
+  }
+}
 
 }  // namespace saddle

@@ -237,18 +237,6 @@ SegmentationSet load_scenes(const SegmentationRequest& request) {
 
 }  // namespace
 
-std::span<const std::uint8_t> SegmentationSet::pixels_of(std::int64_t image) const {
-  const SegmentationImage& at = images[static_cast<std::size_t>(image)];
-  return std::span(pixels).subspan(static_cast<std::size_t>(channels * at.offset),
-                                   static_cast<std::size_t>(channels * at.height * at.width));
-}
-
-std::span<const std::uint8_t> SegmentationSet::labels_of(std::int64_t image) const {
-  const SegmentationImage& at = images[static_cast<std::size_t>(image)];
-  return std::span(labels).subspan(static_cast<std::size_t>(at.offset),
-                                   static_cast<std::size_t>(at.height * at.width));
-}
-
 const std::vector<std::string>& segmentation_set_names() {
   static const std::vector<std::string> names{kScenes, kVoc, kVocFolder, kStanford};
   return names;

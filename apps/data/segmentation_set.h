@@ -43,8 +43,23 @@ struct SegmentationSet {
   std::vector<std::string> warnings = {}, notices = {};
 
   std::int64_t size() const { return static_cast<std::int64_t>(images.size()); }
-  std::span<const std::uint8_t> pixels_of(std::int64_t image) const;  // [height, width, channels]
-  std::span<const std::uint8_t> labels_of(std::int64_t image) const;  // [height, width]
+
+  // [height, width, channels]
+  std::span<const std::uint8_t> pixels_of(std::int64_t image) const {
+    return part_of(pixels, image, channels);
+  }
+  // [height, width]
+  std::span<const std::uint8_t> labels_of(std::int64_t image) const {
+    return part_of(labels, image, 1);
+  }
+
+ private:
+  std::span<const std::uint8_t> part_of(const std::vector<std::uint8_t>& all, std::int64_t image,
+                                        std::int64_t bytes) const {
+    const SegmentationImage& at = images[static_cast<std::size_t>(image)];
+    return std::span(all).subspan(static_cast<std::size_t>(bytes * at.offset),
+                                  static_cast<std::size_t>(bytes * at.height * at.width));
+  }
 };
 
 struct SegmentationRequest {

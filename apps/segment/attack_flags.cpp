@@ -33,6 +33,11 @@ void add_flags(CLI::App& app, SegmentAttackOptions& o) {
   add_switch(app, "--restart", o.restart, "Begin anew where an interrupted run left a state");
   add_text(app, "--counts", o.counts, "FILE",
            "Write each image's confusion counts, safetensors: all scores follow from them");
+  add_texts(app, "--confusion", o.confusion, "FILE",
+            "Write which class is taken for which: a table (FILE.csv) or a picture (FILE.png); "
+            "repeatable");
+  add_text(app, "--miou-without", o.miou_without, "N,...",
+           "Report also the mIoU over all classes but these, by number: 0 is often the background");
   add_text(app, "--save-adversarial", o.adversarial, "FILE",
            "Write images, labels and adversarial images, safetensors");
   add_text(app, "--save-images", o.images, "FILE",

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/attack/report_text.h"
+#include "apps/common/class_names.h"
 #include "apps/segment/attack_report.h"
 #include "core/json_text.h"
 #include "core/safetensors.h"
@@ -16,45 +17,44 @@ using Json = nlohmann::ordered_json;
 // A share in percent; null where there is none.
 Json percent_of(double share) { return std::isnan(share) ? Json() : Json(100 * share); }
 
-std::string class_name(const ModelDescription& model, std::size_t c) {
-  return c < model.class_names.size() ? model.class_names[c] : text(c);
-}
-
-Json scores_json(const std::vector<Confusion>& images, const ModelDescription& model) {
+Json scores_json(const std::vector<Confusion>& images, const SegmentationReport& report) {
   const Confusion sum = sum_of(images);
   const SegmentationScores scores = scores_of(sum);
   const ImageScores of_images = image_scores_of(images);
   Json classes = Json::object(), confusion = Json::array();
-  for (std::size_t c = 0; c < scores.class_iou.size(); ++c) {
-    classes[class_name(model, c)] = percent_of(scores.class_iou[c]);
+  for (std::int64_t c = 0; c < sum.classes(); ++c) {
+    const double iou = scores.class_iou[static_cast<std::size_t>(c)];
+    classes[class_name(report.model.class_names, c)] = percent_of(iou);
     Json row = Json::array();
-    for (std::int64_t k = 0; k < sum.classes(); ++k)
-      row.push_back(sum.at(static_cast<std::int64_t>(c), k));
+    for (std::int64_t k = 0; k < sum.classes(); ++k) row.push_back(sum.at(c, k));
     confusion.push_back(std::move(row));
   }
-  return {{"pixel_accuracy", percent_of(scores.pixel_accuracy)},
-          {"mean_class_accuracy", percent_of(scores.mean_class_accuracy)},
-          {"miou", percent_of(scores.miou)},
-          {"miou_present", percent_of(scores.miou_present)},
-          {"frequency_weighted_iou", percent_of(scores.frequency_weighted_iou)},
-          {"image_miou", percent_of(of_images.miou)},
-          {"image_pixel_accuracy", percent_of(of_images.pixel_accuracy)},
-          {"class_iou", classes},
-          {"confusion", confusion}};
+  Json json{{"pixel_accuracy", percent_of(scores.pixel_accuracy)},
+            {"mean_class_accuracy", percent_of(scores.mean_class_accuracy)},
+            {"miou", percent_of(scores.miou)},
+            {"miou_present", percent_of(scores.miou_present)},
+            {"frequency_weighted_iou", percent_of(scores.frequency_weighted_iou)},
+            {"image_miou", percent_of(of_images.miou)},
+            {"image_pixel_accuracy", percent_of(of_images.pixel_accuracy)},
+            {"class_iou", classes},
+            {"confusion", confusion}};
+  if (!report.left_out.empty())
+    json["miou_without"] = percent_of(miou_without(sum, report.left_out));
+  return json;
 }
 
 double largest(const std::vector<double>& norms) {
   return norms.empty() ? 0. : std::ranges::max(norms);
 }
 
-Json attack_json(const PixelResult& attack, const ModelDescription& model) {
+Json attack_json(const PixelResult& attack, const SegmentationReport& report) {
   Json json{{"name", attack.name},
             {"spec", attack.spec},
             {"loss", attack.loss},
             {"norm", norm_name(attack.ball.norm)},
             {"eps", decimal(static_cast<float>(attack.ball.eps))},
             {"steps", attack.steps}};
-  const Json scores = scores_json(attack.images, model);
+  const Json scores = scores_json(attack.images, report);
   json["robust_accuracy"] = scores.at("pixel_accuracy");
   json.update(scores);
   json["max_linf"] = largest(attack.linf);
@@ -87,9 +87,11 @@ Json worst_json(const WorstInBall& ball, const SegmentationReport& report) {
 std::string report_json(const SegmentationReport& report, const SegmentationSet& set) {
   const ModelDescription& model = report.model;
   Json attacks = Json::array(), worst = Json::array();
-  for (const PixelResult& attack : report.attacks) attacks.push_back(attack_json(attack, model));
+  for (const PixelResult& attack : report.attacks) attacks.push_back(attack_json(attack, report));
   for (const WorstInBall& ball : report.worst_cases) worst.push_back(worst_json(ball, report));
-  const Json clean = scores_json(report.clean.images, model);
+  const Json clean = scores_json(report.clean.images, report);
+  Json left_out = Json::array();
+  for (const std::int64_t c : report.left_out) left_out.push_back(class_name(model.class_names, c));
   Json json{{"checkpoint", report.checkpoint},
             {"model", model.network.model},
             {"dataset", set.name},
@@ -105,6 +107,7 @@ std::string report_json(const SegmentationReport& report, const SegmentationSet&
             {"attacks", attacks},
             {"worst_cases", worst},
             {"classes", model.network.classes},
+            {"miou_without", left_out},
             {"mean", model.mean},
             {"std", model.std},
             {"assumptions", report.assumptions},

@@ -11,6 +11,7 @@
 #include "apps/common/settings.h"
 #include "apps/segment/attack_picture.h"
 #include "apps/segment/attack_state.h"
+#include "apps/segment/confusion_files.h"
 #include "attacks/pixel_losses.h"
 #include "core/threads.h"
 
@@ -20,120 +21,21 @@ namespace {
 constexpr const char* kName = "saddle-segment attack";
 constexpr std::int64_t kPictured = 4;  // images that --save-images shows
 
-void usage(bool ok, const std::string& message) {
-  if (!ok) throw UsageError(message);
-}
+bool is_csv(const std::string& file) { return std::filesystem::path(file).extension() == ".csv"; }
 
-std::vector<int> stops_of(const std::string& list) {
-  std::vector<int> stops;
-  if (list.empty()) return stops;
+std::vector<std::int64_t> classes_left_out(const std::string& list, std::int64_t classes) {
+  std::vector<std::int64_t> left_out;
+  if (list.empty()) return left_out;
   for (const std::string& part : split_at_commas(list)) {
-    try {
-      stops.push_back(
-          static_cast<int>(std::min<std::int64_t>(parse_integer_from(part, 1), 1 << 20)));
-    } catch (const UsageError& error) {
-      throw UsageError(text("--steps-curve: ", error.what()));
-    }
+    const auto c = for_flag("--miou-without", [&] { return parse_integer_from(part, 0); });
+    usage(c < classes, text("--miou-without ", list, ": the classes are 0 to ", classes - 1));
+    usage(std::ranges::find(left_out, c) == left_out.end(),
+          text("--miou-without ", list, ": ", c, " comes twice"));
+    left_out.push_back(c);
   }
-  std::ranges::sort(stops);
-  usage(std::ranges::adjacent_find(stops) == stops.end(),
-        text("--steps-curve ", list, ": a number comes twice"));
-  return stops;
+  usage(std::ssize(left_out) < classes, text("--miou-without ", list, ": leaves no class"));
+  return left_out;
 }
-
-std::vector<std::string> radii_of(const std::string& list) {
-  std::vector<std::string> radii = split_at_commas(list);
-  std::vector<double> values;
-  for (const std::string& radius : radii) {
-    try {
-      values.push_back(parse_number(radius));
-    } catch (const UsageError& error) {
-      throw UsageError(text("--eps-curve: ", error.what()));
-    }
-    usage(values.back() > 0, text("--eps-curve: ", radius, " is not above 0"));
-  }
-  std::ranges::sort(values);
-  usage(std::ranges::adjacent_find(values) == values.end(),
-        text("--eps-curve ", list, ": a radius comes twice"));
-  return radii;
-}
-
-// The spec itself, or one for each radius of the curve.
-std::vector<AttackSpec> along_curve(const AttackSpec& spec, const std::string& radii) {
-  if (radii.empty()) return {spec};
-  usage(!spec.values.contains("eps"), text("attack ", spec.text,
-                                           ": its eps would do nothing beside --eps-curve. Leave "
-                                           "one of them out"));
-  std::vector<AttackSpec> specs;
-  for (const std::string& eps : radii_of(radii)) {
-    specs.push_back(
-        parse_attack_spec(spec.text + (spec.values.empty() ? ":" : ",") + "eps=" + eps));
-  }
-  return specs;
-}
-
-bool takes_radius(const std::string& suite) { return !suite.starts_with("paper"); }
-
-void check_flags(const SegmentAttackOptions& o) {
-  usage(!o.checkpoint.empty(), "--checkpoint is missing: name the model to attack");
-  usage(!o.restart || !o.json.empty(),
-        "--restart discards the state beside --json FILE: give that, too");
-  const bool attacks = !o.attacks.empty() || !o.suites.empty();
-  for (const auto& [flag, given] : {std::pair{"--eps-curve", !o.eps_curve.empty()},
-                                    {"--steps-curve", !o.steps_curve.empty()},
-                                    {"--counts", !o.counts.empty()},
-                                    {"--save-adversarial", !o.adversarial.empty()},
-                                    {"--save-images", !o.images.empty()}}) {
-    usage(attacks || !given,
-          text(flag, " needs an --attack or a --suite: without one it does nothing"));
-  }
-  usage(o.eps_curve.empty() || !o.attacks.empty(),
-        "--eps-curve needs an --attack: the radii of a --suite are its own");
-  usage(!o.eps || std::ranges::any_of(o.suites, takes_radius),
-        "--eps belongs to --suite sea, sea-cheap and sea-v1. A single attack takes it as --attack "
-        "pgd:eps=1/255");
-}
-
-}  // namespace
-
-std::vector<PixelJob> jobs_of(const SegmentAttackOptions& o) {
-  check_flags(o);
-  const std::vector<int> stops = stops_of(o.steps_curve);
-  std::vector<PixelJob> jobs;
-  const auto add = [&](const AttackSpec& spec) {
-    PixelJob job{make_pixel_attack(spec, static_cast<std::uint64_t>(o.common.seed)), {}};
-    if (!stops.empty()) {
-      usage(job.attack.observes, text("attack ", spec.text,
-                                      ": --steps-curve needs an attack of "
-                                      "PGD's kind"));
-      usage(!spec.values.contains("steps"), text("attack ", spec.text,
-                                                 ": its steps are those of --steps-curve. Leave "
-                                                 "one of them out"));
-      AttackSpec longest = parse_attack_spec(spec.text + (spec.values.empty() ? ":" : ",") +
-                                             text("steps=", stops.back()));
-      job.attack = make_pixel_attack(longest, static_cast<std::uint64_t>(o.common.seed));
-      job.stops.assign(stops.begin(), stops.end() - 1);
-    }
-    jobs.push_back(std::move(job));
-  };
-  for (const std::string& words : o.attacks) {
-    for (const AttackSpec& spec : along_curve(parse_attack_spec(words), o.eps_curve)) add(spec);
-  }
-  for (const std::string& suite : o.suites) {
-    const std::optional<double> eps = takes_radius(suite) ? o.eps : std::nullopt;
-    for (const std::string& spec : pixel_suite_specs(suite, eps)) {
-      add(parse_attack_spec(spec));
-    }
-  }
-  const bool weighs =
-      std::ranges::any_of(jobs, [](const PixelJob& job) { return job.attack.weighs_classes; });
-  usage(weighs || o.balance == "train",
-        text("--balance ", o.balance,
-             " does nothing: no attack weighs classes, as pgd:loss=mce-bal and --suite sea do"));
-  return jobs;
-}
-
-namespace {
 
 // Of the labels that the user names, for losses that weigh classes.
 Tensor balance_for(const SegmentAttackOptions& o, const std::vector<PixelJob>& jobs, Device& device,
@@ -215,6 +117,7 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
       model.network.options.deeplab.stretched_pixels ? PixelRange::stretched : PixelRange::plain;
   report.unnormalised = o.seg_norm == "official";
   report.assumptions = model.assumptions;
+  report.left_out = classes_left_out(o.miou_without, set.classes);
   const LogitsFunction f = model.evaluation();
   {
     Progress progress("clean", set.size(), "images",
@@ -258,7 +161,9 @@ void attack(const SegmentAttackOptions& o) {
   refuse_idle(settings_of(data, SegmentationPart::test));
   const std::vector<PixelJob> jobs = jobs_of(o);
   // Found out before the work, not after it.
-  check_outputs(std::vector{o.checkpoint}, std::vector{o.json, o.counts, o.adversarial, o.images});
+  std::vector outputs{o.json, o.counts, o.adversarial, o.images};
+  outputs.insert(outputs.end(), o.confusion.begin(), o.confusion.end());
+  check_outputs(std::vector{o.checkpoint}, outputs);
   Device& device = open_device(o.common);
   const SegmentationSet set = load(o.data, SegmentationPart::test);
   Model model = load_segmenter(o.checkpoint, o.segmenter, device, set, precision_of(o.common));
@@ -268,6 +173,13 @@ void attack(const SegmentAttackOptions& o) {
   const SegmentationReport report = report_of(o, jobs, model, set);
   std::cout << report_table(report) << std::flush;  // first: a failed write loses less
   if (!o.counts.empty()) save_counts(o.counts, report, set);
+  for (const std::string& file : o.confusion) {
+    if (is_csv(file)) {
+      write_file_atomically(file, std::string_view(confusion_csv(report)));
+    } else {
+      save_confusion_picture(file, report);
+    }
+  }
   if (!o.adversarial.empty()) save_adversarial(o.adversarial, report, set);
   if (!o.images.empty()) save_picture(o.images, report, set, model.evaluation(), device);
   if (o.json.empty()) return;

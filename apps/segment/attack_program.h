@@ -24,6 +24,8 @@ struct SegmentAttackOptions {
   std::string seg_norm = "correct";    // correct, official
   std::int64_t batch_size = 8;
   bool no_clean_candidate = false, list_attacks = false, restart = false;
+  std::string miou_without;            // "0" or "0,3": class numbers
+  std::vector<std::string> confusion;  // .csv and .png files to write
   // Files to write; empty: not wanted.
   std::string json, counts, adversarial, images;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/attack/report_text.h"
+#include "apps/common/class_names.h"
 #include "apps/common/table.h"
 #include "core/printable.h"
 
@@ -110,17 +111,26 @@ std::vector<std::string> doubts_about(const SegmentationReport& report) {
   return doubts;
 }
 
+std::string name_of_miou_without(const SegmentationReport& report) {
+  std::string names;
+  for (const std::int64_t c : report.left_out)
+    names += (names.empty() ? "mIoU without " : ", ") + class_name(report.model.class_names, c);
+  return names;
+}
+
 namespace {
 
-void add_row(Table& rows, const std::string& name, const std::vector<Confusion>& images,
-             std::vector<std::string> rest) {
-  const SegmentationScores scores = scores_of(sum_of(images));
+void add_row(Table& rows, const SegmentationReport& report, const std::string& name,
+             const std::vector<Confusion>& images, std::vector<std::string> rest) {
+  const Confusion sum = sum_of(images);
+  const SegmentationScores scores = scores_of(sum);
   const ImageScores of_images = image_scores_of(images);
   std::vector<std::string> line = {printable(name, kMostOfWord)};
   for (const double share : {scores.pixel_accuracy, scores.mean_class_accuracy, scores.miou,
                              scores.miou_present, of_images.miou}) {
     line.push_back(percent_text(share));
   }
+  if (!report.left_out.empty()) line.push_back(percent_text(miou_without(sum, report.left_out)));
   line.insert(line.end(), rest.begin(), rest.end());
   rows.add(std::move(line));
 }
@@ -141,11 +151,11 @@ std::string table_of_classes(const SegmentationReport& report) {
   std::vector<SegmentationScores> scores = {scores_of(sum_of(report.clean.images))};
   for (const PixelResult& attack : report.attacks)
     scores.push_back(scores_of(sum_of(attack.images)));
-  for (std::size_t c = 0; c < scores.front().class_iou.size(); ++c) {
-    const auto& names = report.model.class_names;
+  for (std::int64_t c = 0; c < std::ssize(scores.front().class_iou); ++c) {
     std::vector<std::string> line = {
-        printable(c < names.size() ? names[c] : text("class ", c), kMostOfWord)};
-    for (const SegmentationScores& of : scores) line.push_back(percent_text(of.class_iou[c]));
+        printable(class_name(report.model.class_names, c), kMostOfWord)};
+    for (const SegmentationScores& of : scores)
+      line.push_back(percent_text(of.class_iou[static_cast<std::size_t>(c)]));
     table.add(std::move(line));
   }
   return table.aligned();
@@ -154,11 +164,15 @@ std::string table_of_classes(const SegmentationReport& report) {
 }  // namespace
 
 std::string report_table(const SegmentationReport& report) {
-  Table rows({"attack", "aAcc", "mAcc", "mIoU", "present", "image mIoU", "max linf", "max l2",
-              "forward", "backward", "images/s", "s"});
-  add_row(rows, "clean", report.clean.images, {"", "", "", "", "", ""});
+  std::vector<std::string> heading = {"attack", "aAcc", "mAcc", "mIoU", "present", "image mIoU"};
+  if (!report.left_out.empty())
+    heading.push_back(printable(name_of_miou_without(report), kMostOfWord));
+  for (const char* word : {"max linf", "max l2", "forward", "backward", "images/s", "s"})
+    heading.push_back(word);
+  Table rows(heading);
+  add_row(rows, report, "clean", report.clean.images, std::vector<std::string>(6));
   for (const PixelResult& attack : report.attacks) {
-    add_row(rows, attack.spec, attack.images,
+    add_row(rows, report, attack.spec, attack.images,
             {largest(attack.linf), largest(attack.l2), text(attack.passes.forward),
              text(attack.passes.backward), formatted("%.4g", rate_of(attack)),
              formatted("%.2f", attack.seconds)});
@@ -166,8 +180,10 @@ std::string report_table(const SegmentationReport& report) {
   std::string notes;
   for (const WorstInBall& ball : report.worst_cases) {
     const std::string name = "worst case " + ball_text(ball.ball);
-    rows.add({name, percent_text(ball.worst.pixel_accuracy), "", percent_text(ball.worst.miou), "",
-              "", "", "", "", "", "", ""});
+    std::vector<std::string> line = {name, percent_text(ball.worst.pixel_accuracy), "",
+                                     percent_text(ball.worst.miou)};
+    line.resize(heading.size());
+    rows.add(std::move(line));
     notes += name + ":";
     for (std::size_t i = 0; i < ball.attacks.size(); ++i) {
       notes += (i > 0 ? "; " : " ") + report.attacks[ball.attacks[i]].spec;

@@ -25,7 +25,8 @@ struct SegmentationReport {
   std::string checkpoint, device, precision;
   ModelDescription model;
   PixelRange range = PixelRange::plain;
-  bool unnormalised = false;  // attacks fed the network with pixels as they are
+  bool unnormalised = false;                // attacks fed the network with pixels as they are
+  std::vector<std::int64_t> left_out = {};  // classes without which a further mIoU is reported
   PixelEvaluation clean;
   std::vector<PixelResult> attacks;  // in the order of the jobs, stops before their ends
   std::vector<WorstInBall> worst_cases = {};
@@ -42,8 +43,12 @@ std::vector<WorstInBall> worst_cases_of(const SegmentationReport& report, bool w
 // weaker than what the field runs.
 std::vector<std::string> doubts_about(const SegmentationReport& report);
 
+// "mIoU without background, sky"; empty where none is left out.
+std::string name_of_miou_without(const SegmentationReport& report);
+
 // A row an attack: aAcc (pixel accuracy), mAcc, mIoU, that over the classes with labels, the mean
-// of the images' own, norms, passes, time; then the IoU of each class.
+// of the images' own, that without the classes left out, norms, passes, time; then the IoU of each
+// class.
 std::string report_table(const SegmentationReport& report);
 
 // {"checkpoint", "model", "dataset", "split", "examples", ..., "clean": {scores}, "attacks": [{...

@@ -1,5 +1,6 @@
 #include "apps/segment/confusion.h"
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -118,10 +119,13 @@ double pixel_accuracy_of(const Confusion& confusion) {
   return share(confusion.right(), confusion.pixels());
 }
 
-double miou_of(const Confusion& confusion) {
+double miou_of(const Confusion& confusion) { return miou_without(confusion, {}); }
+
+double miou_without(const Confusion& confusion, std::span<const std::int64_t> left_out) {
   Mean mean;
   for (std::int64_t c = 0; c < confusion.classes(); ++c) {
-    if (confusion.union_of(c) > 0) mean.add(iou_of(confusion, c));
+    const bool counts = std::ranges::find(left_out, c) == left_out.end();
+    if (counts && confusion.union_of(c) > 0) mean.add(iou_of(confusion, c));
   }
   return mean.value();
 }

@@ -62,6 +62,8 @@ SegmentationScores scores_of(const Confusion& confusion);
 // The scores that greedy searches ask for again and again, each as in scores_of.
 double pixel_accuracy_of(const Confusion& confusion);
 double miou_of(const Confusion& confusion);
+// Over all classes but those left out.
+double miou_without(const Confusion& confusion, std::span<const std::int64_t> left_out);
 
 // Means over those images that have a pixel with a class.
 struct ImageScores {

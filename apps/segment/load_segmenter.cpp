@@ -9,12 +9,8 @@ namespace saddle {
 namespace {
 
 std::vector<float> floats_of(const std::string& flag, const std::string& list) {
-  try {
-    const std::vector<double> numbers = parse_numbers(list);
-    return {numbers.begin(), numbers.end()};
-  } catch (const UsageError& error) {
-    throw UsageError(text(flag, ": ", error.what()));
-  }
+  const auto numbers = for_flag(flag, [&] { return parse_numbers(list); });
+  return {numbers.begin(), numbers.end()};
 }
 
 CheckpointOverrides overrides_of(const SegmenterFlags& flags) {
@@ -46,11 +42,7 @@ std::array<std::int64_t, 3> parse_rates(const std::string& list) {
     throw UsageError(text("--aspp-rates '", list, "': expected three integers, R,R,R"));
   }
   for (std::size_t i = 0; i < rates.size(); ++i) {
-    try {
-      rates[i] = parse_integer_from(parts[i], 1);
-    } catch (const UsageError& error) {
-      throw UsageError(text("--aspp-rates: ", error.what()));
-    }
+    rates[i] = for_flag("--aspp-rates", [&] { return parse_integer_from(parts[i], 1); });
   }
   return rates;
 }

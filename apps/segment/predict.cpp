@@ -6,6 +6,8 @@
 #include <set>
 #include <sstream>
 
+#include "apps/common/class_names.h"
+#include "apps/common/parse.h"
 #include "apps/common/png.h"
 #include "apps/common/progress.h"
 #include "apps/common/settings.h"
@@ -21,10 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::int64_t kMaxPaletteBytes = 1 << 16;
-
-void usage(bool ok, const std::string& message) {
-  if (!ok) throw UsageError(message);
-}
 
 // Where files of that folder come to lie, however it is written.
 fs::path folder_of(const std::string& folder) {
@@ -116,10 +114,6 @@ Palette read_palette(const std::string& path, std::int64_t classes) {
   return palette;
 }
 
-std::string class_name(const Model& model, std::size_t c) {
-  return c < model.class_names.size() ? model.class_names[c] : text("class ", c);
-}
-
 // Pixels as the model sees them, [H, W, 3].
 std::vector<float> pixel_values(const Image& image, const Model& model) {
   const bool stretched = model.network.options.deeplab.stretched_pixels;
@@ -155,7 +149,7 @@ void write_overlay(const fs::path& path, const Image& image,
     for (std::int64_t y = 0; y < Canvas::kLetterHeight; ++y) {
       for (std::int64_t x = 2; x < kSwatch; ++x) canvas.set(top + y, x, palette[label]);
     }
-    canvas.text(top, kSwatch + 4, class_name(model, label));
+    canvas.text(top, kSwatch + 4, class_name(model.class_names, label));
     top += kLine;
   }
   canvas.write(path);
@@ -167,7 +161,8 @@ std::string shares_of(const std::vector<std::uint8_t>& labels, const Model& mode
   std::string line;
   for (std::size_t c = 0; c < counts.size(); ++c) {
     if (counts[c] == 0) continue;
-    line += (line.empty() ? "" : ", ") + class_name(model, c) +
+    line += (line.empty() ? "" : ", ") +
+            class_name(model.class_names, static_cast<std::int64_t>(c)) +
             formatted(" %.1f %%",
                       100. * static_cast<double>(counts[c]) / static_cast<double>(labels.size()));
   }

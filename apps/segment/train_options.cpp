@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/parse.h"
 #include "apps/common/settings.h"
 #include "apps/segment/load_segmenter.h"
 #include "apps/training/batches.h"
@@ -24,10 +25,6 @@ constexpr std::int64_t kIterations = 30000, kSceneEpochs = 10;
 constexpr std::int64_t kOfficialSamStart = 10000;
 constexpr double kOfficialEps = 64. / 255, kLinfEps = 4. / 255, kL2Eps = 128. / 255;
 constexpr std::int64_t kPgdSteps = 5;  // Croce, Singh and Hein 2024 train with as many
-
-void usage(bool ok, const std::string& message) {
-  if (!ok) throw UsageError(message);
-}
 
 template <class T, class U>
 void fill_in(std::optional<T>& value, const U& fallback) {
@@ -68,7 +65,10 @@ void resolve_network(SegmentTrainOptions& o) {
 
 void resolve_descent(SegmentTrainOptions& o) {
   DescentDefaults defaults = kSegmentDescent;
-  if (o.preset == kScenes) defaults.sgd_lr = kSceneRate;
+  if (o.preset == kScenes) {
+    defaults.sgd_lr = kSceneRate;
+    defaults.adam_lr = kSceneAdamRate;
+  }
   constexpr bool has_batch_norm = true;
   const bool awp = o.descent.sharpness.awp.has_value();
   usage(o.adversarial != "none" || !awp, "--awp needs --adversarial");
@@ -93,11 +93,7 @@ void resolve_attack(SegmentTrainOptions& o) {
   fill_in(o.at_steps, official ? 1 : kPgdSteps);
   const double eps = *o.at_eps, steps = static_cast<double>(*o.at_steps);
   fill_in(o.at_alpha, official ? eps : std::max(eps / 4, 1.5 * eps / steps));
-  try {
-    check(climb_of(o)->attack);
-  } catch (const Error& error) {
-    throw UsageError(text("--at-eps, --at-alpha: ", error.what()));
-  }
+  for_flag("--at-eps, --at-alpha", [&] { check(climb_of(o)->attack); });
 }
 
 void resolve_length(SegmentTrainOptions& o) {

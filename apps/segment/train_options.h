@@ -68,15 +68,16 @@ struct SegmentTrainOptions {
   RunOptions run;
 };
 
-// What segmentation trains with where nothing is said, whatever the preset; fashion-scenes' own
-// rate is the preset's.
+// What segmentation trains with where nothing is said, whatever the preset; fashion-scenes has
+// rates of its own.
 inline constexpr DescentDefaults kSegmentDescent{.sgd_lr = 0.01,
                                                  .adam_lr = 5e-4,
                                                  .sgd_weight_decay = 1e-4,
                                                  .adam_weight_decay = 0,
                                                  .sam_rho = 0.02};
 
-inline constexpr double kSceneRate = 0.1;  // of SGD, with fashion-scenes
+// With fashion-scenes: of SGD, and of Adam.
+inline constexpr double kSceneRate = 0.1, kSceneAdamRate = 2e-3;
 
 std::vector<Setting> settings_of(SegmentTrainOptions& options);
 

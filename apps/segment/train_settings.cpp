@@ -255,7 +255,8 @@ std::vector<Setting> settings_of(SegmentTrainOptions& o) {
   add(settings_of_network(o));
   add(settings_of(o.descent, kSegmentDescent, [] { return std::string(); }));
   Setting& lr = *std::ranges::find(all, "--lr", &Setting::flag);
-  lr.details.shown_default += text(", ", kSceneRate, " (SGD, fashion-scenes)");
+  lr.details.shown_default +=
+      text("; ", kSceneRate, " (SGD), ", kSceneAdamRate, " (Adam) with fashion-scenes");
   add(settings_of_sam(o));
   add(settings_of_attack(o));
   add(settings_of_length(o));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/parse.h"
 #include "apps/common/settings.h"
 
 namespace saddle {
@@ -19,10 +20,6 @@ constexpr double kTradesEps = 0.031, kTradesAlpha = 0.007, kTradesBeta = 6;
 constexpr std::int64_t kFreeReplays = 8;
 constexpr std::int64_t kTradesAwpWarmup = 10;   // Wu et al. 2020
 constexpr std::int64_t kMostValidation = 1000;  // images, of those that nobody asked for
-
-void usage(bool ok, const std::string& message) {
-  if (!ok) throw UsageError(message);
-}
 
 bool is_transformer(const TrainOptions& options) { return options.model.starts_with("deit"); }
 
@@ -87,15 +84,6 @@ void resolve_free(TrainOptions& options) {
   options.at_steps = 1;
 }
 
-// What is wrong with an attack is told as the flags' fault.
-void check_as_usage(const std::string& flags, const PgdOptions& attack) {
-  try {
-    check(attack);
-  } catch (const Error& error) {
-    throw UsageError(text(flags, ": ", error.what()));
-  }
-}
-
 void resolve_attack(TrainOptions& options) {
   if (!options.free_replays &&
       (options.attack_batch_norm.empty() || options.attack_batch_norm == "auto")) {
@@ -110,7 +98,7 @@ void resolve_attack(TrainOptions& options) {
   if (!options.at_steps) options.at_steps = one_step ? 1 : kPgdSteps;
   usage(!one_step || *options.at_steps == 1,
         text("--at-steps ", *options.at_steps, ": fgsm_rs takes one step. Use --adversarial pgd"));
-  check_as_usage("--at-eps, --at-alpha", *classification_options_of(options).adversarial);
+  for_flag("--at-eps, --at-alpha", [&] { check(*classification_options_of(options).adversarial); });
 }
 
 }  // namespace
@@ -130,7 +118,9 @@ TrainOptions resolved(TrainOptions options) {
   resolve_trades(options);
   resolve_free(options);
   if (adversarial) resolve_attack(options);
-  if (const auto attack = selecting_attack(options)) check_as_usage("--at-eps", *attack);
+  if (const auto attack = selecting_attack(options)) {
+    for_flag("--at-eps", [&] { check(*attack); });
+  }
   return options;
 }
 

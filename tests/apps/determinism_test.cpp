@@ -11,6 +11,7 @@
 #include "kernels/reductions.h"
 #include "tests/apps/training_runs.h"
 #include "tests/support/random_values.h"
+#include "tests/support/thread_count.h"
 
 namespace saddle {
 namespace {
@@ -48,15 +49,6 @@ TEST(determinism, another_seed_gives_another_run) {
 }
 
 // ---- threads ----
-
-class ThreadCount {
- public:
-  ThreadCount() : before_(threads()) {}
-  ~ThreadCount() { set_threads(before_); }
-
- private:
-  int before_;
-};
 
 std::string raw_bytes(const std::vector<Tensor>& tensors) {
   std::string bytes;

@@ -1,6 +1,7 @@
 // `saddle-segment attack` from flags to files, on a set of PNGs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/checkpoint.h"
@@ -185,6 +186,43 @@ TEST_F(SegmentAttack, weighs_classes_by_the_labels_of_the_part_that_is_named) {
   run(o);
 
   EXPECT_EQ(json().at("attacks").at(0).at("loss"), "mce-bal");
+}
+
+TEST_F(SegmentAttack, reports_an_miou_without_the_classes_that_are_named) {
+  SegmentAttackOptions o = options({"pgd:steps=1"});
+  o.miou_without = "0,2";
+
+  const std::string table = run(o);
+
+  EXPECT_CONTAINS(table, "mIoU without " + set_.class_names[0] + ", " + set_.class_names[2]);
+  EXPECT_EQ(json().at("miou_without"), (Json{set_.class_names[0], set_.class_names[2]}));
+  for (const Json& scores : {json().at("clean"), json().at("attacks").at(0)})
+    EXPECT_EQ(scores.at("miou_without"), scores.at("class_iou").at(set_.class_names[1]));
+}
+
+TEST_F(SegmentAttack, refuses_classes_that_it_cannot_leave_out) {
+  SegmentAttackOptions o = options({});
+  for (const auto& [list, message] : {std::pair{"3", "the classes are 0 to 2"},
+                                      {"1,1", "1 comes twice"},
+                                      {"0,1,2", "leaves no class"},
+                                      {"0;1", "--miou-without: '0;1' is not an integer"}}) {
+    o.miou_without = list;
+    EXPECT_CONTAINS(message_of<UsageError>([&] { run(o); }), message);
+  }
+}
+
+TEST_F(SegmentAttack, writes_confusions_as_a_table_and_as_a_picture) {
+  SegmentAttackOptions o = options({"pgd:steps=1"});
+  o.confusion = {file("c.csv"), file("c.png")};
+
+  run(o);
+
+  const std::vector<std::byte> csv = bytes("c.csv");
+  EXPECT_EQ(std::ranges::count(csv, std::byte{'\n'}), 1 + 2 * 3 * 3);
+  EXPECT_TRUE(std::filesystem::exists(file("c.png")));
+
+  o.confusion = {file("c.txt")};
+  EXPECT_CONTAINS(message_of<UsageError>([&] { run(o); }), "ends in .csv or .png");
 }
 
 TEST_F(SegmentAttack, finds_out_before_the_work_what_it_cannot_write) {

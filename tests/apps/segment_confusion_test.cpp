@@ -122,6 +122,16 @@ TEST(confusion, of_random_pixels_scores_as_an_independent_computation_does) {
   EXPECT_TRUE(std::isnan(scores.class_iou[6]));
 }
 
+TEST(confusion, miou_without_classes_is_the_mean_over_the_others) {
+  // IoUs 3/4, 4/6, 0, and of a class that nobody has.
+  const Confusion counts(4, {3, 0, 1, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0});
+
+  EXPECT_DOUBLE_EQ(miou_without(counts, {}), (.75 + 4. / 6) / 3);
+  EXPECT_DOUBLE_EQ(miou_without(counts, std::vector<std::int64_t>{0}), 4. / 6 / 2);
+  EXPECT_DOUBLE_EQ(miou_without(counts, std::vector<std::int64_t>{2, 3}), (.75 + 4. / 6) / 2);
+  EXPECT_TRUE(std::isnan(miou_without(counts, std::vector<std::int64_t>{0, 1, 2})));
+}
+
 TEST(confusion, means_over_images_leave_out_those_without_a_class) {
   const ImageScores scores = image_scores_of(random_images());
 

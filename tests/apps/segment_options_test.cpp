@@ -79,6 +79,10 @@ TEST(segment_options, take_a_narrow_network_for_fashion_scenes) {
   EXPECT_FALSE(o.iterations.has_value());
   EXPECT_EQ(o.schedule, "poly");
   EXPECT_EQ(o.pad_label, 255);
+
+  SegmentTrainOptions adam = of_set("fashion-scenes");
+  adam.descent.optimizer = "adam";
+  EXPECT_EQ(resolved(adam).descent.lr, 2e-3);
 }
 
 TEST(segment_options, take_the_papers_quirks_with_the_official_preset) {

@@ -96,7 +96,7 @@ TEST(train_command, lists_every_flag_with_its_default) {
         "--device",        "--seed",       "--threads"}) {
     expect_part(text("  ", flag, " "), answer.out);
   }
-  expect_part("0.01 (SGD), 0.0005 (Adam), 0.1 (SGD, fashion-scenes)", answer.out);
+  expect_part("0.01 (SGD), 0.0005 (Adam); 0.1 (SGD), 0.002 (Adam) with fashion-scenes", answer.out);
   expect_part("0.02 (sam, esam, ssam)", answer.out);
 }
 

@@ -1,15 +1,18 @@
-// The CPU's own convolutions (Winograd, thin images) against plain loops in double precision.
+// The CPU's own convolutions (Winograd, thin images, taps far apart) against plain loops in double
+// precision.
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <vector>
 
 #include "core/error.h"
+#include "core/sparse_taps.h"
 #include "core/thin_convolution.h"
 #include "core/winograd.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/products.h"
 #include "tests/support/random_values.h"
+#include "tests/support/thread_count.h"
 
 namespace saddle {
 namespace {
@@ -24,8 +27,8 @@ struct Data {
 
   explicit Data(const Convolution& s)
       : x(random_values(s.batch * s.height * s.width * s.in_channels, 1)),
-        w(random_values(s.out_channels * 9 * s.in_channels, 2)),
-        y(random_values(s.batch * s.height * s.width * s.out_channels, 3)) {}
+        w(random_values(s.weight_count(), 2)),
+        y(random_values(s.output_count(), 3)) {}
 };
 
 // Winograd sums at most 16 transformed products where the direct sum has one, with constants up to
@@ -70,7 +73,7 @@ TEST_P(HostConvolution, winograd_agrees_with_plain_loops_in_all_three_directions
 TEST_P(HostConvolution, winograd_gives_the_same_bits_for_any_number_of_threads) {
   const Convolution s = GetParam();
   const Data data(s);
-  const int before = threads();
+  const ThreadCount restored;
   std::vector<std::vector<std::uint32_t>> y, dx, dw;
 
   for (const int count : {1, 2, 3}) {
@@ -83,7 +86,6 @@ TEST_P(HostConvolution, winograd_gives_the_same_bits_for_any_number_of_threads) 
     dx.push_back(bits_of(got_dx));
     dw.push_back(bits_of(got_dw));
   }
-  set_threads(before);
 
   EXPECT_EQ(y[0], y[1]);
   EXPECT_EQ(y[0], y[2]);
@@ -126,15 +128,62 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ThinConvolution,
                                          Convolution{3, 8, 3, 3, 64, 3, 1, 1},
                                          Convolution{1, 2, 2, 4, 24, 3, 1, 1}));
 
+// Batch, height, width, channels in and out, kernel, padding, dilation.
+Convolution dilated(std::int64_t batch, std::int64_t height, std::int64_t width, std::int64_t in,
+                    std::int64_t out, std::int64_t kernel, std::int64_t padding,
+                    std::int64_t dilation) {
+  Convolution shape{batch, height, width, in, out, kernel, 1, padding};
+  shape.dilation = dilation;
+  return shape;
+}
+
+class SparseTaps : public testing::TestWithParam<Convolution> {};
+
+TEST_P(SparseTaps, weight_gradient_agrees_with_plain_loops) {
+  const Convolution s = GetParam();
+  const Data data(s);
+  std::vector<double> dw(data.w.size()), size(data.w.size());
+  for_each_product(s, [&](std::size_t x, std::size_t w, std::size_t o) {
+    dw[w] += double{data.y[o]} * data.x[x];
+    size[w] += std::abs(double{data.y[o]} * data.x[x]);
+  });
+
+  std::vector<float> got(dw.size(), 7.f);
+  sparse_taps::convolution_backward_weights(s, data.x.data(), data.y.data(), got.data());
+
+  testing_support::expect_all_near(
+      got, dw, static_cast<double>(s.batch * s.out_height() * s.out_width()), size, "dw");
+}
+
+// Two of DeepLab's; then a padding beyond the dilation and one below, taps that read nothing, a
+// larger kernel, and images so large that they are gathered one by one.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, SparseTaps,
+    testing::Values(dilated(2, 8, 8, 40, 32, 3, 4, 4), dilated(3, 15, 11, 33, 35, 3, 12, 12),
+                    dilated(2, 6, 7, 5, 3, 3, 7, 4), dilated(2, 9, 9, 4, 6, 3, 2, 3),
+                    dilated(2, 3, 2, 8, 4, 3, 5, 5), dilated(1, 12, 13, 3, 4, 5, 8, 4),
+                    dilated(3, 70, 60, 4, 124, 3, 40, 40)));
+
+TEST(sparse_taps, take_what_is_mostly_padding) {
+  EXPECT_TRUE(sparse_taps::applies(dilated(4, 15, 15, 2048, 256, 3, 6, 6)));
+  EXPECT_TRUE(sparse_taps::applies(dilated(8, 8, 8, 160, 64, 3, 4, 4)));
+  EXPECT_FALSE(sparse_taps::applies(dilated(8, 8, 8, 160, 64, 3, 2, 2)));
+  EXPECT_FALSE(sparse_taps::applies(dilated(8, 8, 8, 16, 64, 3, 4, 4)));
+  EXPECT_FALSE(sparse_taps::applies(dilated(8, 8, 8, 64, 64, 3, 1, 1)));
+  Convolution strided = dilated(8, 8, 8, 64, 64, 3, 4, 4);
+  strided.stride = 2;
+  EXPECT_FALSE(sparse_taps::applies(strided));
+}
+
 TEST(winograd, takes_only_the_shapes_it_is_made_for) {
   const Convolution fits{2, 8, 8, 32, 32, 3, 1, 1};
-  Convolution strided = fits, point = fits, odd = fits, narrow = fits, dilated = fits;
+  Convolution strided = fits, point = fits, odd = fits, narrow = fits, spread = fits;
   strided.stride = 2;
   point.kernel = 1;
   point.padding = 0;
   odd.in_channels = 20;
   narrow.out_channels = 8;
-  dilated.dilation = 2;
+  spread.dilation = 2;
 
   EXPECT_TRUE(winograd::applies(fits));
   EXPECT_TRUE(winograd::applies_to_weights(fits));
@@ -142,7 +191,7 @@ TEST(winograd, takes_only_the_shapes_it_is_made_for) {
   EXPECT_FALSE(winograd::applies(point));
   EXPECT_FALSE(winograd::applies(odd));
   EXPECT_FALSE(winograd::applies(narrow));
-  EXPECT_FALSE(winograd::applies(dilated));
+  EXPECT_FALSE(winograd::applies(spread));
 }
 
 }  // namespace

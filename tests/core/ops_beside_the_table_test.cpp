@@ -14,6 +14,7 @@
 #include "tests/support/functional.h"
 #include "tests/support/random_values.h"
 #include "tests/support/reference.h"
+#include "tests/support/thread_count.h"
 
 namespace saddle {
 namespace {
@@ -326,13 +327,12 @@ INSTANTIATE_TEST_SUITE_P(Sizes, SquareNorm, ::testing::Values(0, 1, 31, 32, 33, 
 
 TEST_P(SquareNorm, has_the_same_bits_on_every_device_and_for_every_thread_count) {
   const std::vector<float> x = random_values(GetParam(), 1);
-  const int usual = threads();
+  const ThreadCount restored;
 
   const float on_cpu = square_norm(Tensor::from_host(cpu_device(), {GetParam()}, x)).item();
   const float emulated = square_norm(Tensor::from_host(emulated_device(), {GetParam()}, x)).item();
   set_threads(3);
   const float on_three = square_norm(Tensor::from_host(cpu_device(), {GetParam()}, x)).item();
-  set_threads(usual);
 
   double want = 0;
   for (float value : x) want += double{value} * value;

@@ -9,6 +9,7 @@
 
 #include "core/device.h"
 #include "core/pool.h"
+#include "tests/support/thread_count.h"
 
 namespace {
 
@@ -65,7 +66,8 @@ void expect_exceptions_until_enough(const Work& work) {
 class ConvolutionWithoutMemory : public testing::Test {
  protected:
   ConvolutionWithoutMemory() { set_threads(3); }
-  ~ConvolutionWithoutMemory() override { set_threads(1); }
+
+  const ThreadCount restored_;
 
   static Convolution shape(std::int64_t channels) {
     Convolution shape;

@@ -10,6 +10,7 @@
 #include "tests/support/expect_near.h"
 #include "tests/support/functional.h"
 #include "tests/support/random_values.h"
+#include "tests/support/thread_count.h"
 
 namespace saddle {
 namespace {
@@ -180,13 +181,12 @@ std::vector<std::vector<std::uint32_t>> bits_of_own_kernels() {
 }
 
 TEST(segmentation_ops, of_our_own_kernels_give_the_same_bits_for_any_number_of_threads) {
-  const int before = threads();
+  const ThreadCount restored;
   std::vector<std::vector<std::vector<std::uint32_t>>> found;
   for (const int count : {1, 2, 3}) {
     set_threads(count);
     found.push_back(bits_of_own_kernels());
   }
-  set_threads(before);
   EXPECT_EQ(found[1], found[0]);
   EXPECT_EQ(found[2], found[0]);
 }

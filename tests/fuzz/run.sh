@@ -129,6 +129,14 @@ words_attack_state_fuzz() {
   words_json command finished current queue members warnings robust_accuracy max_linf forward seconds attacked
 }
 
+seeds_pixel_state_fuzz() {
+  local result='{"forward":3,"backward":4,"seconds":0.5}'
+  printf '{"command":{"attacks":"pgd"},"results":{"0.0":%s,"0.1":%s}}' "$result" "$result" > "$1/state"
+  { cat "$1/state"; printf '\0\0\0\0\1'; } > "$1/overlaid"
+}
+
+words_pixel_state_fuzz() { words_json command results 0.0 0.1 forward backward seconds attacks pgd; }
+
 seeds_model_json_fuzz() {
   printf '{"model":"preact_resnet10","options":{"width":4,"patch":2},"classes":2,"input_shape":[3,8,8],
 "mean":[0.5,0.5,0.5],"std":[1,1,1],"class_names":["a","b"]}' > "$1/model"
