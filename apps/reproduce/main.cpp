@@ -127,8 +127,9 @@ int main(int argc, char** argv) {
         refuse_flag(app, "--seed",
                     "a table's runs have the seeds 0 to N - 1. Give --seeds N for their number");
         add_integer(app, "--table", options.table, 1, "the paper's table", "required");
-        add_choice(app, "--preset", options.plan.preset, {"paper", "short", "tiny"},
-                   "how large everything is");
+        add_text(app, "--preset", options.plan.preset, "NAME",
+                 "how large everything is: paper, short, tiny; of pixels also photos",
+                 options.plan.preset);
         add_text(app, "--dataset", options.plan.dataset, "NAME", "data set",
                  "the table's; with short and tiny fashion-mnist, fashion-scenes of pixels");
         add_text(app, "--data-dir", options.plan.data_directory, "DIR", "where the data set lies");

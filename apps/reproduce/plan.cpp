@@ -156,7 +156,9 @@ class Planner {
     return !options_.dataset.empty() ? options_.dataset : preset_.value("dataset", table_.dataset);
   }
 
-  fs::path directory() const { return options_.output / (options_.preset + "-" + slug(dataset())); }
+  fs::path directory() const {
+    return options_.output / (slug(options_.preset) + "-" + slug(dataset()));
+  }
 
   PlannedRun run(const TableRow& row, std::int64_t seed) const {
     std::vector<std::string> flags = model_flags(row);
@@ -251,8 +253,9 @@ Plan make_plan(const PlanOptions& options, std::int64_t number) {
   PaperTable table = load_table(options.tables, number);
   const Json presets = read_json(options.tables / workers_of(table.task).presets);
   if (!presets.contains(options.preset)) {
-    throw UsageError(
-        text("preset '", options.preset, "' is unknown. There are paper, short, tiny"));
+    std::string names;
+    for (const auto& [name, preset] : presets.items()) names += (names.empty() ? "" : ", ") + name;
+    throw UsageError(text("preset '", options.preset, "' is unknown. There are ", names));
   }
   const Json& preset = presets.at(options.preset);
   Plan plan{std::move(table), options.preset, preset.at("about"), {}, 0, {}, {}};

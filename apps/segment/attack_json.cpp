@@ -107,7 +107,7 @@ std::string report_json(const SegmentationReport& report, const SegmentationSet&
             {"attacks", attacks},
             {"worst_cases", worst},
             {"classes", model.network.classes},
-            {"miou_without", left_out},
+            {"left_out_classes", left_out},
             {"mean", model.mean},
             {"std", model.std},
             {"assumptions", report.assumptions},

@@ -111,14 +111,15 @@ std::vector<std::string> doubts_about(const SegmentationReport& report) {
   return doubts;
 }
 
+namespace {
+
+// "mIoU without background, sky"
 std::string name_of_miou_without(const SegmentationReport& report) {
   std::string names;
   for (const std::int64_t c : report.left_out)
     names += (names.empty() ? "mIoU without " : ", ") + class_name(report.model.class_names, c);
   return names;
 }
-
-namespace {
 
 void add_row(Table& rows, const SegmentationReport& report, const std::string& name,
              const std::vector<Confusion>& images, std::vector<std::string> rest) {

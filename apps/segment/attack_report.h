@@ -43,9 +43,6 @@ std::vector<WorstInBall> worst_cases_of(const SegmentationReport& report, bool w
 // weaker than what the field runs.
 std::vector<std::string> doubts_about(const SegmentationReport& report);
 
-// "mIoU without background, sky"; empty where none is left out.
-std::string name_of_miou_without(const SegmentationReport& report);
-
 // A row an attack: aAcc (pixel accuracy), mAcc, mIoU, that over the classes with labels, the mean
 // of the images' own, that without the classes left out, norms, passes, time; then the IoU of each
 // class.

@@ -109,14 +109,24 @@ TEST(plan, of_tables_of_pixels_calls_the_program_of_pixels) {
 // its own preset does so.
 TEST(plan, of_small_presets_attacks_the_network_as_it_is_tested) {
   const TemporaryDirectory directory;
-  for (const char* preset : {"paper", "short", "tiny"}) {
+  for (const char* preset : {"paper", "short", "photos", "tiny"}) {
     const Plan plan = make_plan(options_in(directory.path(), preset), 9);
     for (const PlannedRun& run : plan.runs) {
       const bool sound = has(command_of(run, "train"), {"--seg-norm", "correct"});
       EXPECT_EQ(sound, preset != std::string("paper") && run.row.starts_with("AT")) << run.row;
     }
-    EXPECT_EQ(plan.dataset, preset == std::string("paper") ? "voc2012" : "fashion-scenes");
+    const bool scenes = preset == std::string("short") || preset == std::string("tiny");
+    EXPECT_EQ(plan.dataset, scenes ? "fashion-scenes" : "voc2012");
   }
+}
+
+TEST(plan, names_the_presets_that_there_are) {
+  const TemporaryDirectory directory;
+  const auto message = [&](const char* preset, std::int64_t table) {
+    return error_of([&] { make_plan(options_in(directory.path(), preset), table); });
+  };
+  expect_part("preset 'long' is unknown. There are paper, photos, short, tiny", message("long", 9));
+  expect_part("preset 'photos' is unknown. There are paper, short, tiny", message("photos", 2));
 }
 
 TEST_F(PixelReproduction, reports_miou_with_its_error_over_the_images) {

@@ -195,7 +195,7 @@ TEST_F(SegmentAttack, reports_an_miou_without_the_classes_that_are_named) {
   const std::string table = run(o);
 
   EXPECT_CONTAINS(table, "mIoU without " + set_.class_names[0] + ", " + set_.class_names[2]);
-  EXPECT_EQ(json().at("miou_without"), (Json{set_.class_names[0], set_.class_names[2]}));
+  EXPECT_EQ(json().at("left_out_classes"), (Json{set_.class_names[0], set_.class_names[2]}));
   for (const Json& scores : {json().at("clean"), json().at("attacks").at(0)})
     EXPECT_EQ(scores.at("miou_without"), scores.at("class_iou").at(set_.class_names[1]));
 }

@@ -1,6 +1,5 @@
 // Fuzzes the state of an attack: any JSON beside sound tensors gives an Error, or a state whose
 // sizes are those of the run.
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -9,6 +8,7 @@
 #include "apps/attack/resume.h"
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "tests/fuzz/memory_file.h"
 
 namespace {
 
@@ -16,24 +16,6 @@ using namespace saddle;
 
 const Command kCommand{{"attacks", "fgsm"}};
 constexpr StateExtent kExtent{2, 2, 3, SavedImages::all};  // two images of three values
-
-void expect(bool ok) {
-  if (!ok) std::abort();
-}
-
-// A file in memory.
-class MemoryFile {
- public:
-  void replace(const std::vector<std::byte>& bytes) const {
-    expect(::ftruncate(descriptor_, 0) == 0);
-    expect(::pwrite(descriptor_, bytes.data(), bytes.size(), 0) ==
-           static_cast<ssize_t>(bytes.size()));
-  }
-  std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
-
- private:
-  int descriptor_ = ::memfd_create("state", 0);
-};
 
 AttackResult result() {
   AttackResult made;

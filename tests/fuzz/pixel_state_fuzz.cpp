@@ -3,7 +3,6 @@
 //
 // An input is JSON up to the first zero byte; what follows it is laid over the tensors of a sound
 // state (exclusive or).
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 
 #include "apps/segment/attack_state.h"
 #include "core/safetensors.h"
+#include "tests/fuzz/memory_file.h"
 
 namespace {
 
@@ -21,10 +21,6 @@ using namespace saddle;
 
 const Command kCommand{{"attacks", "pgd"}};
 constexpr std::int64_t kClasses = 2, kImagesKept = 1;
-
-void expect(bool ok) {
-  if (!ok) std::abort();
-}
 
 // Two images, of 2 x 2 and 1 x 3 pixels, the second with one that is void.
 SegmentationSet images() {
@@ -59,19 +55,6 @@ std::vector<std::vector<PixelResult>> one_image_done() {
   }
   return jobs;
 }
-
-class MemoryFile {
- public:
-  void replace(const std::vector<std::byte>& bytes) const {
-    expect(::ftruncate(descriptor_, 0) == 0);
-    expect(::pwrite(descriptor_, bytes.data(), bytes.size(), 0) ==
-           static_cast<ssize_t>(bytes.size()));
-  }
-  std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
-
- private:
-  int descriptor_ = ::memfd_create("state", 0);
-};
 
 SafetensorsFile sound_state() {
   std::string name = "/dev/shm/saddle-fuzz-XXXXXX";
