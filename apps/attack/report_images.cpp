@@ -163,8 +163,9 @@ void save_images(const std::filesystem::path& path, const AttackReport& report,
       const ExampleRecord& record = attack.result.examples[place];
       const std::int32_t prediction =
           attack.eight_bit ? attack.eight_bit->predictions[place] : record.prediction;
-      grid.place(line, column + 1, x_hat,
-                 (prediction == record.label ? "" : "-> ") + class_name(data.class_names, prediction));
+      grid.place(
+          line, column + 1, x_hat,
+          (prediction == record.label ? "" : "-> ") + class_name(data.class_names, prediction));
     }
   }
   grid.write(path);
