@@ -1,9 +1,11 @@
-// saddle-demo: the paper's duality on real images in minutes on a CPU.
+// saddle-demo: the paper's duality on real images, in minutes on a CPU.
 #pragma once
 
 namespace saddle {
 
-// The whole program, as main calls it; returns the exit code and throws nothing.
+// The whole programs, as main calls them; they return the exit code and throw nothing. The first,
+// of classification, leaves "saddle-demo segmentation" to the second.
 int demo_main(int argc, const char* const* argv);
+int segmentation_demo_main(int argc, const char* const* argv);
 
 }  // namespace saddle

@@ -13,18 +13,6 @@ constexpr std::size_t kMostRows = 4;
 constexpr std::int64_t kCellPixels = 96;  // wide enough for a caption of 16 letters
 constexpr float kWhite = 1;
 
-// [H, W, 3] of labels [H, W].
-std::vector<float> coloured(std::span<const std::uint8_t> labels, const Palette& palette) {
-  std::vector<float> picture;
-  for (const std::uint8_t label : labels) {
-    for (std::size_t k = 0; k < 3; ++k) {
-      picture.push_back(label < palette.size() ? static_cast<float>(palette[label][k]) / 255.f
-                                               : kWhite);
-    }
-  }
-  return picture;
-}
-
 // Grey where nothing changed; the largest change is black or white.
 std::vector<float> stretched(std::span<const float> clean, std::span<const float> adversarial,
                              double largest) {
@@ -124,6 +112,17 @@ class Picture {
 };
 
 }  // namespace
+
+std::vector<float> coloured(std::span<const std::uint8_t> labels, const Palette& palette) {
+  std::vector<float> picture;
+  for (const std::uint8_t label : labels) {
+    for (std::size_t k = 0; k < 3; ++k) {
+      picture.push_back(label < palette.size() ? static_cast<float>(palette[label][k]) / 255.f
+                                               : kWhite);
+    }
+  }
+  return picture;
+}
 
 void save_picture(const std::filesystem::path& path, const SegmentationReport& report,
                   const SegmentationSet& set, const LogitsFunction& logits, Device& device) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/attack/program.h"
+#include "apps/segment/attack_program.h"
 #include "core/file.h"
 #include "core/json_text.h"
 #include "tests/apps/image_files.h"
@@ -76,8 +77,45 @@ TEST(demo, reports_the_clean_accuracy_that_saddle_attack_finds) {
   EXPECT_EQ(table.at("warnings").size(), 1u) << "one image is broken";
 }
 
-// It would write into the root folder.
-TEST(demo, needs_a_directory) { EXPECT_EQ(called(demo_main, {"--output", ""}), 2); }
+// Its scores are those that saddle-segment attack finds: clean ones of all test scenes, the others
+// of those attacked.
+TEST(demo, of_segmentation_reports_what_saddle_segment_finds) {
+  const TemporaryDirectory output;
+  const std::string out = (output.path() / "demo").string();
+
+  ASSERT_EQ(called(demo_main, {"segmentation", "--quiet", "--device", "cpu", "--output", out,
+                               "--train-limit", "16", "--test-limit", "4", "--attacked", "2",
+                               "--epochs", "1"}),
+            0);
+
+  const nlohmann::json table = json_in(out + "/table.json");
+  EXPECT_EQ(table.at("images"), 4);
+  EXPECT_EQ(table.at("images_attacked"), 2);
+  ASSERT_EQ(table.at("rows").size(), 3u);
+  EXPECT_TRUE(std::filesystem::exists(out + "/attacked.png"));
+  const nlohmann::json& sam = table.at("rows")[1];
+  EXPECT_EQ(sam.at("attacks").size(), 5u);
+  SegmentAttackOptions attack;
+  attack.common.quiet = true;
+  attack.common.device = "cpu";
+  attack.checkpoint = out + "/sam/last.safetensors";
+  attack.data.test_limit = 4;
+  attack.json = out + "/clean.json";
+  saddle::attack(attack);
+  EXPECT_EQ(sam.at("clean"), json_in(attack.json).at("clean").at("miou"));
+  attack.data.test_limit = 2;
+  attack.attacks = {"segpgd:norm=linf,eps=1/255,steps=20"};
+  attack.json = out + "/attack.json";
+  saddle::attack(attack);
+  EXPECT_EQ(sam.at("attacks").at(attack.attacks[0]),
+            json_in(attack.json).at("attacks")[0].at("miou"));
+}
+
+// They would write into the root folder.
+TEST(demo, needs_a_directory) {
+  EXPECT_EQ(called(demo_main, {"--output", ""}), 2);
+  EXPECT_EQ(called(demo_main, {"segmentation", "--output", ""}), 2);
+}
 
 }  // namespace
 }  // namespace saddle

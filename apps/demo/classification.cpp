@@ -9,12 +9,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
 #include "apps/common/evaluate.h"
 #include "apps/common/load_model.h"
 #include "apps/common/png.h"
-#include "apps/common/table.h"
+#include "apps/demo/comparison.h"
 #include "apps/train/classification.h"
 #include "core/file.h"
 #include "core/format.h"
@@ -44,11 +43,9 @@ struct Contestant {
   TrainOptions options;
 };
 
-// What was measured of one network.
+// What was measured of one network: `scores.attacked` is that of FGSM at every radius, then of PGD.
 struct Measured {
-  std::string name, title;
-  double clean = 0, seconds = 0;
-  std::array<double, kRadii.size()> fgsm{}, pgd{};
+  Compared scores;
   std::vector<float> shown;  // adversarial images at the shown radius
   std::vector<std::int32_t> clean_predictions, shown_predictions;
 };
@@ -98,17 +95,18 @@ Measured measure(const Contestant& contestant, Device& device, const Dataset& te
   const Evaluation clean = evaluate(logits, data, kAttackBatch);
   const auto seed = static_cast<std::uint64_t>(contestant.options.common.seed);
   Measured measured;
-  measured.name = contestant.name;
-  measured.title = contestant.title;
-  measured.clean = evaluate(logits, DeviceDataset(device, all), kAttackBatch).accuracy;
+  measured.scores = {contestant.name, contestant.title};
+  measured.scores.clean = evaluate(logits, DeviceDataset(device, all), kAttackBatch).accuracy;
   measured.clean_predictions = clean.predictions;
-  for (std::size_t i = 0; i < kRadii.size(); ++i) {
-    const float eps = static_cast<float>(kRadii[i]) / 255;
-    measured.fgsm[i] = robust_accuracy(logits, data, clean, fgsm(eps), seed);
+  const auto attacked = [&](const PgdOptions& options, AttackResult* result = nullptr) {
+    measured.scores.attacked.push_back(robust_accuracy(logits, data, clean, options, seed, result));
+  };
+  for (const int radius : kRadii) attacked(fgsm(static_cast<float>(radius) / 255));
+  for (const int radius : kRadii) {
+    const float eps = static_cast<float>(radius) / 255;
     AttackResult result;
-    measured.pgd[i] = robust_accuracy(logits, data, clean,
-                                      {Norm::linf, eps, eps / 4, 10, Start::random}, seed, &result);
-    if (i == kShownRadius) {
+    attacked({Norm::linf, eps, eps / 4, 10, Start::random}, &result);
+    if (radius == kRadii[kShownRadius]) {
       measured.shown = std::move(result.adversarial);
       measured.shown_predictions = result.predictions();
     }
@@ -116,47 +114,19 @@ Measured measure(const Contestant& contestant, Device& device, const Dataset& te
   return measured;
 }
 
-std::string percent(double value) { return formatted("%.1f", value); }
-
-void print_table(const std::vector<Measured>& rows) {
-  std::vector<std::string> heading{"trained with", "clean"};
+void print(const std::vector<Measured>& measured) {
+  std::vector<std::string> attacks;
   for (const char* attack : {"FGSM", "PGD-10"}) {
-    for (int radius : kRadii) heading.push_back(text(attack, ' ', radius));
+    for (int radius : kRadii) attacks.push_back(text(attack, ' ', radius));
   }
-  heading.push_back("training");
-  Table table(heading);
-  for (const Measured& row : rows) {
-    std::vector<std::string> line{row.title, percent(row.clean)};
-    for (double value : row.fgsm) line.push_back(percent(value));
-    for (double value : row.pgd) line.push_back(percent(value));
-    line.push_back(formatted("%.0f s", row.seconds));
-    table.add(line);
-  }
+  std::vector<Compared> rows;
+  for (const Measured& row : measured) rows.push_back(row.scores);
+  const std::string shown = text("where every pixel may move by ", kRadii[kShownRadius], "/255");
   std::cout << "\nAccuracy on attacked test images, percent (radius in 1/255, l-inf)\n\n"
-            << table.markdown();
-}
-
-// One sentence that says what the table shows, whatever it shows.
-std::string reading(const std::vector<Measured>& rows) {
-  const Measured &sgd = rows[0], &sam = rows[1], &at = rows[2];
-  const int radius = kRadii[kShownRadius];
-  const double gain = sam.pgd[kShownRadius] - sgd.pgd[kShownRadius], kept = sam.clean - sgd.clean;
-  const double at_gain = at.pgd[kShownRadius] - sgd.pgd[kShownRadius], paid = sgd.clean - at.clean;
-  const std::string first = kept > -0.5
-                                ? "SAM keeps the clean accuracy of SGD"
-                                : "SAM loses " + percent(-kept) + " points of clean accuracy";
-  const std::string second =
-      gain > 0 ? (kept > -0.5 ? " and gains " : " but gains ") + percent(gain) + " points"
-               : " and does not gain";
-  return text(first, " (", percent(sam.clean), " against ", percent(sgd.clean), " %)", second,
-              " where every pixel may move by ", radius, "/255 (", percent(sam.pgd[kShownRadius]),
-              " against ", percent(sgd.pgd[kShownRadius]),
-              " %), though it never saw an attacked image; adversarial training ",
-              at_gain > gain ? "gains more" : "gains less", " (", percent(at.pgd[kShownRadius]),
-              " %) and ",
-              paid > 0.5 ? "pays " + percent(paid) + " points of clean accuracy for it"
-                         : "keeps the clean accuracy",
-              ".");
+            << table_of(rows, "clean", attacks) << "\n"
+            << printable_lines(
+                   reading(rows, {"clean accuracy", shown, kRadii.size() + kShownRadius}))
+            << "\n";
 }
 
 // The first test image of each class that every network gets right before the attack.
@@ -185,7 +155,7 @@ void draw(const std::string& path, const Dataset& test, const std::vector<Measur
   grid.heading(0, "clean");
   for (std::size_t m = 0; m < rows.size(); ++m) {
     const auto column = static_cast<std::int64_t>(1 + 2 * m);
-    grid.heading(column, rows[m].name + ": step");
+    grid.heading(column, rows[m].scores.name + ": step");
     grid.heading(column + 1, "attacked");
   }
   for (std::size_t r = 0; r < examples.size(); ++r) {
@@ -218,24 +188,12 @@ void write_report(const std::string& path, const Dataset& test, const Dataset& a
                          {"radii", kRadii},
                          {"rows", nlohmann::json::array()}};
   for (const Measured& row : rows) {
-    json["rows"].push_back({{"trained_with", row.title},
-                            {"clean", row.clean},
-                            {"fgsm", row.fgsm},
-                            {"pgd10", row.pgd},
-                            {"training_seconds", row.seconds}});
+    const std::span<const double> attacked(row.scores.attacked);
+    json["rows"].push_back(to_json(row.scores));
+    json["rows"].back().update(
+        {{"fgsm", attacked.first(kRadii.size())}, {"pgd10", attacked.last(kRadii.size())}});
   }
   write_file_atomically(path, std::string_view(json_text(json, 2) + "\n"));
-}
-
-// Seconds of training over all epochs, from the run's own records (a finished run is not trained
-// again).
-double training_seconds(const std::string& run) {
-  const std::vector<std::byte> bytes = read_file(run + "/metrics.jsonl", 1 << 26);
-  std::istringstream lines(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  double seconds = 0;
-  for (std::string line; std::getline(lines, line);)
-    seconds += parse_json(line).at("seconds").get<double>();
-  return seconds;
 }
 
 void demo(const DemoOptions& options) {
@@ -250,10 +208,9 @@ void demo(const DemoOptions& options) {
     train(contestant.options);
     std::cerr << contestant.title << ": attacking " << test.size() << " test images" << std::endl;
     rows.push_back(measure(contestant, open_device(contestant.options.common), test, all));
-    rows.back().seconds = training_seconds(contestant.options.run.output);
+    rows.back().scores.seconds = training_seconds(contestant.options.run.output);
   }
-  print_table(rows);
-  std::cout << "\n" << printable_lines(reading(rows)) << "\n";
+  print(rows);
   draw(options.output + "/adversarial.png", test, rows);
   write_report(options.output + "/table.json", test, all, rows);
   const std::string place = printable(options.output);
@@ -264,12 +221,16 @@ void demo(const DemoOptions& options) {
 }  // namespace
 
 int demo_main(int argc, const char* const* argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "segmentation") {
+    return segmentation_demo_main(argc - 1, argv + 1);
+  }
   DemoOptions options;
   options.dataset.train_limit = 15000;
   options.dataset.test_limit = 1000;
   return run_program(
       "saddle-demo",
-      "Trains with SGD, SAM and adversarially on Fashion-MNIST and compares their robustness.",
+      "Trains with SGD, SAM and adversarially on Fashion-MNIST and compares their robustness.\n"
+      "\"saddle-demo segmentation\" does the same with networks that label every pixel.",
       argc, argv,
       [&](CLI::App& app) {
         add_common_options(app, options.common);
