@@ -1,10 +1,11 @@
 // The register of attacks: for each its keys, and how it is made from what they say.
+#include "apps/attack/attack_table.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
 
-#include "apps/attack/spec.h"
 #include "apps/attack/spec_keys.h"
 #include "attacks/auto_attack.h"
 #include "attacks/members.h"
@@ -324,6 +325,42 @@ const std::vector<AttackRow>& attack_table() {
       auto_attack_row(),
   };
   return table;
+}
+
+Attack make_attack(const AttackSpec& spec, std::uint64_t seed) {
+  return made_of(attack_table(), spec, seed);
+}
+
+AttackSpec at_radius(const AttackSpec& spec, const std::string& eps) {
+  const auto row = std::ranges::find(attack_table(), spec.name, &AttackRow::name);
+  if (row != attack_table().end() &&
+      std::ranges::find(row->keys, "eps", &AttackKey::name) == row->keys.end()) {
+    throw UsageError(text("attack ", spec.text, ": ", spec.name, " has no radius for --eps-curve"));
+  }
+  return with_eps(spec, eps);
+}
+
+Suite find_suite(const std::string& name, const std::optional<double>& eps) {
+  Suite suite;
+  if (name == "paper") {  // the columns of Table 2
+    if (eps) throw UsageError("--eps: the radii of --suite paper are fixed. Leave the flag out");
+    suite = {name,
+             {"fgsm:eps=1/255", "pgd:norm=linf,eps=1/255,alpha=0.25/255,steps=10",
+              "pgd:norm=l2,eps=32/255,alpha=4/255,steps=10", "autoattack:norm=l2,eps=32/255",
+              "stadv", "fab:norm=l2,eps=32/255,steps=10", "pixle"},
+             true};
+  } else if (name == "autoattack-linf" || name == "autoattack-l2" || name == "autoattack-l1") {
+    const std::string norm = name.substr(std::string("autoattack-").size());
+    const std::map<std::string, std::string> published{
+        {"linf", "8/255"}, {"l2", "0.5"}, {"l1", "12"}};
+    suite = {name,
+             {"autoattack:norm=" + norm + ",eps=" + (eps ? exact_text(*eps) : published.at(norm))},
+             false};
+  } else {
+    throw UsageError(text("--suite: '", name,
+                          "' is not one of paper, autoattack-linf, autoattack-l2, autoattack-l1"));
+  }
+  return suite;
 }
 
 }  // namespace saddle

@@ -165,7 +165,7 @@ void add_jobs(const AttackOptions& options, const AttackSpec& spec, std::vector<
     return;
   }
   for (const std::string& eps : radii) {
-    const AttackSpec at = with_eps(spec, eps);
+    const AttackSpec at = at_radius(spec, eps);
     Job job{at, make_attack(at, seed), parse_number(eps), without_eps(spec), eps != radii.front()};
     if (job.attack.order == Members::each_alone) {
       throw UsageError(text("attack ", spec.text, ": --eps-curve needs mode=sequential"));
@@ -194,10 +194,6 @@ SessionOptions make_session(const AttackOptions& options) {
     session.has_average = suite.has_average && options.attacks.empty() && options.eps_curve.empty();
     for (const std::string& spec : suite.specs) {
       add_jobs(options, parse_attack_spec(spec), session.jobs);
-    }
-    for (const std::string& name : suite.missing) {
-      session.warnings.push_back(text("--suite ", options.suite, ": this version lacks ", name,
-                                      ", so there is no average"));
     }
   }
   session.which = options.attack_all ? AttackedExamples::all : AttackedExamples::correct_only;
@@ -341,7 +337,7 @@ class Loader {
 
 void execute(const AttackOptions& options) {
   if (options.list_attacks) {
-    std::cout << describe_attacks();
+    std::cout << described(attack_table());
     return;
   }
   SessionOptions session = make_session(options);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "apps/attack/report_text.h"
+#include "apps/attacking/report_text.h"
 
 namespace saddle {
 
@@ -12,6 +12,10 @@ double average_robustness(const std::vector<NamedResult>& attacks) {
   double sum = 0;
   for (const NamedResult& attack : attacks) sum += attack.result.robust_accuracy;
   return sum / static_cast<double>(attacks.size());
+}
+
+double images_per_second(const AttackResult& result) {
+  return result.seconds > 0 ? static_cast<double>(result.attacked) / result.seconds : 0.;
 }
 
 double target_success(const AttackResult& result) {

@@ -32,6 +32,9 @@ struct NamedResult {
 // Of a targeted attack: percent of the attacked examples that are taken for their target.
 double target_success(const AttackResult& result);
 
+// Of the examples attacked; 0 where no time went by.
+double images_per_second(const AttackResult& result);
+
 // Several attacks within one ball as one: an example is robust where all of them failed.
 struct WorstCase {
   Ball ball;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "apps/attack/report.h"
-#include "apps/attack/report_text.h"
+#include "apps/attacking/report_text.h"
 #include "apps/common/chart.h"
 #include "apps/common/class_names.h"
 #include "apps/common/png.h"

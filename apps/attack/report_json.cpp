@@ -2,8 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/attack/report.h"
-#include "apps/attack/report_text.h"
-#include "apps/attack/spec.h"
+#include "apps/attacking/report_text.h"
+#include "apps/attack/attack_table.h"
 #include "core/json_text.h"
 
 namespace saddle {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "apps/attack/report.h"
-#include "apps/attack/report_text.h"
+#include "apps/attacking/report_text.h"
 #include "apps/common/table.h"
 #include "core/printable.h"
 

@@ -7,7 +7,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "core/device.h"
 #include "core/file.h"
 #include "core/json_text.h"
 #include "core/safetensors.h"
@@ -226,30 +225,6 @@ RunState read_state(const SafetensorsFile& file, const Json& json, const StateEx
 
 }  // namespace
 
-void check_command(const Command& command, std::map<std::string, std::string> saved,
-                   const std::string& file) {
-  const auto refuse = [&](const std::string& name, const std::string& was, const std::string& is) {
-    fail(file, ": is the state of a run with other ", name, " ('", was, "', this one has '", is,
-         "'). Repeat that command, name another --json, or begin anew with --restart");
-  };
-  for (const auto& [name, value] : command) {
-    if (saved[name] != value) refuse(name, saved[name], value);
-    saved.erase(name);
-  }
-  if (!saved.empty()) refuse(saved.begin()->first, saved.begin()->second, "");
-}
-
-std::string kind_of(const Device& device) {
-  const std::string name = device.name();
-  return name.substr(0, name.find_first_of(": "));
-}
-
-std::filesystem::path state_path(const std::filesystem::path& json) {
-  std::filesystem::path path = json;
-  path += ".state";
-  return path;
-}
-
 void save_state(const std::filesystem::path& path, const Command& command,
                 std::span<const AttackResult> finished, const AttackState* current,
                 SavedImages images, const Command& circumstances) {
@@ -298,13 +273,6 @@ RunState load_state(const std::filesystem::path& path, const Command& command,
   } catch (const Error& error) {
     unreadable(path, error);
   }
-}
-
-bool SaveClock::due() const {
-  constexpr auto kAtMostEvery = std::chrono::seconds(5);
-  constexpr int kWorkPerSave = 20;  // at most a twentieth of the time goes into saving
-  const auto since = Clock::now() - last_;
-  return since >= kAtMostEvery && since >= kWorkPerSave * cost_;
 }
 
 }  // namespace saddle

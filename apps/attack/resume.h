@@ -5,37 +5,21 @@
 // stands in it word for word; a state of another command, checkpoint or data is refused.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
-#include "apps/common/evaluate.h"
+#include "apps/attacking/state_file.h"
+#include "attacks/attack_run.h"
 
 namespace saddle {
-
-// What decides about the results of a run: (name, value), e.g. ("attacks", "fgsm pgd:steps=2").
-using Command = std::vector<std::pair<std::string, std::string>>;
-
-// Throws Error where the state in `file` is of another command, naming the first part that differs.
-void check_command(const Command& command, std::map<std::string, std::string> saved,
-                   const std::string& file);
-
-// "cpu", "cuda", "emulated": results of another kind of device differ by more than their last bits.
-std::string kind_of(const Device& device);
 
 struct RunState {
   std::vector<AttackResult> finished;  // of the first attacks, in order
   std::optional<AttackState> current;  // of the next one, where it has begun
   Command circumstances = {};
 };
-
-// "r.json.state" for "r.json".
-std::filesystem::path state_path(const std::filesystem::path& json);
 
 // Whether the adversarial images of the attack under way are part of the state.
 enum class SavedImages { all, none };
@@ -60,27 +44,5 @@ struct StateExtent {
 // AttackRun::check and resume to say.
 RunState load_state(const std::filesystem::path& path, const Command& command,
                     const StateExtent& extent);
-
-// Says when the state should be written: every few seconds, but with little of the time spent on
-// it.
-class SaveClock {
- public:
-  // Whether enough time has passed since the last save.
-  bool due() const;
-  // Runs `save` and notes how long it took.
-  template <class Save>
-  void run(const Save& save) {
-    const auto start = Clock::now();
-    save();
-    last_ = Clock::now();
-    cost_ = last_ - start;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-
-  Clock::time_point last_ = Clock::now();
-  Clock::duration cost_{};
-};
 
 }  // namespace saddle

@@ -14,7 +14,7 @@
 
 #include "apps/attack/report.h"
 #include "apps/attack/resume.h"
-#include "apps/attack/spec.h"
+#include "apps/attack/attack_table.h"
 
 namespace saddle {
 

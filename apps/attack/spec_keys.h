@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "apps/attack/spec.h"
+#include "apps/attack/attack_table.h"
 #include "attacks/members.h"
 
 namespace saddle {

@@ -3,7 +3,7 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 
-#include "apps/attack/report_text.h"
+#include "apps/attacking/report_text.h"
 #include "apps/common/class_names.h"
 #include "apps/segment/attack_report.h"
 #include "core/json_text.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/attack/report_text.h"
+#include "apps/attacking/report_text.h"
 #include "apps/common/class_names.h"
 #include "apps/common/table.h"
 #include "core/printable.h"

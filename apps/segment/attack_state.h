@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "apps/attack/resume.h"
+#include "apps/attacking/state_file.h"
 #include "apps/segment/pixel_results.h"
 
 namespace saddle {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "apps/attacking/attack_register.h"
 #include "attacks/pixel_losses.h"
 #include "attacks/shrinking_apgd.h"
 #include "core/error.h"
@@ -11,11 +12,7 @@
 namespace saddle {
 namespace {
 
-struct PixelAttackRow {
-  std::string name, source;
-  std::vector<AttackKey> keys;
-  std::function<PixelAttack(const SpecValues& values)> make;
-};
+using PixelAttackRow = RegisterRow<PixelAttack>;
 
 const AttackKey kNorm{"norm", "linf", "linf or l2, over all values of an image"},
     kEps{"eps", "1/255 (linf), 1 (l2)", "radius, pixel range [0, 1]"},
@@ -154,12 +151,6 @@ const std::vector<PixelAttackRow>& pixel_attack_table() {
   return table;
 }
 
-std::vector<std::string> names_of(const std::vector<PixelAttackRow>& table) {
-  std::vector<std::string> names;
-  for (const PixelAttackRow& row : table) names.push_back(row.name);
-  return names;
-}
-
 }  // namespace
 
 LogitsFunction unnormalised(const LogitsFunction& f, const Tensor& mean, const Tensor& std) {
@@ -169,42 +160,13 @@ LogitsFunction unnormalised(const LogitsFunction& f, const Tensor& mean, const T
 }
 
 PixelAttack make_pixel_attack(const AttackSpec& spec, std::uint64_t seed) {
-  const auto& table = pixel_attack_table();
-  const auto row = std::ranges::find(table, spec.name, &PixelAttackRow::name);
-  if (row == table.end()) {
-    throw UsageError(text("attack ", spec.text, ": there is no attack '", spec.name,
-                          "' on segmentation. There are ", joined(names_of(table))));
-  }
-  std::vector<std::string> keys;
-  for (const AttackKey& key : row->keys) keys.push_back(key.name);
-  for (const auto& [key, value] : spec.values) {
-    if (std::ranges::count(keys, key) > 0) continue;
-    throw UsageError(text("attack ", spec.text, ": ", spec.name, " has no key '", key,
-                          "'. Its keys: ", joined(keys)));
-  }
-  try {
-    PixelAttack attack = row->make(SpecValues(spec, seed));
-    attack.name = spec.name;
-    attack.spec = spec.text;
-    return attack;
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Error& error) {  // a value the attack itself rejects
-    throw UsageError(text("attack ", spec.text, ": ", error.what()));
-  }
+  PixelAttack attack = made_of(pixel_attack_table(), spec, seed);
+  attack.name = spec.name;
+  attack.spec = spec.text;
+  return attack;
 }
 
-std::string describe_pixel_attacks() {
-  std::string lines;
-  for (const PixelAttackRow& row : pixel_attack_table()) {
-    lines += formatted("%-12s%s\n", row.name.c_str(), row.source.c_str());
-    for (const AttackKey& key : row.keys) {
-      lines += formatted("  %-10s%-22s%s\n", key.name.c_str(), key.shown_default.c_str(),
-                         key.meaning.c_str());
-    }
-  }
-  return lines;
-}
+std::string describe_pixel_attacks() { return described(pixel_attack_table()); }
 
 std::vector<std::string> pixel_suite_specs(const std::string& name,
                                            const std::optional<double>& eps) {

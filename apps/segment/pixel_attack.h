@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/attack/spec.h"
+#include "apps/attacking/spec.h"
 #include "attacks/attack.h"
 #include "attacks/pgd_climb.h"
 #include "attacks/verdict.h"

@@ -86,8 +86,7 @@ TEST(AttackProgramUsage, returns_2_for_a_wrong_command_line) {
   expect_answer(2, "--frobnicate", {"--frobnicate"});
   expect_answer(2, "pgd has no key 'foo'. Its keys: norm, eps,",
                 {"--checkpoint", "m", "--attack", "pgd:foo=1"});
-  expect_answer(2, "this version has no attack 'nothing'",
-                {"--checkpoint", "m", "--attack", "nothing"});
+  expect_answer(2, "there is no attack 'nothing'", {"--checkpoint", "m", "--attack", "nothing"});
   expect_answer(2, "--eps belongs to --suite", {"--checkpoint", "m", "--eps", "8/255"});
   expect_answer(2, "--model: 'vgg' is not one of", {"--checkpoint", "m", "--model", "vgg"});
   expect_answer(2, "Did you mean 8/255?", {"--checkpoint", "m", "--attack", "square:eps=8"});

@@ -1,5 +1,5 @@
 // What --attack and --suite accept, and what they answer to mistakes.
-#include "apps/attack/spec.h"
+#include "apps/attack/attack_table.h"
 
 #include <gtest/gtest.h>
 
@@ -40,7 +40,7 @@ TEST(ParseAttackSpec, rejects_what_is_not_key_and_value) {
 }
 
 TEST(MakeAttack, names_the_attacks_there_are) {
-  expect_usage_error("It has fgsm, pgd, mifgsm, apgd-ce, apgd-dlr, apgd-t, fab", "frobnicate");
+  expect_usage_error("There are fgsm, pgd, mifgsm, apgd-ce, apgd-dlr, apgd-t, fab", "frobnicate");
 }
 
 TEST(MakeAttack, names_the_keys_there_are) {
@@ -195,11 +195,11 @@ TEST(WithEps, replaces_the_radius_of_a_spec) {
   EXPECT_EQ(with_eps(spec, "2/255").text, "pgd:eps=2/255,steps=3");
   EXPECT_EQ(without_eps(spec), "pgd:steps=3");
   EXPECT_EQ(without_eps(parse_attack_spec("fgsm")), "fgsm");
-  expect_error("pixle has no radius", [] { with_eps(parse_attack_spec("pixle"), "0.1"); });
+  expect_error("pixle has no radius", [] { at_radius(parse_attack_spec("pixle"), "0.1"); });
 }
 
 TEST(DescribeAttacks, names_every_attack_and_key) {
-  const std::string lines = describe_attacks();
+  const std::string lines = described(attack_table());
 
   expect_part("fgsm", lines);
   expect_part("eps/4 (linf, l1), eps/8 (l2)", lines);
@@ -220,7 +220,6 @@ TEST(FindSuite, has_the_seven_columns_of_the_papers_table_2) {
   const Suite suite = find_suite("paper", {});
 
   EXPECT_TRUE(suite.has_average);
-  EXPECT_TRUE(suite.missing.empty());
   ASSERT_EQ(suite.specs.size(), 7u);
   for (const std::string& spec : suite.specs) EXPECT_NO_THROW(make(spec)) << spec;
 }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/attack/spec.h"
+#include "apps/attack/attack_table.h"
 #include "apps/common/device_dataset.h"
 #include "apps/common/evaluate.h"
 #include "core/ops.h"

@@ -1,6 +1,8 @@
 // Who includes whom: reads every #include "..." and names the edges that architecture forbids.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <sstream>
@@ -51,40 +53,63 @@ std::string objection(const std::string& folder, const std::string& path) {
   return folder + " must not include " + target + " (\"" + path + "\")";
 }
 
-// The training loop is every task's: what knows images, labels or one program stays out of it.
+// An #include, and the file and line it stands in.
+struct Edge {
+  std::filesystem::path file;
+  int line;
+  std::string path;
+};
+
+std::vector<Edge> edges_from(const std::vector<std::string>& folders) {
+  std::vector<Edge> edges;
+  for (const auto& file : files_of(folders, kCppEndings)) {
+    std::istringstream source(text_of(file));
+    for (const Include& include : includes_of(source))
+      edges.push_back({file, include.line, include.path});
+  }
+  return edges;
+}
+
+// The training loop and what all attacks share are every task's: what knows images, labels or one
+// program stays out of them.
 bool knows_a_task(const std::string& path) {
   for (const char* known :
-       {"apps/train/", "apps/data/", "apps/attack/", "apps/common/evaluate",
+       {"apps/train/", "apps/data/", "apps/attack/", "apps/segment/", "apps/common/evaluate",
         "apps/common/device_dataset", "apps/common/load_model", "kernels/images.h"}) {
     if (path.starts_with(known)) return true;
   }
   return false;
 }
 
-TEST(tree, the_training_loop_knows_no_task) {
-  int files = 0;
-  for (const auto& file : files_of({"apps/training"}, kCppEndings)) {
-    ++files;
-    std::istringstream source(text_of(file));
-    for (const Include& include : includes_of(source)) {
-      EXPECT_FALSE(knows_a_task(include.path)) << file.string() << ":" << include.line;
-    }
-  }
-  EXPECT_GT(files, 10);
+TEST(tree, what_all_tasks_share_knows_none) {
+  const std::vector<Edge> edges = edges_from({"apps/training", "apps/attacking"});
+  for (const Edge& edge : edges)
+    EXPECT_FALSE(knows_a_task(edge.path)) << edge.file << ":" << edge.line;
+  EXPECT_GT(edges.size(), 30u);
   EXPECT_TRUE(knows_a_task("apps/common/evaluate.h"));
 }
 
-TEST(tree, includes_only_go_where_the_architecture_allows) {
-  int files = 0;
-  for (const auto& file : files_of(kEngineFolders, kCppEndings)) {
-    ++files;
-    std::istringstream source(text_of(file));
-    for (const Include& include : includes_of(source)) {
-      EXPECT_EQ(objection(file.begin()->string(), include.path), "")
-          << file.string() << ":" << include.line;
-    }
+// A task's programs are built of what all share, never of another task's.
+TEST(tree, tasks_do_not_know_one_another) {
+  const std::vector<Edge> of_images = edges_from({"apps/train", "apps/attack"}),
+                          of_pixels = edges_from({"apps/segment"});
+  for (const Edge& edge : of_images) {
+    EXPECT_FALSE(edge.path.starts_with("apps/segment/")) << edge.file << ":" << edge.line;
   }
-  EXPECT_GT(files, 30);  // the tree was found
+  for (const Edge& edge : of_pixels) {
+    EXPECT_FALSE(edge.path.starts_with("apps/train/") || edge.path.starts_with("apps/attack/"))
+        << edge.file << ":" << edge.line;
+  }
+  EXPECT_GT(std::min(of_images.size(), of_pixels.size()), 50u);
+}
+
+TEST(tree, includes_only_go_where_the_architecture_allows) {
+  const std::vector<Edge> edges = edges_from(kEngineFolders);
+  for (const Edge& edge : edges) {
+    EXPECT_EQ(objection(edge.file.begin()->string(), edge.path), "")
+        << edge.file << ":" << edge.line;
+  }
+  EXPECT_GT(edges.size(), 300u);  // the tree was found
 }
 
 TEST(tree, headers_begin_with_what_they_are_and_are_guarded) {

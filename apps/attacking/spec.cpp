@@ -1,4 +1,4 @@
-#include "apps/attack/spec.h"
+#include "apps/attacking/spec.h"
 
 #include <algorithm>
 #include <charconv>
@@ -10,19 +10,6 @@
 
 namespace saddle {
 namespace {
-
-std::vector<std::string> attack_names() {
-  std::vector<std::string> names;
-  for (const AttackRow& row : attack_table()) names.push_back(row.name);
-  return names;
-}
-
-const AttackRow* find_row(const std::string& name) {
-  for (const AttackRow& row : attack_table()) {
-    if (row.name == name) return &row;
-  }
-  return nullptr;
-}
 
 // Runs `read` on the value of `key`; what is wrong with it is told with spec and key.
 template <class Read>
@@ -76,10 +63,6 @@ std::string text_of(const AttackSpec& spec) {
   return line;
 }
 
-}  // namespace
-
-namespace {
-
 template <class Number>
 std::string shortest(Number number) {
   char digits[32];
@@ -98,11 +81,6 @@ std::string exact_list(const std::vector<float>& numbers) {
 }
 
 AttackSpec with_eps(const AttackSpec& spec, const std::string& eps) {
-  const AttackRow* row = find_row(spec.name);
-  const auto is_eps = [](const AttackKey& key) { return key.name == "eps"; };
-  if (row && std::ranges::none_of(row->keys, is_eps)) {
-    throw UsageError(text("attack ", spec.text, ": ", spec.name, " has no radius for --eps-curve"));
-  }
   AttackSpec changed = spec;
   changed.values["eps"] = eps;
   changed.text = text_of(changed);
@@ -165,86 +143,6 @@ std::uint64_t SpecValues::seed() const {
     if (number < 0) throw UsageError(text(number, " is negative"));
     return static_cast<std::uint64_t>(number);
   });
-}
-
-Attack make_attack(const AttackSpec& spec, std::uint64_t seed) {
-  const AttackRow* row = find_row(spec.name);
-  if (!row) {
-    throw UsageError(text("attack ", spec.text, ": this version has no attack '", spec.name,
-                          "'. It has ", joined(attack_names())));
-  }
-  std::vector<std::string> keys;
-  for (const AttackKey& key : row->keys) keys.push_back(key.name);
-  for (const auto& [key, value] : spec.values) {
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-      throw UsageError(text("attack ", spec.text, ": ", spec.name, " has no key '", key,
-                            "'. Its keys: ", joined(keys)));
-    }
-  }
-  try {
-    return row->make(SpecValues(spec, seed));
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Error& error) {  // a value the attack itself rejects
-    throw UsageError(text("attack ", spec.text, ": ", error.what()));
-  }
-}
-
-std::string describe_attacks() {
-  std::string lines;
-  const auto padded = [](std::string word, std::size_t width) {
-    word.resize(width + 2, ' ');
-    return word;
-  };
-  std::size_t name = 0, value = 0;
-  for (const AttackRow& row : attack_table()) {
-    name = std::max(name, row.name.size());
-    for (const AttackKey& key : row.keys) {
-      name = std::max(name, key.name.size() + 2);
-      value = std::max(value, key.shown_default.size());
-    }
-  }
-  for (const AttackRow& row : attack_table()) {
-    lines += padded(row.name, name) + row.source + "\n";
-    for (const AttackKey& key : row.keys) {
-      lines +=
-          padded("  " + key.name, name) + padded(key.shown_default, value) + key.meaning + "\n";
-    }
-  }
-  return lines;
-}
-
-Suite find_suite(const std::string& name, const std::optional<double>& eps) {
-  Suite suite;
-  if (name == "paper") {  // the columns of Table 2
-    if (eps) throw UsageError("--eps: the radii of --suite paper are fixed. Leave the flag out");
-    suite = {name,
-             {"fgsm:eps=1/255", "pgd:norm=linf,eps=1/255,alpha=0.25/255,steps=10",
-              "pgd:norm=l2,eps=32/255,alpha=4/255,steps=10", "autoattack:norm=l2,eps=32/255",
-              "stadv", "fab:norm=l2,eps=32/255,steps=10", "pixle"},
-             {},
-             true};
-  } else if (name == "autoattack-linf" || name == "autoattack-l2" || name == "autoattack-l1") {
-    const std::string norm = name.substr(std::string("autoattack-").size());
-    const std::map<std::string, std::string> published{
-        {"linf", "8/255"}, {"l2", "0.5"}, {"l1", "12"}};
-    suite = {name,
-             {"autoattack:norm=" + norm + ",eps=" + (eps ? exact_text(*eps) : published.at(norm))},
-             {},
-             false};
-  } else {
-    throw UsageError(text("--suite: '", name,
-                          "' is not one of paper, autoattack-linf, autoattack-l2, autoattack-l1"));
-  }
-  const auto is_missing = [](const std::string& spec) {
-    return find_row(parse_attack_spec(spec).name) == nullptr;
-  };
-  for (const std::string& spec : suite.specs) {
-    if (is_missing(spec)) suite.missing.push_back(parse_attack_spec(spec).name);
-  }
-  std::erase_if(suite.specs, is_missing);
-  if (!suite.missing.empty()) suite.has_average = false;
-  return suite;
 }
 
 }  // namespace saddle

@@ -4,15 +4,11 @@
 #include <cstdlib>
 #include <string>
 
-#include "apps/attack/spec.h"
-#include "attacks/attack_run.h"
+#include "apps/attacking/spec.h"
+#include "attacks/verdict.h"
 #include "core/format.h"
 
 namespace saddle {
-
-inline double images_per_second(const AttackResult& result) {
-  return result.seconds > 0 ? static_cast<double>(result.attacked) / result.seconds : 0.;
-}
 
 // The shortest decimal number that is the same float.
 inline double decimal(float value) { return std::strtod(exact_text(value).c_str(), nullptr); }
