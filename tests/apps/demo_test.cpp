@@ -83,9 +83,9 @@ TEST(demo, of_segmentation_reports_what_saddle_segment_finds) {
   const TemporaryDirectory output;
   const std::string out = (output.path() / "demo").string();
 
-  ASSERT_EQ(called(demo_main, {"segmentation", "--quiet", "--device", "cpu", "--output", out,
-                               "--train-limit", "16", "--test-limit", "4", "--attacked", "2",
-                               "--epochs", "1"}),
+  ASSERT_EQ(called(demo_main,
+                   {"segmentation", "--quiet", "--device", "cpu", "--output", out, "--train-limit",
+                    "16", "--test-limit", "4", "--attacked", "2", "--epochs", "1"}),
             0);
 
   const nlohmann::json table = json_in(out + "/table.json");
