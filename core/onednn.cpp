@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 
-#include <atomic>
 #include <cstring>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -388,16 +387,23 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
 void gemm(const Gemm& shape, const float* a, const float* b, float* c, const ProductTo& to) {
   find_room();
   const std::int64_t row = to.row == 0 ? shape.n : to.row;
-  std::atomic<bool> refused = false;
-  // A single product is split by oneDNN itself.
-#pragma omp parallel for schedule(static) if (shape.batch > 1)
-  for (std::int64_t i = 0; i < shape.batch; ++i) {
-    const auto status =
-        dnnl::sgemm(shape.transpose_a ? 'T' : 'N', shape.transpose_b ? 'T' : 'N', shape.m, shape.n,
-                    shape.k, 1.f, a + i * shape.m * shape.k, shape.transpose_a ? shape.m : shape.k,
-                    b + i * shape.k * shape.n, shape.transpose_b ? shape.k : shape.n,
-                    to.sum == Sum::add ? 1.f : 0.f, c + i * shape.m * row, row);
-    if (status != dnnl::status::success) refused = true;
+  const auto multiply = [&](std::int64_t i) {
+    return dnnl::sgemm(shape.transpose_a ? 'T' : 'N', shape.transpose_b ? 'T' : 'N', shape.m,
+                       shape.n, shape.k, 1.f, a + i * shape.m * shape.k,
+                       shape.transpose_a ? shape.m : shape.k, b + i * shape.k * shape.n,
+                       shape.transpose_b ? shape.k : shape.n, to.sum == Sum::add ? 1.f : 0.f,
+                       c + i * shape.m * row, row);
+  };
+  bool refused = false;
+  if (shape.batch == 1) {
+    // oneDNN splits it among the threads. Not within a parallel region, not even one of a single
+    // thread: there OpenMP would start and end threads for each product.
+    refused = multiply(0) != dnnl::status::success;
+  } else {
+#pragma omp parallel for schedule(static) reduction(|| : refused)
+    for (std::int64_t i = 0; i < shape.batch; ++i) {
+      refused = multiply(i) != dnnl::status::success || refused;
+    }
   }
   // With sound sizes it refuses for one reason.
   require(!refused, "gemm: out of memory: oneDNN has none for m ", shape.m, ", n ", shape.n, ", k ",

@@ -2,15 +2,18 @@
 // any number of threads and instruction set (ONEDNN_MAX_CPU_ISA; tests/run.sh tries several).
 #include <gtest/gtest.h>
 #include <omp.h>
+#include <unistd.h>
 
 #include <array>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "core/convolution_check.h"
 #include "core/guarded_memory.h"
 #include "core/onednn.h"
 #include "tests/support/products.h"
+#include "tests/support/thread_count.h"
 
 namespace saddle {
 namespace {
@@ -130,6 +133,35 @@ TEST(onednn, multiplies_matrices_exactly_for_any_number_of_threads) {
     }
   }
   omp_set_num_threads(before);
+}
+
+// The system counts threads up, those of other programs too.
+pid_t number_of_a_new_thread() {
+  pid_t number = 0;
+  std::thread([&] { number = gettid(); }).join();
+  return number;
+}
+
+// Within a parallel region, were it one of a single thread, each product would start threads of its
+// own and end them.
+TEST(onednn, multiplies_with_the_threads_that_there_are) {
+  constexpr int kProducts = 100;
+  constexpr std::int64_t kSide = 128;
+  const ThreadCount restored;
+  set_threads(2);
+  const Gemm shape{kSide, kSide, kSide, false, false};
+  const std::vector<float> a(kSide * kSide, 1.f);
+  std::vector<float> c(a.size());
+  onednn::gemm(shape, a.data(), a.data(), c.data());
+
+  pid_t started = -1;
+  while (started < 0) {  // until they are not counted beyond the greatest and from the first again
+    const pid_t before = number_of_a_new_thread();
+    for (int i = 0; i < kProducts; ++i) onednn::gemm(shape, a.data(), a.data(), c.data());
+    started = number_of_a_new_thread() - before;
+  }
+
+  EXPECT_LT(started, kProducts / 2);
 }
 
 // The check that oneDNN's kernels must pass, itself held against plain loops: right results pass,
