@@ -360,9 +360,7 @@ void execute(const AttackOptions& options) {
     session.command = command_of(options, session, data, device, models);
     session.circumstances = {{"threads", text(threads())}};
   }
-  for (const std::string& warning : session.warnings) print_warning(kName, warning);
-  // Those of the data have been printed where they arose.
-  session.warnings.insert(session.warnings.end(), data.warnings.begin(), data.warnings.end());
+  session.warnings = data.warnings;  // printed where they arose
   const std::vector<AttackReport> reports =
       run_session(session, DeviceDataset(device, data), std::ref(load));
   std::cout << report_table(reports, data) << std::flush;  // first: a failed write loses less

@@ -30,17 +30,9 @@ constexpr std::size_t kPictureRows = 6;
 constexpr float kPerturbationScale = 0.5f * 255 / kRadii[kShownRadius];  // fills [0, 1] around grey
 
 struct DemoOptions {
-  CommonOptions common;
+  DemoSettings settings{.epochs = 8, .rho = 0.1, .output = "runs/demo"};
   DatasetOptions dataset;
-  std::int64_t width = 8, epochs = 8, at_steps = 2;
-  double rho = 0.1;
-  std::string output = "runs/demo";
-  bool overwrite = false;
-};
-
-struct Contestant {
-  std::string name, title;
-  TrainOptions options;
+  std::int64_t width = 8, at_steps = 2;
 };
 
 // What was measured of one network: `scores.attacked` is that of FGSM at every radius, then of PGD.
@@ -50,28 +42,17 @@ struct Measured {
   std::vector<std::int32_t> clean_predictions, shown_predictions;
 };
 
-std::vector<Contestant> contestants(const DemoOptions& demo) {
+std::vector<Contestant<TrainOptions>> contestants(const DemoOptions& demo) {
   TrainOptions base;
-  base.common = demo.common;
   base.dataset = demo.dataset;
   base.model = "preact_resnet10";
   base.width = demo.width;
-  base.epochs = demo.epochs;
-  std::vector<Contestant> list = {
-      {"sgd", "SGD", base}, {"sam", "SAM", base}, {"at", "adversarial training", base}};
-  list[1].options.descent.optimizer = "sam";
-  list[1].options.descent.sharpness.rho = demo.rho;
-  list[2].options.adversarial = "pgd";
-  list[2].options.at_eps = 8. / 255;
-  list[2].options.at_steps = demo.at_steps;
-  list[2].options.at_alpha = 8. / 255 / static_cast<double>(demo.at_steps) * 1.25;
-  for (Contestant& contestant : list) {
-    contestant.options.run.output = demo.output + "/" + contestant.name;
-    contestant.options.run.overwrite = demo.overwrite;
-    contestant.options.run.resume = !demo.overwrite;
-    contestant.options = resolved(contestant.options);
-  }
-  return list;
+  TrainOptions adversarial = base;
+  adversarial.adversarial = "pgd";
+  adversarial.at_eps = 8. / 255;
+  adversarial.at_steps = demo.at_steps;
+  adversarial.at_alpha = 8. / 255 / static_cast<double>(demo.at_steps) * 1.25;
+  return contestants(demo.settings, base, adversarial);
 }
 
 double robust_accuracy(const LogitsFunction& logits, const DeviceDataset& data,
@@ -86,7 +67,7 @@ double robust_accuracy(const LogitsFunction& logits, const DeviceDataset& data,
 
 // `test` is attacked; `all` (the whole test split) gives the clean accuracy, whose differences are
 // small.
-Measured measure(const Contestant& contestant, Device& device, const Dataset& test,
+Measured measure(const Contestant<TrainOptions>& contestant, Device& device, const Dataset& test,
                  const Dataset& all) {
   const Model model =
       load_model(contestant.options.run.output + "/last.safetensors", {}, device, test);
@@ -197,13 +178,14 @@ void write_report(const std::string& path, const Dataset& test, const Dataset& a
 }
 
 void demo(const DemoOptions& options) {
-  if (options.output.empty()) throw UsageError("--output is empty: name a directory");
+  const std::string& output = options.settings.output;
+  if (output.empty()) throw UsageError("--output is empty: name a directory");
   const Dataset test = load_dataset(options.dataset, Split::test);
   DatasetOptions whole = options.dataset;
   whole.test_limit = kAllExamples;
   const Dataset all = load_dataset(whole, Split::test);
   std::vector<Measured> rows;
-  for (const Contestant& contestant : contestants(options)) {
+  for (const auto& contestant : contestants(options)) {
     std::cerr << "\n" << contestant.title << ": training" << std::endl;
     train(contestant.options);
     std::cerr << contestant.title << ": attacking " << test.size() << " test images" << std::endl;
@@ -211,11 +193,9 @@ void demo(const DemoOptions& options) {
     rows.back().scores.seconds = training_seconds(contestant.options.run.output);
   }
   print(rows);
-  draw(options.output + "/adversarial.png", test, rows);
-  write_report(options.output + "/table.json", test, all, rows);
-  const std::string place = printable(options.output);
-  std::cout << "\nPicture: " << place << "/adversarial.png   Numbers: " << place
-            << "/table.json   Networks: " << place << "/{sgd,sam,at}/last.safetensors" << std::endl;
+  draw(output + "/adversarial.png", test, rows);
+  write_report(output + "/table.json", test, all, rows);
+  std::cout << "\n" << places_of(output, "adversarial.png") << std::endl;
 }
 
 }  // namespace
@@ -233,16 +213,10 @@ int demo_main(int argc, const char* const* argv) {
       "\"saddle-demo segmentation\" does the same with networks that label every pixel.",
       argc, argv,
       [&](CLI::App& app) {
-        add_common_options(app, options.common);
+        add_flags(app, options.settings, "images");
         add_dataset_options(app, options.dataset, DatasetSplits::train_and_test);
         add_integer(app, "--width", options.width, 1, "channels of the network's first stage");
-        add_integer(app, "--epochs", options.epochs, 1, "passes over the training images");
         add_integer(app, "--at-steps", options.at_steps, 1, "PGD steps of adversarial training");
-        add_number(app, "--rho", options.rho, "SAM's radius, l2 norm over all weights");
-        add_text(app, "--output", options.output, "DIR",
-                 "directory for networks, table and picture", options.output);
-        add_switch(app, "--overwrite", options.overwrite,
-                   "train again what is already trained in --output");
       },
       [&] { demo(options); });
 }

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/format.h"
 #include "core/json_text.h"
+#include "core/printable.h"
 
 namespace saddle {
 namespace {
@@ -15,6 +16,16 @@ namespace {
 std::string percent(double value) { return formatted("%.1f", value); }
 
 }  // namespace
+
+void add_flags(CLI::App& app, DemoSettings& settings, const std::string& examples) {
+  add_common_options(app, settings.common);
+  add_integer(app, "--epochs", settings.epochs, 1, "passes over the training " + examples);
+  add_number(app, "--rho", settings.rho, "SAM's radius, l2 norm over all weights");
+  add_text(app, "--output", settings.output, "DIR", "directory for networks, table and picture",
+           settings.output);
+  add_switch(app, "--overwrite", settings.overwrite,
+             "train again what is already trained in --output");
+}
 
 std::string table_of(const std::vector<Compared>& rows, const std::string& clean,
                      const std::vector<std::string>& attacks) {
@@ -49,6 +60,12 @@ std::string reading(const std::vector<Compared>& rows, const Wording& wording) {
               paid > 0.5 ? "pays " + percent(paid) + " points of " + wording.score + " for it"
                          : "keeps the " + wording.score,
               ".");
+}
+
+std::string places_of(const std::string& output, const std::string& picture) {
+  const std::string place = printable(output);
+  return text("Picture: ", place, "/", picture, "   Numbers: ", place,
+              "/table.json   Networks: ", place, "/{sgd,sam,at}/last.safetensors");
 }
 
 nlohmann::json to_json(const Compared& row) {

@@ -38,17 +38,9 @@ constexpr std::array<DemoAttack, 5> kAttacks = {{
 constexpr std::size_t kShown = 1;  // of kAttacks, for the sentence and the picture
 
 struct DemoOptions {
-  CommonOptions common;
+  DemoSettings settings{.epochs = 6, .rho = 0.02, .output = "runs/demo-segmentation"};
   SegmentationDataOptions data;
-  std::int64_t epochs = 6, attacked = 100;
-  double rho = 0.02;
-  std::string output = "runs/demo-segmentation";
-  bool overwrite = false;
-};
-
-struct Contestant {
-  std::string name, title;
-  SegmentTrainOptions options;
+  std::int64_t attacked = 100;
 };
 
 // What a network takes an image for.
@@ -63,27 +55,16 @@ struct Measured {
   std::vector<Labelled> clean, attacked;
 };
 
-std::vector<Contestant> contestants(const DemoOptions& demo) {
+std::vector<Contestant<SegmentTrainOptions>> contestants(const DemoOptions& demo) {
   SegmentTrainOptions base;
-  base.common = demo.common;
   base.data = demo.data;
-  base.epochs = demo.epochs;
   base.batch_size = 8;
   base.crop = 64;
-  std::vector<Contestant> list = {
-      {"sgd", "SGD", base}, {"sam", "SAM", base}, {"at", "adversarial training", base}};
-  list[1].options.descent.optimizer = "sam";
-  list[1].options.descent.sharpness.rho = demo.rho;
-  list[2].options.adversarial = "official";
-  list[2].options.at_eps = 1. / 255;
-  list[2].options.seg_norm = "correct";
-  for (Contestant& contestant : list) {
-    contestant.options.run.output = demo.output + "/" + contestant.name;
-    contestant.options.run.overwrite = demo.overwrite;
-    contestant.options.run.resume = !demo.overwrite;
-    contestant.options = resolved(contestant.options);
-  }
-  return list;
+  SegmentTrainOptions adversarial = base;
+  adversarial.adversarial = "official";
+  adversarial.at_eps = 1. / 255;
+  adversarial.seg_norm = "correct";
+  return contestants(demo.settings, base, adversarial);
 }
 
 double miou_percent(std::span<const Confusion> images) { return 100 * miou_of(sum_of(images)); }
@@ -115,8 +96,8 @@ std::vector<std::vector<float>> first_images(const SegmentationSet& set, std::in
 }
 
 // `attacked` is what is attacked; `all` gives the mIoU of clean images.
-Measured measure(const Contestant& contestant, Device& device, const SegmentationSet& attacked,
-                 const SegmentationSet& all) {
+Measured measure(const Contestant<SegmentTrainOptions>& contestant, Device& device,
+                 const SegmentationSet& attacked, const SegmentationSet& all) {
   const Model model = load_segmenter(contestant.options.run.output + "/last.safetensors", {},
                                      device, attacked, Precision::fp32);
   const LogitsFunction logits = model.evaluation();
@@ -200,15 +181,16 @@ void print(const std::vector<Measured>& measured, std::int64_t attacked) {
 }
 
 void demo(const DemoOptions& options) {
-  if (options.output.empty()) throw UsageError("--output is empty: name a directory");
-  const std::vector<Contestant> list = contestants(options);
+  const std::string& output = options.settings.output;
+  if (output.empty()) throw UsageError("--output is empty: name a directory");
+  const auto list = contestants(options);
   const SegmentationSet data = load(options.data, SegmentationPart::train);
   const SegmentationSet all = load(options.data, SegmentationPart::test);
   SegmentationDataOptions some = options.data;
   some.test_limit = std::min(options.attacked, all.size());
   const SegmentationSet attacked = load(some, SegmentationPart::test);
   std::vector<Measured> rows;
-  for (const Contestant& contestant : list) {
+  for (const auto& contestant : list) {
     std::cerr << "\n" << contestant.title << ": training" << std::endl;
     train(contestant.options, data, all);
     std::cerr << contestant.title << ": attacking " << attacked.size() << " scenes" << std::endl;
@@ -216,11 +198,9 @@ void demo(const DemoOptions& options) {
     rows.back().scores.seconds = training_seconds(contestant.options.run.output);
   }
   print(rows, attacked.size());
-  draw(options.output + "/attacked.png", attacked, rows);
-  write_report(options.output + "/table.json", attacked, all, rows);
-  const std::string place = printable(options.output);
-  std::cout << "\nPicture: " << place << "/attacked.png   Numbers: " << place
-            << "/table.json   Networks: " << place << "/{sgd,sam,at}/last.safetensors" << std::endl;
+  draw(output + "/attacked.png", attacked, rows);
+  write_report(output + "/table.json", attacked, all, rows);
+  std::cout << "\n" << places_of(output, "attacked.png") << std::endl;
 }
 
 }  // namespace
@@ -233,19 +213,13 @@ int segmentation_demo_main(int argc, const char* const* argv) {
       "and compares their robustness.",
       argc, argv,
       [&](CLI::App& app) {
-        add_common_options(app, options.common);
+        add_flags(app, options.settings, "scenes");
         add_text(app, "--data-dir", options.data.directory, "DIR", "where Fashion-MNIST lies");
         add_integer(app, "--train-limit", options.data.train_limit, 1, "training scenes", "3000");
         add_integer(app, "--test-limit", options.data.test_limit, 1,
                     "test scenes that clean mIoU is of", "500");
         add_integer(app, "--attacked", options.attacked, 1,
                     "of how many, from the first, attacked");
-        add_integer(app, "--epochs", options.epochs, 1, "passes over the training scenes");
-        add_number(app, "--rho", options.rho, "SAM's radius, l2 norm over all weights");
-        add_text(app, "--output", options.output, "DIR",
-                 "directory for networks, table and picture", options.output);
-        add_switch(app, "--overwrite", options.overwrite,
-                   "train again what is already trained in --output");
       },
       [&] { demo(options); });
 }
