@@ -25,8 +25,8 @@ AttackSpec at_radius(const AttackSpec& spec, const std::string& eps);
 struct Suite {
   std::string name;
   std::vector<std::string> specs;
-  bool has_average =
-      false;  // whether the mean of the columns is reported, as in the paper's Table 2
+  // Whether the mean of the columns is reported, as in the paper's Table 2.
+  bool has_average = false;
 };
 
 // "paper", "autoattack-linf", "autoattack-l2", "autoattack-l1"; eps sets the radius of the last

@@ -41,10 +41,7 @@ std::vector<AttackSpec> along_curve(const AttackSpec& spec, const std::string& r
                                            ": its eps would do nothing beside --eps-curve. Leave "
                                            "one of them out"));
   std::vector<AttackSpec> specs;
-  for (const std::string& eps : radii_of(radii)) {
-    specs.push_back(
-        parse_attack_spec(spec.text + (spec.values.empty() ? ":" : ",") + "eps=" + eps));
-  }
+  for (const std::string& eps : radii_of(radii)) specs.push_back(with_eps(spec, eps));
   return specs;
 }
 

@@ -91,6 +91,7 @@ TEST(demo, of_segmentation_reports_what_saddle_segment_finds) {
   const nlohmann::json table = json_in(out + "/table.json");
   EXPECT_EQ(table.at("images"), 4);
   EXPECT_EQ(table.at("images_attacked"), 2);
+  EXPECT_EQ(table.at("warnings").size(), 1u) << "few steps";
   ASSERT_EQ(table.at("rows").size(), 3u);
   EXPECT_TRUE(std::filesystem::exists(out + "/attacked.png"));
   const nlohmann::json& sam = table.at("rows")[1];

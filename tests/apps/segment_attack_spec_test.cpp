@@ -189,8 +189,8 @@ TEST(JobsOf, eps_curve_runs_each_attack_at_each_radius) {
   SegmentAttackOptions options = command({"fgsm", "pgd:norm=l2"});
   options.eps_curve = "1/255,0.5";
 
-  EXPECT_EQ(specs_of(options), (Words{"fgsm:eps=1/255", "fgsm:eps=0.5", "pgd:norm=l2,eps=1/255",
-                                      "pgd:norm=l2,eps=0.5"}));
+  EXPECT_EQ(specs_of(options), (Words{"fgsm:eps=1/255", "fgsm:eps=0.5", "pgd:eps=1/255,norm=l2",
+                                      "pgd:eps=0.5,norm=l2"}));
 }
 
 TEST(JobsOf, both_curves_go_together) {
