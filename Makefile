@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 8
 
 # What Debian provides; oneDNN 3 is fetched by CMake where the system's is older.
 PACKAGES := build-essential cmake ninja-build python3 python3-pip \
-            libboost-context-dev libcli11-dev nlohmann-json3-dev libstb-dev zlib1g-dev \
+            libboost-context-dev libcli11-dev nlohmann-json3-dev libstb-dev libutf8proc-dev zlib1g-dev \
             libprotobuf-dev protobuf-compiler libgtest-dev dataset-fashion-mnist
 # Without it .webp images are counted as left out.
 OPTIONAL_PACKAGES := libwebp-dev

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "core/unicode.h"
+
 namespace saddle {
 namespace {
 
@@ -9,32 +11,9 @@ std::uint32_t byte_at(std::string_view text, std::size_t i) {
   return static_cast<unsigned char>(text[i]);
 }
 
-bool continues(std::string_view text, std::size_t i) {
-  return i < text.size() && (byte_at(text, i) & 0xc0) == 0x80;
-}
+bool continues(std::string_view text, std::size_t i) { return (byte_at(text, i) & 0xc0) == 0x80; }
 
-struct Character {
-  std::uint32_t code;
-  std::size_t bytes;  // 0: not UTF-8
-};
-
-// What `text` begins with; it is not empty.
-Character first_of(std::string_view text) {
-  const std::uint32_t lead = byte_at(text, 0);
-  if (lead < 0x80) return {lead, 1};
-  const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4) return {0, 0};
-  std::uint32_t code = lead & (0xffu >> (bytes + 1));
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if (!continues(text, i)) return {0, 0};
-    code = code << 6 | (byte_at(text, i) & 0x3f);
-  }
-  const bool shortest = code >= (bytes == 4 ? 0x10000u : bytes == 3 ? 0x800u : 0x80u);
-  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-  return shortest && !surrogate && code <= 0x10ffff ? Character{code, bytes} : Character{0, 0};
-}
-
-bool is_harmless(std::uint32_t code) {
+bool is_harmless(char32_t code) {
   if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return false;
   // Line separators, and what turns the direction: a path could be made to read as another.
   if (code >= 0x2028 && code <= 0x202e) return false;
@@ -59,9 +38,9 @@ void append_escaped(std::string& out, std::string_view bytes) {
 std::string escaped(std::string_view raw) {
   std::string out;
   while (!raw.empty()) {
-    const Character character = first_of(raw);
-    const std::string_view bytes = raw.substr(0, character.bytes > 0 ? character.bytes : 1);
-    if (character.bytes > 0 && is_harmless(character.code)) {
+    const Character character = first_character(raw);
+    const std::string_view bytes = raw.substr(0, character.bytes);
+    if (character.valid && is_harmless(character.code)) {
       out += bytes;
     } else {
       append_escaped(out, bytes);
