@@ -80,9 +80,13 @@ Var relu(Tape& tape, const Var& x);
 Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias,
            Precision precision = Precision::fp32);
 
-// x Phi(x), f32, Phi the standard normal distribution (not its tanh approximation). Hendrycks and
-// Gimpel 2016.
-Var gelu(Tape& tape, const Var& x);
+// x Phi(x), f32, Phi the standard normal distribution, or its approximation by a tanh. Hendrycks
+// and Gimpel 2016.
+enum class GeluForm { exact, tanh };
+Var gelu(Tape& tape, const Var& x, GeluForm form = GeluForm::exact);
+
+// f32.
+Var tanh(Tape& tape, const Var& x);
 
 // gamma (x - mean) / sqrt(var + eps) + beta along the last axis of x, f32, with the mean and biased
 // variance of each row; gamma and beta are [columns]. Ba, Kiros and Hinton 2016.
@@ -90,7 +94,8 @@ Var layer_norm(Tape& tape, const Var& x, const Var& gamma, const Var& beta, floa
 
 // Self-attention of qkv f32 [N, T, 3 D], which holds queries, keys and values one after the other,
 // each `heads` pieces of D / heads: softmax(q k^T / sqrt(D / heads)) v per head -> [N, T, D].
-// Vaswani et al. 2017. The precision is fp32 or tf32.
+// Vaswani et al. 2017. The precision is fp32 or tf32. (Of sequences that differ in length:
+// text_ops.h.)
 Var attention(Tape& tape, const Var& qkv, std::int64_t heads,
               Precision precision = Precision::fp32);
 
@@ -126,9 +131,9 @@ Var concatenate(Tape& tape, const std::vector<Var>& images, const Var& vector);
 Var resize_bilinear(Tape& tape, const Var& x, std::int64_t height, std::int64_t width);
 
 // x, f32 or bf16 [N, ...], of which each element is 0 with probability `rate` and else divided by
-// 1 - rate. A draw depends on the seed, the step, the pass, the example, `place` (below 8: which of
-// the network's) and the element. Srivastava et al. 2014.
-Var dropout(Tape& tape, const Var& x, const PassRandom& random, std::uint32_t place, float rate);
+// 1 - rate. A draw depends on the seed, the step, the pass, the example, the place and the element.
+// Srivastava et al. 2014.
+Var dropout(Tape& tape, const Var& x, const PassRandom& random, const DrawPlace& place, float rate);
 
 // The same values under another shape of equally many elements.
 Var reshape(Tape& tape, const Var& x, const Shape& shape);

@@ -30,6 +30,11 @@ struct PassRandom {
   float drop_path;     // probability at the deepest branch, in [0, 1)
 };
 
+// Which of the places of a network that draw.
+struct DrawPlace {
+  std::uint32_t number, of;
+};
+
 // For each example 0 with probability `rate`, else 1 / (1 - rate); f32 [N]. `branch` counts the
 // places of the network that draw, below 1024. Huang et al. 2016, "Deep networks with stochastic
 // depth".
@@ -46,6 +51,9 @@ struct Pass {
   // hold scale and shift, or has become part of the convolution before it.
   bool folded = false;
   std::optional<PassRandom> random = {};  // empty: nothing is left out
+  // Token ids i32 [N, T] (core/sequences.h), where the input of a network for text is not these but
+  // a shift of their embeddings.
+  Tensor tokens = {};
 
   // The weights of a slot in f32, as a Var whose gradient goes to its place in `gradient`, added to
   // what other passes on the tape have sent there.

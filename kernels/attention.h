@@ -5,25 +5,31 @@
 
 #include <cmath>
 
+#include "kernels/philox.h"
+#include "kernels/sequences.h"
 #include "kernels/teams.h"
 
 namespace saddle {
 
-// How [N, T, parts, heads, d], as a linear layer leaves it, and [parts, N, heads, T, d], whose
-// heads are matrices, are each other's. A row is d elements.
+// How the rows of sequences, each [parts, heads, d] as a linear layer leaves it, and [parts, N,
+// heads, T, d], whose heads are matrices, are each other's. T is the longest sequence's length.
 struct HeadOrder {
   int64_t batch, tokens, parts, heads;
+  SequenceRows rows;
 
-  int64_t rows() const { return batch * tokens * parts * heads; }
-  // Where a row of the first lies in the second.
-  SADDLE_DEVICE int64_t split(int64_t row) const {
-    const int64_t head = row % heads, part = row / heads % parts;
-    const int64_t token = row / (heads * parts) % tokens, image = row / (heads * parts * tokens);
-    return ((part * batch + image) * heads + head) * tokens + token;
+  // Rows of d elements in the second.
+  int64_t split_rows() const { return batch * tokens * parts * heads; }
+
+  // Where a row of the second lies in the first; below 0 where its sequence is shorter.
+  SADDLE_DEVICE int64_t merged(int64_t row) const {
+    const int64_t token = row % tokens, head = row / tokens % heads;
+    const int64_t n = row / (tokens * heads) % batch, part = row / (tokens * heads * batch);
+    if (token >= rows.rows(n)) return -1;
+    return ((rows.begin(n) + token) * parts + part) * heads + head;
   }
 };
 
-// y [parts, N, heads, T, d] <- x [N, T, parts, heads, d]
+// y [parts, N, heads, T, d] <- x [rows, parts, heads, d], 0 where a sequence is shorter
 struct SplitHeads {
   static constexpr int kSpan = 4;
   Array<const float> x;
@@ -33,13 +39,14 @@ struct SplitHeads {
 
   template <int N>
   SADDLE_DEVICE void span(int64_t row, int64_t i) const {
-    store<N>(y, order.split(row) * head_size + i, load<N>(x, row * head_size + i));
+    const int64_t from = order.merged(row);
+    store<N>(y, row * head_size + i, from < 0 ? Floats<N>{} : load<N>(x, from * head_size + i));
   }
   SADDLE_DEVICE void operator()(int64_t row, int64_t i) const { span<1>(row, i); }
   bool aligned(int64_t columns) const { return columns % kSpan == 0 && all_aligned(x, y); }
 };
 
-// y [N, T, parts, heads, d] <- x [parts, N, heads, T, d]
+// y [rows, parts, heads, d] <- x [parts, N, heads, T, d]
 struct MergeHeads {
   static constexpr int kSpan = 4;
   Array<const float> x;
@@ -49,18 +56,22 @@ struct MergeHeads {
 
   template <int N>
   SADDLE_DEVICE void span(int64_t row, int64_t i) const {
-    store<N>(y, row * head_size + i, load<N>(x, order.split(row) * head_size + i));
+    const int64_t to = order.merged(row);
+    if (to >= 0) store<N>(y, to * head_size + i, load<N>(x, row * head_size + i));
   }
   SADDLE_DEVICE void operator()(int64_t row, int64_t i) const { span<1>(row, i); }
   bool aligned(int64_t columns) const { return columns % kSpan == 0 && all_aligned(x, y); }
 };
 
-// p[row, :] <- softmax(scale p[row, :]), scale > 0. One warp a row.
+// p[row, :] <- softmax(scale p[row, :]), scale > 0, over the columns that are tokens; 0 in those of
+// padding. One warp a row.
 struct Softmax {
   static constexpr int kThreads = kWarp;
   Array<float> p;  // [rows, columns]
   int64_t columns;
   float scale;
+  Array<const int32_t> length;  // [sequences]: the columns that are tokens; empty: all
+  int64_t rows_each;            // of a sequence
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
@@ -72,10 +83,11 @@ struct Softmax {
   template <class Team>
   SADDLE_DEVICE void normalise(const Team& team, int64_t row) const {
     const Array<float> z = row_of(p, row, columns);
-    const float largest = team.argmax(columns, [=](int64_t i) { return z[i]; }).value, s = scale;
-    team.each([=](int64_t i) { z[i] = exponential_of_negative((z[i] - largest) * s); });
-    const float sum = team.sum([=](int64_t i) { return z[i]; });
-    team.each([=](int64_t i) { z[i] = z[i] / sum; });
+    const int64_t tokens = length ? length[row / rows_each] : columns;
+    const float largest = team.argmax(tokens, [=](int64_t i) { return z[i]; }).value, s = scale;
+    team.each(tokens, [=](int64_t i) { z[i] = exponential_of_negative((z[i] - largest) * s); });
+    const float sum = team.sum(tokens, [=](int64_t i) { return z[i]; });
+    team.each([=](int64_t i) { z[i] = i < tokens ? z[i] / sum : 0.f; });
   }
 };
 
@@ -100,6 +112,36 @@ struct SoftmaxBackward {
     const Array<float> slope = row_of(dp, row, columns);
     const float mean = team.sum([=](int64_t i) { return slope[i] * share[i]; }), s = scale;
     team.each([=](int64_t i) { slope[i] = s * share[i] * (slope[i] - mean); });
+  }
+};
+
+// Dropout of attention's weights (kernels/dropout.h). A draw depends on the head and on the two
+// places of an example, whatever it is batched with. Columns are groups of four.
+struct DropAttention {
+  Array<const float> p;          // [N, heads, T, T]
+  Array<const int32_t> example;  // [N]
+  Array<const int32_t> step;     // [1], read on the device: it changes under captured work
+  Array<float> y;
+  Stream stream;
+  uint32_t place;  // added to the group's number
+  int64_t heads, tokens;
+  float rate;  // in [0, 1)
+
+  static constexpr int64_t kMostTokens = 512, kMostHeads = 16;
+  static constexpr int64_t kGroups = kMostTokens * kMostHeads * kMostTokens / 4;
+
+  SADDLE_DEVICE void operator()(int64_t row, int64_t group) const {
+    const int64_t matrix = row / tokens, head = matrix % heads;
+    const int64_t number = (head * kMostTokens + row % tokens) * (kMostTokens / 4) + group;
+    const Random4 bits = stream.at(step[0]).bits(static_cast<uint32_t>(example[matrix / heads]),
+                                                 place + static_cast<uint32_t>(number));
+    const float scale = 1.f / (1.f - rate);
+    for (int k = 0; k < 4; ++k) {
+      const int64_t column = 4 * group + k;
+      if (column >= tokens) return;
+      const int64_t i = row * tokens + column;
+      y[i] = uniform(bits.v[k]) < rate ? 0.f : scale * p[i];
+    }
   }
 };
 

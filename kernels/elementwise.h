@@ -192,6 +192,78 @@ struct GeluBackward {
   bool aligned() const { return all_aligned(x, dy, dx); }
 };
 
+// y <- x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): GELU's approximation, as GPT-2 and later
+// transformers take it. With t the tanh, (1 + t) / 2 is a sigmoid of twice its argument.
+struct GeluTanh {
+  static constexpr int kSpan = 4;
+  Array<const float> x;
+  Array<float> y;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    Floats<N> values = load<N>(x, i);
+    for (int k = 0; k < N; ++k) values[k] *= share_below(values[k]);
+    store<N>(y, i, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, y); }
+
+  static constexpr float kTwiceSlope = 1.59576912f, kCube = 0.044715f;
+
+  // (1 + t) / 2
+  static SADDLE_DEVICE float share_below(float x) {
+    const float z = kTwiceSlope * (x + kCube * x * x * x);
+    const float e = exponential_of_negative(z < 0.f ? z : -z);
+    return (z < 0.f ? e : 1.f) / (1.f + e);
+  }
+};
+
+// dx <- dy (s + x s (1 - s) z'), s the share above and z' = 2 sqrt(2 / pi) (1 + 3 0.044715 x^2)
+struct GeluTanhBackward {
+  static constexpr int kSpan = 4;
+  Array<const float> x, dy;
+  Array<float> dx;
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t i) const {
+    const Floats<N> in = load<N>(x, i);
+    Floats<N> gradient = load<N>(dy, i);
+    for (int k = 0; k < N; ++k) {
+      const float s = GeluTanh::share_below(in[k]);
+      const float slope = GeluTanh::kTwiceSlope * (1.f + 3.f * GeluTanh::kCube * in[k] * in[k]);
+      gradient[k] *= s + in[k] * s * (1.f - s) * slope;
+    }
+    store<N>(dx, i, gradient);
+  }
+  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
+  bool aligned() const { return all_aligned(x, dy, dx); }
+};
+
+// y <- tanh(x)
+struct Tanh {
+  Array<const float> x;
+  Array<float> y;
+  SADDLE_DEVICE void operator()(int64_t i) const {
+    const float e = exponential_of_negative(-2.f * (x[i] < 0.f ? -x[i] : x[i]));
+    const float size = (1.f - e) / (1.f + e);
+    // Near 0 the difference above loses its digits: there by the series.
+    const float square = x[i] * x[i];
+    float series = 62.f / 2835;
+    series = series * square - 17.f / 315;
+    series = series * square + 2.f / 15;
+    series = series * square - 1.f / 3;
+    const float near = x[i] + x[i] * square * series;
+    y[i] = square < 0.1f ? near : x[i] < 0.f ? -size : size;
+  }
+};
+
+// dx <- dy (1 - y^2)
+struct TanhBackward {
+  Array<const float> y, dy;
+  Array<float> dx;
+  SADDLE_DEVICE void operator()(int64_t i) const { dx[i] = dy[i] * (1.f - y[i] * y[i]); }
+};
+
 // y <- clip(y + residual + bias, low, high): what follows a convolution, where the library does not
 // do it itself.
 template <class T>

@@ -40,6 +40,7 @@
 #include "kernels/resize.h"
 #include "kernels/rows.h"
 #include "kernels/sam.h"
+#include "kernels/sequences.h"
 #include "kernels/sgd.h"
 #include "kernels/shapes.h"
 #include "kernels/square.h"
@@ -91,6 +92,9 @@ using AllKernels = KernelList<
     Gelu, GeluBackward, DropBranch, SplitHeads, MergeHeads, EmbedTokens, WithoutFirstToken,
     FirstToken, FirstTokenBackward, AddScaledBranch, ScaleBranch, LayerNormForward,
     LayerNormBackward, LayerNormParameters, Softmax, SoftmaxBackward,
+    // text: flat, grid
+    CountTokens, PaddedRows, RankTokens, GeluTanh, GeluTanhBackward, Tanh, TanhBackward, EmbedWords,
+    SumByToken, SumByPlace, PadSequences, MeanOfTokens, MeanOfTokensBackward, DropAttention,
     // segmentation: flat, grid, block
     WeightedMean, PredictPixels, MaxPool<float>, MaxPool<Bfloat16>, MaxPoolBackward<float>,
     MaxPoolBackward<Bfloat16>, ShiftPixels<float>, ShiftPixels<Bfloat16>, SpreadOverPixels<float>,

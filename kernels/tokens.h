@@ -35,26 +35,6 @@ struct WithoutFirstToken {
   }
 };
 
-// y[n, :] <- x[n, 0, :]
-struct FirstToken {
-  Array<const float> x;  // [N, tokens, columns]
-  Array<float> y;        // [N, columns]
-  int64_t tokens, columns;
-  SADDLE_DEVICE void operator()(int64_t image, int64_t column) const {
-    y[image * columns + column] = x[image * tokens * columns + column];
-  }
-};
-
-// dx[n, 0, :] <- dy[n, :], 0 at the other tokens. A row is n * tokens + t.
-struct FirstTokenBackward {
-  Array<const float> dy;  // [N, columns]
-  Array<float> dx;        // [N, tokens, columns]
-  int64_t tokens, columns;
-  SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
-    dx[row * columns + column] = row % tokens == 0 ? dy[row / tokens * columns + column] : 0.f;
-  }
-};
-
 // y <- x + scale[row / rows_each] branch, each example having rows_each rows.
 struct AddScaledBranch {
   static constexpr int kSpan = 4;

@@ -3,54 +3,186 @@
 #include <cmath>
 
 #include "core/ops.h"
+#include "core/ops/draws.h"
+#include "core/text_ops.h"
 
 namespace saddle {
+namespace {
+
+// Sequences of equal length without an index, or those of a batch.
+struct Rows {
+  std::int64_t count, longest;
+  Tensor first, sequence, length;
+
+  SequenceRows order() const {
+    if (!first) return {{}, {}, longest};
+    return {first.array<std::int32_t>(), sequence.array<std::int32_t>(), longest};
+  }
+  Array<const std::int32_t> lengths() const {
+    return length ? Array<const std::int32_t>(length.array<std::int32_t>())
+                  : Array<const std::int32_t>{};
+  }
+};
+
+// softmax(q k^T / sqrt(d)) v of q, k and v, which are the parts of `inputs`: one of three parts or
+// three of one, each part `width` wide in every row.
+class Attention {
+ public:
+  Attention(const std::vector<Var>& inputs, const Rows& rows, std::int64_t heads,
+            std::int64_t width, Precision precision, const std::optional<AttentionDropout>& dropout)
+      : inputs_(inputs),
+        rows_(rows),
+        heads_(heads),
+        size_(width / heads),
+        precision_(precision),
+        device_(inputs.front().device()) {
+    if (dropout) keep_dropout(*dropout);
+  }
+
+  Var operator()(Tape& tape, const Shape& result) const {
+    const Tensor split(device_, {3, matrices(), rows_.longest, size_}),
+        p(device_, {matrices(), rows_.longest, rows_.longest}),
+        o(device_, {matrices(), rows_.longest, size_}), y(device_, result);
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      split_heads(inputs_[i].value(), parts(split, i), parts_each());
+    }
+    const Tensor q = part(split, 0), k = part(split, 1), v = part(split, 2);
+    product(rows_.longest, rows_.longest, size_, false, true, q, k, p);
+    launch(device_, Softmax{p.array(), rows_.longest, scale(), rows_.lengths(), heads_ * longest()},
+           matrices() * longest());
+    const Tensor weights = dropped(p);
+    product(longest(), size_, longest(), false, false, weights, v, o);
+    merge_heads(o, y, 1);
+    return tape.record(y, inputs_, [*this, q, k, v, p, weights](const Tensor& dy) {
+      backward(q, k, v, p, weights, dy);
+    });
+  }
+
+ private:
+  struct Dropping {
+    Tensor examples, step;
+    Stream stream;
+    std::uint32_t group;
+    float rate;
+  };
+
+  void keep_dropout(const AttentionDropout& dropout) {
+    check_rate("attention", dropout.rate);
+    require(rows_.longest <= DropAttention::kMostTokens && heads_ <= DropAttention::kMostHeads,
+            "attention: dropout of ", rows_.longest, " tokens and ", heads_,
+            " heads: draws are told apart up to ", DropAttention::kMostTokens, " and ",
+            DropAttention::kMostHeads);
+    require(dropout.random.examples.count() == rows_.count, "attention: dropout of ",
+            dropout.random.examples.count(), " examples in ", rows_.count, " sequences");
+    dropping_ = Dropping{
+        dropout.random.examples, dropout.random.step, Stream{dropout.random.seed, Purpose::dropout},
+        first_group("attention", dropout.random, dropout.place, DropAttention::kGroups),
+        dropout.rate};
+  }
+
+  void backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& p,
+                const Tensor& weights, const Tensor& dy) const {
+    const Tensor d_o(device_, {matrices(), longest(), size_}), dp(device_, p.shape()),
+        dsplit(device_, {3, matrices(), longest(), size_});
+    split_heads(dy, d_o, 1);
+    product(longest(), size_, longest(), true, false, weights, d_o,
+            part(dsplit, 2));                                       // dv = p^T do
+    product(longest(), longest(), size_, false, true, d_o, v, dp);  // dp = do v^T
+    if (dropping_) drop(dp, dp);
+    launch(device_, SoftmaxBackward{p.array(), dp.array(), longest(), scale()},
+           matrices() * longest());
+    product(longest(), size_, longest(), false, false, dp, k, part(dsplit, 0));  // dq = ds k
+    product(longest(), size_, longest(), true, false, dp, q, part(dsplit, 1));   // dk = ds^T q
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      if (!inputs_[i].wants_gradient()) continue;
+      const Tensor dx = inputs_[i].gradient_memory();
+      merge_heads(parts(dsplit, i), dx, parts_each());
+      inputs_[i].add_gradient(dx);
+    }
+  }
+
+  std::int64_t longest() const { return rows_.longest; }
+  std::int64_t matrices() const { return rows_.count * heads_; }
+  std::int64_t parts_each() const { return 3 / std::ssize(inputs_); }
+  float scale() const { return 1.f / std::sqrt(static_cast<float>(size_)); }
+
+  // One of q, k and v, and those that the i-th input holds.
+  Tensor part(const Tensor& all, std::int64_t i) const {
+    const Shape shape{matrices(), longest(), size_};
+    return all.slice(i * shape.count(), shape);
+  }
+  Tensor parts(const Tensor& all, std::size_t i) const {
+    const Shape shape{parts_each(), matrices(), longest(), size_};
+    return all.slice(static_cast<std::int64_t>(i) * shape.count(), shape);
+  }
+  HeadOrder order(std::int64_t parts) const {
+    return {rows_.count, longest(), parts, heads_, rows_.order()};
+  }
+  void split_heads(const Tensor& x, const Tensor& y, std::int64_t parts) const {
+    const HeadOrder by = order(parts);
+    launch(device_, SplitHeads{x.array(), y.array(), by, size_}, by.split_rows(), size_);
+  }
+  void merge_heads(const Tensor& x, const Tensor& y, std::int64_t parts) const {
+    const HeadOrder by = order(parts);
+    launch(device_, MergeHeads{x.array(), y.array(), by, size_}, by.split_rows(), size_);
+  }
+  // Of every head: c [m, n] = a b.
+  void product(std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a, bool transpose_b,
+               const Tensor& a, const Tensor& b, const Tensor& c) const {
+    device_.gemm({m, n, k, transpose_a, transpose_b, precision_, matrices()}, a.data<float>(),
+                 b.data<float>(), c.data<float>());
+  }
+  Tensor dropped(const Tensor& p) const {
+    if (!dropping_) return p;
+    const Tensor weights(device_, p.shape());
+    drop(p, weights);
+    return weights;
+  }
+  void drop(const Tensor& from, const Tensor& to) const {
+    launch(device_,
+           DropAttention{from.array(), dropping_->examples.array<std::int32_t>(),
+                         dropping_->step.array<std::int32_t>(), to.array(), dropping_->stream,
+                         dropping_->group, heads_, longest(), dropping_->rate},
+           matrices() * longest(), ceil_divide(longest(), 4));
+  }
+
+  std::vector<Var> inputs_;
+  Rows rows_;
+  std::int64_t heads_, size_;
+  Precision precision_;
+  Device& device_;
+  std::optional<Dropping> dropping_;
+};
+
+void check_precision(Precision precision) {
+  require(precision != Precision::bf16,
+          "attention: works in f32 (precision fp32 or tf32), bf16 was asked for. Pass tf32");
+}
+
+}  // namespace
 
 Var attention(Tape& tape, const Var& qkv, std::int64_t heads, Precision precision) {
   const Shape& shape = qkv.shape();
   require(shape.rank() == 3 && heads >= 1 && shape[2] > 0 && shape[2] % (3 * heads) == 0,
           "attention: ", shape, " must be [N, T, 3 D] with D a multiple of the ", heads, " heads");
-  require(precision != Precision::bf16,
-          "attention: works in f32 (precision fp32 or tf32), bf16 was asked for. Pass tf32");
-  Device& device = qkv.device();
-  const std::int64_t batch = shape[0], tokens = shape[1], width = shape[2] / 3,
-                     size = width / heads, matrices = batch * heads, rows = batch * tokens;
-  const float scale = 1.f / std::sqrt(static_cast<float>(size));
-  const HeadOrder three{batch, tokens, 3, heads}, one{batch, tokens, 1, heads};
-  const Shape heads_shape{matrices, tokens, size}, scores_shape{matrices, tokens, tokens};
-  const auto part = [=](const Tensor& all, std::int64_t i) {
-    return all.slice(i * batch * tokens * width, heads_shape);
-  };
-  // For each head, with q, k, v, o [T, d] and p [T, T].
-  const auto product = [=, &device](std::int64_t m, std::int64_t n, std::int64_t k,
-                                    bool transpose_a, bool transpose_b, const Tensor& a,
-                                    const Tensor& b, const Tensor& c) {
-    device.gemm({m, n, k, transpose_a, transpose_b, precision, matrices}, a.data<float>(),
-                b.data<float>(), c.data<float>());
-  };
+  check_precision(precision);
+  const std::int64_t width = shape[2] / 3;
+  const Rows rows{shape[0], shape[1], {}, {}, {}};
+  return Attention({qkv}, rows, heads, width, precision, {})(tape, {shape[0], shape[1], width});
+}
 
-  const Tensor split(device, {3 * rows, width}), p(device, scores_shape), o(device, heads_shape),
-      y(device, {batch, tokens, width});
-  launch(device, SplitHeads{qkv.value().array(), split.array(), three, size}, three.rows(), size);
-  const Tensor q = part(split, 0), k = part(split, 1), v = part(split, 2);
-  product(tokens, tokens, size, false, true, q, k, p);
-  launch(device, Softmax{p.array(), tokens, scale}, matrices * tokens);
-  product(tokens, size, tokens, false, false, p, v, o);
-  launch(device, MergeHeads{o.array(), y.array(), one, size}, one.rows(), size);
-
-  return tape.record(y, {qkv}, [=, &device](const Tensor& dy) {
-    const Tensor d_o(device, heads_shape), dp(device, scores_shape),
-        dsplit(device, {3 * rows, width});
-    launch(device, SplitHeads{dy.array(), d_o.array(), one, size}, one.rows(), size);
-    product(tokens, size, tokens, true, false, p, d_o, part(dsplit, 2));  // dv = p^T do
-    product(tokens, tokens, size, false, true, d_o, v, dp);               // dp = do v^T
-    launch(device, SoftmaxBackward{p.array(), dp.array(), tokens, scale}, matrices * tokens);
-    product(tokens, size, tokens, false, false, dp, k, part(dsplit, 0));  // dq = ds k
-    product(tokens, size, tokens, true, false, dp, q, part(dsplit, 1));   // dk = ds^T q
-    const Tensor dx = qkv.gradient_memory();
-    launch(device, MergeHeads{dsplit.array(), dx.array(), three, size}, three.rows(), size);
-    qkv.add_gradient(dx);
-  });
+Var attention(Tape& tape, const Var& q, const Var& k, const Var& v, std::int64_t heads,
+              const Sequences& sequences, Precision precision,
+              const std::optional<AttentionDropout>& dropout) {
+  const Shape& shape = q.shape();
+  require(shape.rank() == 2 && shape[0] == sequences.rows && k.shape() == shape &&
+              v.shape() == shape && heads >= 1 && shape[1] > 0 && shape[1] % heads == 0,
+          "attention: q ", shape, ", k ", k.shape(), " and v ", v.shape(), " must be [rows, D] of ",
+          sequences.rows, " tokens, with D a multiple of the ", heads, " heads");
+  check_precision(precision);
+  const Rows rows{sequences.count, sequences.longest, sequences.first, sequences.sequence,
+                  sequences.length};
+  return Attention({q, k, v}, rows, heads, shape[1], precision, dropout)(tape, shape);
 }
 
 }  // namespace saddle

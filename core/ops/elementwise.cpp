@@ -1,7 +1,6 @@
 #include "core/element_type.h"
 #include "core/ops.h"
 #include "core/ops/through.h"
-#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/images.h"
 #include "kernels/reductions.h"
@@ -31,13 +30,30 @@ Var relu(Tape& tape, const Var& x) {
       y, {x}, [=](const Tensor& dy) { x.add_gradient(through("relu", Activation::relu, y, dy)); });
 }
 
-Var gelu(Tape& tape, const Var& x) {
+template <class Forward, class Backward>
+Var elementwise(Tape& tape, const Var& x) {
   Device& device = x.device();
   const Tensor y(device, x.shape());
-  launch(device, Gelu{x.value().array(), y.array()}, y.count());
+  launch(device, Forward{x.value().array(), y.array()}, y.count());
   return tape.record(y, {x}, [=, &device](const Tensor& dy) {
     const Tensor dx = x.gradient_memory();
-    launch(device, GeluBackward{x.value().array(), dy.array(), dx.array()}, dx.count());
+    launch(device, Backward{x.value().array(), dy.array(), dx.array()}, dx.count());
+    x.add_gradient(dx);
+  });
+}
+
+Var gelu(Tape& tape, const Var& x, GeluForm form) {
+  return form == GeluForm::exact ? elementwise<Gelu, GeluBackward>(tape, x)
+                                 : elementwise<GeluTanh, GeluTanhBackward>(tape, x);
+}
+
+Var tanh(Tape& tape, const Var& x) {
+  Device& device = x.device();
+  const Tensor y(device, x.shape());
+  launch(device, Tanh{x.value().array(), y.array()}, y.count());
+  return tape.record(y, {x}, [=, &device](const Tensor& dy) {
+    const Tensor dx = x.gradient_memory();
+    launch(device, TanhBackward{y.array(), dy.array(), dx.array()}, dx.count());
     x.add_gradient(dx);
   });
 }
@@ -103,39 +119,6 @@ Var to_f32(Tape& tape, const Var& x) {
   return tape.record(y, {x}, [=, &device](const Tensor& dy) {
     const Tensor dx = x.gradient_memory();
     launch(device, Convert<float, Bfloat16>{dy.array(), dx.array<Bfloat16>()}, dx.count());
-    x.add_gradient(dx);
-  });
-}
-
-Var dropout(Tape& tape, const Var& x, const PassRandom& random, std::uint32_t place, float rate) {
-  constexpr std::uint32_t kPlaces = 8, kGroupsBits = 20,
-                          kPasses = (1u << (32 - kGroupsBits)) / kPlaces;
-  const Shape& shape = x.shape();
-  require(rate >= 0.f && rate < 1.f, "dropout: the rate ", rate, " is outside [0, 1)");
-  require(shape.rank() >= 1 && random.examples.count() == shape[0], "dropout: input ", shape,
-          " of ", random.examples.count(), " examples");
-  const std::int64_t elements = shape[0] > 0 ? x.value().count() / shape[0] : 0;
-  const std::int64_t groups = (elements + 3) / 4;
-  require(place < kPlaces && random.pass < kPasses && groups <= std::int64_t{1} << kGroupsBits,
-          "dropout: place ", place, ", pass ", random.pass, " and ", elements,
-          " elements of an example: draws are told apart below ", kPlaces, ", ", kPasses, " and ",
-          std::int64_t{4} << kGroupsBits);
-  const auto drop = [=](const Tensor& from, const Tensor& to) {
-    with_element_type("dropout", from.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      launch(to.device(),
-             Dropout<T>{from.array<T>(), random.examples.array<std::int32_t>(),
-                        random.step.array<std::int32_t>(), to.array<T>(),
-                        Stream{random.seed, Purpose::dropout},
-                        (random.pass * kPlaces + place) << kGroupsBits, elements, rate},
-             from.shape()[0], groups);
-    });
-  };
-  const Tensor y(x.device(), shape, x.value().dtype());
-  drop(x.value(), y);
-  return tape.record(y, {x}, [=](const Tensor& dy) {
-    const Tensor dx = x.gradient_memory();
-    drop(dy, dx);
     x.add_gradient(dx);
   });
 }

@@ -63,21 +63,6 @@ Tensor drop_branches(const PassRandom& random, std::uint32_t branch, float rate)
   return scale;
 }
 
-Var first_token(Tape& tape, const Var& x) {
-  const Shape& shape = x.shape();
-  require(shape.rank() == 3 && shape[1] >= 1, "first_token: ", shape, " must be [N, T, D]");
-  Device& device = x.device();
-  const std::int64_t batch = shape[0], tokens = shape[1], width = shape[2];
-  const Tensor y(device, {batch, width});
-  launch(device, FirstToken{x.value().array(), y.array(), tokens, width}, batch, width);
-  return tape.record(y, {x}, [=, &device](const Tensor& dy) {
-    const Tensor dx = x.gradient_memory();
-    launch(device, FirstTokenBackward{dy.array(), dx.array(), tokens, width}, batch * tokens,
-           width);
-    x.add_gradient(dx);
-  });
-}
-
 Var add_scaled(Tape& tape, const Var& x, const Var& branch, const Tensor& scale) {
   const Shape& shape = x.shape();
   require(shape == branch.shape() && shape.rank() >= 1, "add_scaled: shapes ", shape, " and ",

@@ -1,6 +1,8 @@
 #include "layers/models/deeplab.h"
 
 namespace saddle {
+
+constexpr DrawPlace kDropoutPlace{0, 8};  // of 8: their number is part of what is drawn
 DeepLabHead::Unit::Unit(NetworkLayout& layout, const std::string& convolution_name,
                         const std::string& norm_name, std::int64_t in, std::int64_t out,
                         std::int64_t kernel, const Window& window)
@@ -49,7 +51,8 @@ Var DeepLabHead::operator()(const Pass& pass, const Var& x) const {
   const std::vector<Var> branches = {point(pass, x), atrous[0](pass, x), atrous[1](pass, x),
                                      atrous[2](pass, x)};
   Var y = project(pass, concatenate(pass.tape, branches, pool(pass, x)));
-  if (pass.random && dropout > 0.f) y = saddle::dropout(pass.tape, y, *pass.random, 0, dropout);
+  if (pass.random && dropout > 0.f)
+    y = saddle::dropout(pass.tape, y, *pass.random, kDropoutPlace, dropout);
   y = last(pass, y);
   return linear(pass.tape, to_f32(pass.tape, y), pass.parameter(weight), pass.parameter(bias),
                 pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32);

@@ -93,6 +93,12 @@ inline Values ramp(std::size_t n, double from, double to) {
   return values;
 }
 
+inline double largest(const Values& values) {
+  double found = 0;
+  for (double value : values) found = std::max(found, std::abs(value));
+  return found;
+}
+
 inline Tensor on_device(Device& device, const Values& values) {
   const std::vector<float> floats(values.begin(), values.end());
   return Tensor::from_host(device, {static_cast<std::int64_t>(values.size())}, floats);
@@ -100,8 +106,9 @@ inline Tensor on_device(Device& device, const Values& values) {
 
 inline std::vector<float> to_float(const Values& values) { return {values.begin(), values.end()}; }
 
-// The rows of depthwise_op_cases.cpp and of segmentation_op_cases.cpp.
+// The rows of depthwise_op_cases.cpp, segmentation_op_cases.cpp and text_op_cases.cpp.
 std::vector<OpCase> depthwise_op_cases();
 std::vector<OpCase> segmentation_op_cases();
+std::vector<OpCase> text_op_cases();
 
 }  // namespace saddle::testing_support

@@ -481,12 +481,6 @@ OpCase trades_case(LossReduction reduction, std::int64_t batch, std::int64_t cla
   return op;
 }
 
-double largest(const Values& values) {
-  double found = 0;
-  for (double value : values) found = std::max(found, std::abs(value));
-  return found;
-}
-
 OpCase gelu_case() {
   OpCase op;
   op.name = "gelu";
@@ -799,6 +793,7 @@ std::vector<OpCase> cases() {
   }
   for (const OpCase& op : depthwise_op_cases()) table.push_back(op);
   for (const OpCase& op : segmentation_op_cases()) table.push_back(op);
+  for (const OpCase& op : text_op_cases()) table.push_back(op);
   return table;
 }
 

@@ -15,12 +15,6 @@ std::size_t at(const Shape& s, std::int64_t n, std::int64_t y, std::int64_t x, s
   return static_cast<std::size_t>(((n * s[1] + y) * s[2] + x) * s[3] + c);
 }
 
-double largest(const Values& values) {
-  double found = 0;
-  for (double value : values) found = std::max(found, std::abs(value));
-  return found;
-}
-
 OpCase max_pool_case(const Shape& in, std::int64_t kernel, std::int64_t stride,
                      std::int64_t padding) {
   OpCase op;
@@ -165,7 +159,7 @@ OpCase dropout_case(float rate) {
     Device& device = v[0].device();
     const PassRandom random{9, Tensor::from_host(device, {1}, step),
                             Tensor::from_host(device, {kExamples}, examples), 2, 0.f};
-    return dropout(tape, v[0], random, 3, rate);
+    return dropout(tape, v[0], random, {3, 8}, rate);
   };
   op.reference = [=](const Inputs& v) {
     Values y = v[0];

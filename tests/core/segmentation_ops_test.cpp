@@ -245,7 +245,7 @@ PassRandom random_of(std::uint32_t pass, std::int32_t step) {
 std::vector<float> mask(const PassRandom& random, std::uint32_t place, float rate) {
   Tape tape;
   const Var ones(Tensor::filled(cpu_device(), {2, 20'000}, 1.f), Gradient::none);
-  return dropout(tape, ones, random, place, rate).value().to_host<float>();
+  return dropout(tape, ones, random, {place, 8}, rate).value().to_host<float>();
 }
 
 TEST(dropout_op, keeps_the_mean) {

@@ -319,7 +319,16 @@ BlockCase layer_norm_parameters(std::int64_t rows, std::int64_t columns) {
 BlockCase softmax(std::int64_t rows, std::int64_t columns) {
   return {"Softmax_" + size_name(rows, columns), typeid(Softmax), [=](How how) {
             std::vector<float> p = random_values(rows * columns, 47, -40.f, 40.f);
-            run(how, Softmax{view(p), columns, 0.3f}, rows);
+            run(how, Softmax{view(p), columns, 0.3f, {}, 1}, rows);
+            return p;
+          }};
+}
+
+// Of three sequences, two rows each.
+BlockCase softmax_of_sequences(std::int64_t columns, const std::vector<std::int32_t>& length) {
+  return {"Softmax_of_sequences_6x" + std::to_string(columns), typeid(Softmax), [=](How how) {
+            std::vector<float> p = random_values(6 * columns, 47, -40.f, 40.f);
+            run(how, Softmax{view(p), columns, 0.3f, view(length), 2}, 6);
             return p;
           }};
 }
@@ -792,6 +801,8 @@ std::vector<BlockCase> own_cases() {
       softmax(1, 1),
       softmax(3, 33),
       softmax(2, 65),
+      softmax_of_sequences(33, {1, 33, 32}),
+      softmax_of_sequences(7, {7, 3, 1}),
       softmax_backward(1, 1),
       softmax_backward(3, 33),
       softmax_backward(2, 65),

@@ -281,6 +281,18 @@ std::vector<SpanCase> of_floats(std::int64_t n) {
          run(how, GeluBackward{view(g), view(x), view(dx)}, n);
          return Outputs() << dx;
        }},
+      {"GeluTanh", typeid(GeluTanh),
+       [=](How how) {
+         std::vector<float> y = unwritten<float>(n);
+         run(how, GeluTanh{view(g), view(y)}, n);
+         return Outputs() << y;
+       }},
+      {"GeluTanhBackward", typeid(GeluTanhBackward),
+       [=](How how) {
+         std::vector<float> dx = unwritten<float>(n);
+         run(how, GeluTanhBackward{view(g), view(x), view(dx)}, n);
+         return Outputs() << dx;
+       }},
       {"PgdStepLinf", typeid(PgdStepLinf),
        [=](How how) {
          std::vector<float> delta = random_values(n, 9, -0.03f, 0.03f),
@@ -412,13 +424,15 @@ std::vector<SpanCase> of_transformers() {
       {"SplitHeads", typeid(SplitHeads),
        [=](How how) {
          std::vector<float> y = unwritten<float>(n);
-         run(how, SplitHeads{view(x), view(y), {1, 2, 3, 1}, kColumns}, kRows, kColumns);
+         run(how, SplitHeads{view(x), view(y), {1, 2, 3, 1, {{}, {}, 2}}, kColumns}, kRows,
+             kColumns);
          return Outputs() << y;
        }},
       {"MergeHeads", typeid(MergeHeads),
        [=](How how) {
          std::vector<float> y = unwritten<float>(n);
-         run(how, MergeHeads{view(x), view(y), {1, 2, 3, 1}, kColumns}, kRows, kColumns);
+         run(how, MergeHeads{view(x), view(y), {1, 2, 3, 1, {{}, {}, 2}}, kColumns}, kRows,
+             kColumns);
          return Outputs() << y;
        }},
       {"ScaleBranch", typeid(ScaleBranch),
@@ -428,6 +442,31 @@ std::vector<SpanCase> of_transformers() {
          return Outputs() << y;
        }},
   };
+}
+
+// Sentences of 1, 2 and 3 tokens, the last of which is padding.
+SpanCase embed_words() {
+  return {"EmbedWords", typeid(EmbedWords), [](How how) {
+            const std::vector<std::int32_t> token = {2, 0, 1, 1, 2, kNoToken}, first = {0, 1, 3, 6},
+                                            sequence = {0, 1, 1, 2, 2, 2};
+            const std::vector<float> word = values<float>(3 * kColumns, 10),
+                                     position = values<float>(3 * kColumns, 11),
+                                     kind = values<float>(2 * kColumns, 12),
+                                     shift = values<float>(9 * kColumns, 13);
+            std::vector<float> y = unwritten<float>(kRows * kColumns);
+            run(how,
+                EmbedWords{view(token),
+                           {view(first), view(sequence), 3},
+                           view(word),
+                           view(position),
+                           view(kind),
+                           view(shift),
+                           view(y),
+                           3,
+                           kColumns},
+                kRows, kColumns);
+            return Outputs() << y;
+          }};
 }
 
 void append(std::vector<SpanCase>& to, const std::vector<SpanCase>& cases,
@@ -454,7 +493,7 @@ std::vector<SpanCase> cases() {
   append(all, on_channels<float>(), "");
   append(all, on_channels<Bfloat16>(), "");
   append(all, of_transformers(), "");
-  append(all, {resize_axis()}, "");
+  append(all, {resize_axis(), embed_words()}, "");
   return all;
 }
 
