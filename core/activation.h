@@ -17,4 +17,7 @@ inline Limits limits_of(Activation activation) {
   return kNoLimits;
 }
 
+// GELU: x Phi(x), or its approximation by a tanh.
+enum class GeluForm { exact, tanh };
+
 }  // namespace saddle

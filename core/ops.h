@@ -82,7 +82,6 @@ Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias,
 
 // x Phi(x), f32, Phi the standard normal distribution, or its approximation by a tanh. Hendrycks
 // and Gimpel 2016.
-enum class GeluForm { exact, tanh };
 Var gelu(Tape& tape, const Var& x, GeluForm form = GeluForm::exact);
 
 // f32.

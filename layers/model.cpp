@@ -17,13 +17,17 @@ Model::Model(Device& device, const ModelDescription& description, std::uint64_t 
       std(description.std),
       class_names(description.class_names),
       precision(precision_) {
+  require(class_names.empty() || static_cast<std::int64_t>(class_names.size()) == classes(),
+          "model: has ", classes(), " classes, ", class_names.size(), " are named");
+  if (reads_text(network.options.model)) {
+    take_values(device, seed);
+    return;
+  }
   const std::int64_t channels = network.options.in_channels;
   require(static_cast<std::int64_t>(mean.size()) == channels &&
               static_cast<std::int64_t>(std.size()) == channels,
           "model: the input has ", channels, " channels, mean and std have ", mean.size(), " and ",
           std.size());
-  require(class_names.empty() || static_cast<std::int64_t>(class_names.size()) == classes(),
-          "model: has ", classes(), " classes, ", class_names.size(), " are named");
   for (float value : mean) require(std::isfinite(value), "model: mean ", value, " must be finite");
   std::vector<float> inverse;
   for (float value : std) {

@@ -7,6 +7,7 @@
 #include "layers/models/deeplab.h"
 #include "layers/models/deit.h"
 #include "layers/models/preact_resnet.h"
+#include "layers/models/text_classifier.h"
 #include "layers/models/wide_resnet.h"
 
 namespace saddle {
@@ -102,6 +103,12 @@ Network deeplab(const NetworkOptions& options) {
                                    {planes, chosen.output_stride, chosen.backbone_momentum});
 }
 
+Network text_classifier(const NetworkOptions& options) {
+  auto model = std::make_shared<const TextClassifier>(options.model, options.text, options.classes);
+  return {options, model->layout,
+          [model](const Pass& pass, const Var& tokens) { return (*model)(pass, tokens); }};
+}
+
 bool is_transformer(const std::string& model) { return model.starts_with("deit"); }
 
 }  // namespace
@@ -130,8 +137,9 @@ Network make_network(const NetworkOptions& options) {
   if (options.model == "preact_resnet18") return preact_resnet(options, 2);
   if (options.model == "wrn_28_10") return wide_resnet(options, 28, 10);
   if (labels_pixels(options.model)) return deeplab(options);
+  if (reads_text(options.model)) return text_classifier(options);
   std::string names;
-  for (const auto& some : {classifier_names(), segmenter_names()}) {
+  for (const auto& some : {classifier_names(), segmenter_names(), text_classifier_names()}) {
     for (const std::string& name : some) names += (names.empty() ? "" : ", ") + name;
   }
   fail("model '", options.model, "' is unknown. There are ", names);

@@ -8,6 +8,7 @@
 
 #include "layers/layers.h"
 #include "layers/models/deeplab_options.h"
+#include "layers/models/text_options.h"
 #include "layers/network_names.h"
 
 namespace saddle {
@@ -20,14 +21,16 @@ struct NetworkOptions {
   std::int64_t classes = 10;
   std::int64_t patch = 0;       // pixels a side of a transformer's patches; 0: the model's own
   DeepLabOptions deeplab = {};  // of networks that label pixels, in place of width and patch
+  TextOptions text = {};        // of networks that read text, in place of all about images
 };
 
 struct Network {
   NetworkOptions options;  // resolved: no zero left
   NetworkLayout layout;
   // Normalised images [N, H, W, C] -> logits [N, classes], or [N, H, W, classes] for those that
-  // label pixels, which take images of any size. Pure: all values are in the Pass.
-  std::function<Var(const Pass& pass, const Var& images)> forward;
+  // label pixels, which take images of any size; token ids i32 [N, T] for those that read text.
+  // Pure: all values are in the Pass.
+  std::function<Var(const Pass& pass, const Var& inputs)> forward;
 };
 
 // Builds the named model. Throws Error naming the models there are, or what of the options does not

@@ -14,4 +14,10 @@ bool labels_pixels(const std::string& model) {
   return std::ranges::count(segmenter_names(), model) > 0;
 }
 
+std::vector<std::string> text_classifier_names() { return {kBert, kDistilBert}; }
+
+bool reads_text(const std::string& model) {
+  return std::ranges::count(text_classifier_names(), model) > 0;
+}
+
 }  // namespace saddle

@@ -17,4 +17,11 @@ std::vector<std::string> classifier_names();
 std::vector<std::string> segmenter_names();
 bool labels_pixels(const std::string& model);
 
+inline constexpr const char* kBert = "bert";
+inline constexpr const char* kDistilBert = "distilbert";
+
+// Of networks that name a text: "bert", "distilbert".
+std::vector<std::string> text_classifier_names();
+bool reads_text(const std::string& model);
+
 }  // namespace saddle
