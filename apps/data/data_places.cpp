@@ -1,6 +1,7 @@
 #include "apps/data/data_places.h"
 
 #include <cstdlib>
+#include <system_error>
 
 #include "core/format.h"
 
@@ -27,6 +28,11 @@ std::vector<fs::path> places_to_search(const std::string& name,
     for (const std::string& folder : archive_folders) places.push_back(root / folder);
   }
   return places;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
 }
 
 std::string joined_places(const std::vector<fs::path>& places) {

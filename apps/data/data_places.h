@@ -15,6 +15,9 @@ std::vector<std::filesystem::path> places_to_search(const std::string& name,
                                                     const std::string& system_directory,
                                                     const std::string& directory);
 
+// What cannot be looked into is not there for us.
+bool is_there(const std::filesystem::path& path);
+
 // "A, B, C", for a message.
 std::string joined_places(const std::vector<std::filesystem::path>& places);
 

@@ -40,11 +40,6 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 std::string place_of(const SegmentationRequest& request, const fs::path& file) {
   return text(request.name, ": ", file.string());
 }

@@ -2,11 +2,10 @@
 #include "apps/data/dataset.h"
 
 #include <cmath>
-#include <cstdlib>
-#include <optional>
 
 #include "apps/data/cifar.h"
 #include "tests/apps/data_files.h"
+#include "tests/apps/surroundings.h"
 #include "tests/apps/system_fashion_mnist.h"
 
 namespace saddle {
@@ -40,31 +39,6 @@ Dataset load_any(const std::string& name, const TemporaryDirectory& directory, S
                  std::int64_t limit = kAllExamples) {
   return load_dataset({name, directory.path().string(), split, limit, Records::any});
 }
-
-// Sets an environment variable and the working directory, and restores both.
-class Surroundings {
- public:
-  Surroundings(const std::string& saddle_data, const std::filesystem::path& working_directory)
-      : previous_directory_(std::filesystem::current_path()) {
-    if (const char* value = std::getenv("SADDLE_DATA")) previous_data_ = value;
-    setenv("SADDLE_DATA", saddle_data.c_str(), 1);
-    std::filesystem::current_path(working_directory);
-  }
-  ~Surroundings() {
-    std::filesystem::current_path(previous_directory_);
-    if (previous_data_) {
-      setenv("SADDLE_DATA", previous_data_->c_str(), 1);
-    } else {
-      unsetenv("SADDLE_DATA");
-    }
-  }
-  Surroundings(const Surroundings&) = delete;
-  Surroundings& operator=(const Surroundings&) = delete;
-
- private:
-  std::filesystem::path previous_directory_;
-  std::optional<std::string> previous_data_;
-};
 
 TEST(Dataset, mnist_splits_are_read_compressed_and_plain) {
   const TemporaryDirectory directory;

@@ -8,7 +8,7 @@
 namespace saddle {
 namespace {
 
-LabelImage decode(const Blob& blob) { return decode_label_png(blob, "set: mask.png"); }
+LabelImage decode_labels(const Blob& blob) { return decode_label_png(blob, "set: mask.png"); }
 
 // Numbers of all sizes that fit into a pixel and a label.
 std::vector<int> some_values(const LabelPng& png) {
@@ -32,7 +32,7 @@ void expect_round_trip(const LabelPng& png) {
   SCOPED_TRACE(text(png.height, " x ", png.width, ", colour type ", png.colour, ", depth ",
                     png.depth, ", filter ", png.filter, png.interlaced ? ", interlaced" : ""));
   const std::vector<int> values = some_values(png);
-  expect_labels(decode(png_of_values(png, values)), png.height, png.width, values);
+  expect_labels(decode_labels(png_of_values(png, values)), png.height, png.width, values);
 }
 
 // Sides of 1 leave passes without pixels; 8 fills them; the others leave bits of a byte unused.
@@ -74,7 +74,7 @@ void expect_stored(const std::string& hex, int height, int width, int n) {
   std::vector<int> values;
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x) values.push_back((7 * x + 3 * y) % n);
-  expect_labels(decode(bytes_of_hex(hex)), height, width, values);
+  expect_labels(decode_labels(bytes_of_hex(hex)), height, width, values);
 }
 
 // Of Pillow 13.0.
@@ -136,11 +136,11 @@ TEST(LabelPng, what_does_not_concern_the_labels_is_passed_over) {
   const Blob file = png_front(kSmall, note) + opaque + note + nothing + small_data() + nothing +
                     note + png_end() + more;
 
-  expect_labels(decode(file), 2, 3, kSmallValues);
+  expect_labels(decode_labels(file), 2, 3, kSmallValues);
 }
 
 void expect_refused(const std::string& message, const Blob& file) {
-  EXPECT_EQ(error_of([&] { decode(file); }), "set: mask.png " + message);
+  EXPECT_EQ(error_of([&] { decode_labels(file); }), "set: mask.png " + message);
 }
 
 void expect_damaged(const std::string& what, const Blob& file) {
@@ -242,7 +242,7 @@ TEST(LabelPng, index_beyond_the_palette_is_a_label_like_others) {
   LabelPng png = kSmall;
   png.colours = 21;
 
-  expect_labels(decode(png_of_values(png, kSmallValues)), 2, 3, kSmallValues);
+  expect_labels(decode_labels(png_of_values(png, kSmallValues)), 2, 3, kSmallValues);
 }
 
 TEST(LabelPng, value_of_16_bits_beyond_255_is_named_with_its_pixel) {
@@ -319,7 +319,8 @@ TEST(LabelPng, every_truncated_file_is_an_error) {
   for (const Blob& file :
        {small_file(), png_of_values({5, 3, kGreyPng, 2, true}, some_values({5, 3, kGreyPng, 2}))}) {
     for (std::size_t missing = 1; missing <= file.size(); ++missing)
-      EXPECT_THROW(decode(without_last(missing, file)), Error) << missing << " bytes missing";
+      EXPECT_THROW(decode_labels(without_last(missing, file)), Error)
+          << missing << " bytes missing";
   }
 }
 
@@ -329,7 +330,7 @@ TEST(LabelPng, every_flipped_bit_is_an_error) {
   for (std::size_t bit = 0; bit < 8 * file.size(); ++bit) {
     Blob damaged = file;
     damaged[bit / 8] ^= std::byte(1 << bit % 8);
-    EXPECT_THROW(decode(damaged), Error) << "bit " << bit;
+    EXPECT_THROW(decode_labels(damaged), Error) << "bit " << bit;
   }
 }
 
@@ -344,7 +345,7 @@ TEST(LabelPng, flipped_bit_behind_a_right_checksum_is_an_error_or_a_whole_image)
     Blob changed = file;
     changed[bit / 8] ^= std::byte(1 << bit % 8);
     try {
-      const LabelImage image = decode(with_right_checksums(changed));
+      const LabelImage image = decode_labels(with_right_checksums(changed));
       EXPECT_EQ(std::ssize(image.labels), image.height * image.width) << "bit " << bit;
       ++whole;
     } catch (const Error&) {

@@ -81,6 +81,11 @@ seeds_cifar_fuzz() {
   printf 'cat\ndog\r\nfrog\n\n' > "$1/names"
 }
 
+seeds_csv_fuzz() {
+  printf 'text,label\n"a ""fine"", film",1\r\n\nb,0\n' > "$1/comma"
+  printf '\xef\xbb\xbflabel\ttext\n1\t"two\nlines"\n0\tcaf\xc3\xa9' > "$1/tab"
+}
+
 seeds_image_fuzz() { tests/fuzz/image_seeds.py "$1"; }
 seeds_label_png_fuzz() { tests/fuzz/image_seeds.py --labels "$1"; }
 
