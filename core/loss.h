@@ -21,7 +21,7 @@ struct MixedTargets {
 
 // Examples on the device, a row each.
 struct Batch {
-  Tensor inputs;   // pixels f32 [N, H, W, C] in [0, 1], or tokens i32 [N, T]
+  Tensor inputs;   // pixels f32 [N, H, W, C] in [0, 1], or tokens i32 [N, T] (sequences.h)
   Tensor targets;  // the class of each row, i32 [N], or of each of its pixels, u8 [N, H, W]
   Tensor indices;  // i32 [N]: each example's place in its data set, which keys its random numbers
   // i32 [N]: which try of its example each row is, from 0 (a restart; for targeted attacks also the
@@ -29,7 +29,6 @@ struct Batch {
   Tensor attempts = {};
   // i32 [N]: the class that each row is to be taken for. Empty: any but its target.
   Tensor aims = {};
-  Tensor lengths = {};  // i32 [N]: tokens of each row that count; empty: all of them
   MixedTargets mixed = {};
 };
 

@@ -11,8 +11,9 @@ Schedule schedule_named(const std::string& name) {
   if (name == "step") return Schedule::step;
   if (name == "cosine") return Schedule::cosine;
   if (name == "poly") return Schedule::poly;
+  if (name == "linear") return Schedule::linear;
   if (name == "constant") return Schedule::constant;
-  fail("schedule '", name, "' is unknown. There are step, cosine, poly, constant");
+  fail("schedule '", name, "' is unknown. There are step, cosine, poly, linear, constant");
 }
 
 double learning_rate(Schedule schedule, double lr, std::int64_t epoch, std::int64_t epochs,
@@ -27,6 +28,7 @@ double learning_rate(Schedule schedule, double lr, std::int64_t epoch, std::int6
       return epoch * 10 >= epochs * 9 ? lr * 0.01 : epoch * 4 >= epochs * 3 ? lr * 0.1 : lr;
     case Schedule::cosine: return lr * (1 + std::cos(std::numbers::pi * progress)) / 2;
     case Schedule::poly: return lr * std::pow(1 - progress, 0.9);
+    case Schedule::linear: return lr * (1 - progress);
     case Schedule::constant: return lr;
   }
   return lr;

@@ -1,20 +1,18 @@
 #include "apps/common/checkpoint.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <deque>
 #include <set>
 
 #include "apps/common/class_names.h"
 #include "apps/common/model_json.h"
+#include "apps/common/read_slot.h"
 #include "apps/common/wrapping.h"
-#include "core/printable.h"
 
 namespace saddle {
 namespace {
 
-constexpr const char* kRunningVar = ".running_var";
 constexpr const char* kBatchesTracked = ".num_batches_tracked";
 
 // More than any model has. A larger number is a damaged or hostile file, and would overflow sizes.
@@ -79,57 +77,6 @@ std::vector<std::string> batch_norm_names(const WeightLayout& statistics) {
     }
   }
   return names;
-}
-
-// Collects what is wrong with a file, so that one message names all of it.
-class Complaints {
- public:
-  template <class... Parts>
-  void add(const Parts&... parts) {
-    constexpr int kMostListed = 20;
-    constexpr std::size_t kMostShownOfOne = 160;  // bytes: a stranger's name may be long
-    if (++count_ <= kMostListed) {
-      list_ += (count_ > 1 ? "; " : "") + printable(text(parts...), kMostShownOfOne);
-    } else if (count_ == kMostListed + 1) {
-      list_ += "; and others";
-    }
-  }
-  void raise(const std::string& file) const {
-    if (count_ == 0) return;
-    fail(file, ": does not fit the model (", count_, " tensors): ", list_,
-         ". Check --model, --width and --classes");
-  }
-
- private:
-  int count_ = 0;
-  std::string list_;
-};
-
-// The values of a slot in the file's order; empty where they are none to take.
-std::vector<float> read_slot(const SafetensorsFile& file, const Slot& slot, const std::string& name,
-                             Complaints& complaints) {
-  if (!file.contains(name)) {
-    complaints.add(slot.name, " is missing");
-    return {};
-  }
-  const FileTensor& tensor = file.tensor(name);
-  if (tensor.shape != slot.file_shape()) {
-    complaints.add(slot.name, " has shape ", tensor.shape, ", expected ", slot.file_shape());
-    return {};
-  }
-  if (!holds_floats(tensor.dtype)) {
-    complaints.add(slot.name, " holds ", name_of(tensor.dtype), ", expected f32");
-    return {};
-  }
-  std::vector<float> values = file.read_f32(name);
-  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
-    complaints.add(slot.name, " holds a value that is not finite");
-  }
-  if (slot.name.ends_with(kRunningVar) &&
-      std::any_of(values.begin(), values.end(), [](float v) { return v < 0; })) {
-    complaints.add(slot.name, " holds a negative variance");
-  }
-  return values;
 }
 
 // The values of the first `count` slots of `layout`. Nothing is allocated but what the file holds.
@@ -249,7 +196,7 @@ Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, std
     complaints.add(name.starts_with(front) ? name.substr(front.size()) : name,
                    " is not in the model");
   }
-  complaints.raise(file.file_name());
+  complaints.raise(file.file_name(), "Check --model, --width and --classes");
   return values;
 }
 

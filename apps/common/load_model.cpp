@@ -49,9 +49,11 @@ Model load_model(const std::string& checkpoint, const CheckpointOverrides& overr
   fallback.std = data.std;
   Model model = load_checkpoint(checkpoint, device, overrides, fallback);
   model.precision = precision;
-  require(!labels_pixels(model.network.options.model), checkpoint, ": ",
-          model.network.options.model,
+  const std::string& name = model.network.options.model;
+  require(!labels_pixels(name), checkpoint, ": ", name,
           " labels pixels, this program needs a network that names images. Use saddle-segment");
+  require(!reads_text(name), checkpoint, ": ", name,
+          " reads text, this program needs a network that names images. Use saddle-text");
 
   const NetworkOptions& network = model.network.options;
   const std::string expected =

@@ -1,5 +1,7 @@
 #include "apps/common/model_json.h"
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -14,6 +16,8 @@ constexpr std::size_t kLongestClassName = 1000;
 
 constexpr const char* kBefore = "before";
 constexpr const char* kInside = "inside";
+constexpr const char* kExactGelu = "gelu";
+constexpr const char* kTanhGelu = "gelu_tanh";
 
 std::int64_t integer(const Json& json) {
   require(json.is_number_integer(), "expected an integer");
@@ -58,8 +62,61 @@ DeepLabOptions deeplab_of(const Json& json) {
   return deeplab;
 }
 
+const std::map<TextPooling, std::string> kPoolings = {{TextPooling::first_tanh, "first_tanh"},
+                                                      {TextPooling::first_relu, "first_relu"},
+                                                      {TextPooling::mean, "mean"}};
+
+Json to_json(const TextOptions& text) {
+  return {{"vocabulary", text.vocabulary},
+          {"positions", text.positions},
+          {"width", text.width},
+          {"layers", text.layers},
+          {"heads", text.heads},
+          {"hidden", text.hidden},
+          {"kinds", text.kinds},
+          {"eps", text.eps},
+          {"activation", text.activation == GeluForm::exact ? kExactGelu : kTanhGelu},
+          {"pooling", kPoolings.at(text.pooling)},
+          {"dropout", text.dropout},
+          {"attention_dropout", text.attention_dropout},
+          {"head_dropout", text.head_dropout},
+          {"padding", text.padding},
+          {"max_length", text.max_length},
+          {"vocabulary_hash", text.vocabulary_hash}};
+}
+
+TextOptions text_of(const Json& json) {
+  TextOptions text;
+  for (const auto& [key, value] : {std::pair{"vocabulary", &text.vocabulary},
+                                   {"positions", &text.positions},
+                                   {"width", &text.width},
+                                   {"layers", &text.layers},
+                                   {"heads", &text.heads},
+                                   {"hidden", &text.hidden},
+                                   {"kinds", &text.kinds},
+                                   {"padding", &text.padding},
+                                   {"max_length", &text.max_length}}) {
+    *value = integer(json.at(key));
+  }
+  for (const auto& [key, value] : {std::pair{"eps", &text.eps},
+                                   {"dropout", &text.dropout},
+                                   {"attention_dropout", &text.attention_dropout},
+                                   {"head_dropout", &text.head_dropout}}) {
+    *value = json.at(key).get<float>();
+  }
+  const std::string activation = json.at("activation"), pooling = json.at("pooling");
+  require(activation == kExactGelu || activation == kTanhGelu, "activation is no GELU");
+  text.activation = activation == kExactGelu ? GeluForm::exact : GeluForm::tanh;
+  const auto known = std::ranges::find(kPoolings, pooling, [](const auto& p) { return p.second; });
+  require(known != kPoolings.end(), "pooling is unknown");
+  text.pooling = known->first;
+  text.vocabulary_hash = json.at("vocabulary_hash").get<std::string>();
+  return text;
+}
+
 Json own_options(const NetworkOptions& network) {
   if (labels_pixels(network.model)) return to_json(network.deeplab);
+  if (reads_text(network.model)) return to_json(network.text);
   Json own = {{"width", network.width}};
   if (network.patch > 0) own["patch"] = network.patch;
   return own;
@@ -70,20 +127,37 @@ void take_own_options(const Json& own, NetworkOptions& network) {
     network.deeplab = deeplab_of(own);
     return;
   }
+  if (reads_text(network.model)) {
+    network.text = text_of(own);
+    return;
+  }
   network.width = integer(own.value("width", Json(0)));
   network.patch = integer(own.value("patch", Json(0)));
+}
+
+// What the input of a network for images is.
+void take_images(const Json& json, ModelDescription& description) {
+  const Json& shape = json.at("input_shape");
+  require(shape.size() == 3, "input_shape needs three numbers");
+  NetworkOptions& network = description.network;
+  network.in_channels = integer(shape.at(0));
+  network.height = integer(shape.at(1));
+  network.width_pixels = integer(shape.at(2));
+  description.mean = json.at("mean").get<std::vector<float>>();
+  description.std = json.at("std").get<std::vector<float>>();
 }
 
 }  // namespace
 
 std::string model_json(const ModelDescription& description) {
   const NetworkOptions& network = description.network;
-  Json json = {{"model", network.model},
-               {"options", own_options(network)},
-               {"classes", network.classes},
-               {"input_shape", {network.in_channels, network.height, network.width_pixels}},
-               {"mean", description.mean},
-               {"std", description.std}};
+  Json json = {
+      {"model", network.model}, {"options", own_options(network)}, {"classes", network.classes}};
+  if (!reads_text(network.model)) {
+    json["input_shape"] = {network.in_channels, network.height, network.width_pixels};
+    json["mean"] = description.mean;
+    json["std"] = description.std;
+  }
   if (!description.class_names.empty()) json["class_names"] = description.class_names;
   return json_text(json);
 }
@@ -95,13 +169,7 @@ ModelDescription parse_model_json(const std::string& metadata) {
   network.model = json.at("model").get<std::string>();
   network.classes = integer(json.at("classes"));
   take_own_options(json.at("options"), network);
-  const Json& shape = json.at("input_shape");
-  require(shape.size() == 3, "input_shape needs three numbers");
-  network.in_channels = integer(shape.at(0));
-  network.height = integer(shape.at(1));
-  network.width_pixels = integer(shape.at(2));
-  description.mean = json.at("mean").get<std::vector<float>>();
-  description.std = json.at("std").get<std::vector<float>>();
+  if (!reads_text(network.model)) take_images(json, description);
   if (json.contains("class_names")) {
     description.class_names = names_of_classes(json.at("class_names"), network.classes);
   }

@@ -106,8 +106,11 @@ Model load_segmenter(const std::string& checkpoint, const SegmenterFlags& flags,
                      const ModelDescription& fallback, Precision precision) {
   Model model = load_checkpoint(checkpoint, device, overrides_of(flags), fallback);
   model.precision = precision;
-  require(labels_pixels(model.network.options.model), checkpoint, ": ", model.network.options.model,
-          " names images, this program needs a network that labels pixels. Use saddle-attack");
+  const std::string& name = model.network.options.model;
+  require(labels_pixels(name), checkpoint, ": ", name,
+          reads_text(name) ? " reads text" : " names images",
+          ", this program needs a network that labels pixels. Use ",
+          reads_text(name) ? "saddle-text" : "saddle-attack");
   return model;
 }
 

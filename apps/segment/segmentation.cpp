@@ -64,7 +64,10 @@ Task segmentation_task(CropBatches& crops, std::int64_t images, const Tensor& cl
   task.unit = "images";
   task.accuracy = "pixel accuracy";
   task.examples = images;
-  task.prepare = [&crops](const Upcoming& upcoming) { crops.prepare(upcoming); };
+  task.prepare = [&crops](const Upcoming& upcoming) {
+    crops.prepare(upcoming);
+    return 0;
+  };
   task.batch = [&crops](const Tensor& indices, const Tensor&) { return crops.batch(indices); };
   task.likelihood = pixel_cross_entropy_loss();
   task.loss = pixel_cross_entropy_loss(class_weights);

@@ -55,6 +55,7 @@ void add_mixing(Task& task, const DeviceDataset& data, const ClassificationOptio
   task.prepare = [mix, image, options](const Upcoming& upcoming) {
     mix->set(
         draw_mix(options.mixup, options.cutmix, image[0], image[1], options.seed, upcoming.step));
+    return 0;
   };
 }
 

@@ -19,6 +19,11 @@ BatchNormMode batch_norm_mode(SamStatistics statistics, GradientAt at) {
   return update ? BatchNormMode::update : BatchNormMode::batch_only;
 }
 
+// What a network for text reads besides a shift of embeddings; empty where inputs are images.
+Tensor tokens_of(const Batch& batch) {
+  return batch.inputs.dtype() == DType::i32 ? batch.inputs : Tensor();
+}
+
 // Neighbouring rows of a batch, or of a choice of its rows.
 struct Piece {
   std::int64_t first, count;
@@ -34,13 +39,8 @@ struct Piece {
     return all.slice(first * row, Shape(extents));
   }
   Batch of(const Batch& all) const {
-    return {of(all.inputs),
-            of(all.targets),
-            of(all.indices),
-            of(all.attempts),
-            of(all.aims),
-            of(all.lengths),
-            {of(all.mixed.other), of(all.mixed.share)}};
+    return {of(all.inputs),   of(all.targets), of(all.indices),
+            of(all.attempts), of(all.aims),    {of(all.mixed.other), of(all.mixed.share)}};
   }
 };
 
@@ -99,12 +99,14 @@ class BatchLoss {
 
   // f_w in a mode of batch-norm. Its random layers, if there are any, draw anew at each call.
   LogitsFunction network_at(const Parameters& w, const Tensor& g, BatchNormMode mode,
-                            const Tensor& indices) {
-    return [this, w, g, mode, indices](Tape& tape, const Var& x) {
+                            const Batch& batch) {
+    return [this, w, g, mode, batch](Tape& tape, const Var& x) {
       if (mode != BatchNormMode::frozen) ++forwards_in_training_;
       Pass pass{tape, w, g, model_.statistics, mode, model_.precision};
+      pass.tokens = tokens_of(batch);
       if (options_.draws) {
-        pass.random = PassRandom{options_.seed, number_, indices, draws_++, options_.drop_path};
+        pass.random =
+            PassRandom{options_.seed, number_, batch.indices, draws_++, options_.drop_path};
       }
       return model_.logits(pass, x);
     };
@@ -115,7 +117,7 @@ class BatchLoss {
                     const Piece& piece) {
     const Batch batch = piece.of(batch_);
     const BatchNormMode mode = batch_norm_mode(options_.sam_statistics, at);
-    return task_.loss(tape, network_at(w, g, mode, batch.indices), x, batch, LossReduction::mean);
+    return task_.loss(tape, network_at(w, g, mode, batch), x, batch, LossReduction::mean);
   }
 
   // Adds those of a piece, `keep` 0: as the first.
@@ -145,9 +147,8 @@ class BatchLoss {
   }
   Tensor climbed(const Parameters& weights, const Batch& batch, std::int64_t first) {
     const BatchNormMode mode = task_.climb.batch_norm;
-    const LogitsFunction f = mode == BatchNormMode::frozen
-                                 ? model_.evaluation()
-                                 : network_at(weights, {}, mode, batch.indices);
+    const LogitsFunction f = mode == BatchNormMode::frozen ? model_.evaluation(tokens_of(batch))
+                                                           : network_at(weights, {}, mode, batch);
     return task_.climb.before(f, batch, number_, first);
   }
 

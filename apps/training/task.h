@@ -54,8 +54,10 @@ struct Task {
   // What a step does to its batch as a whole (Mixup): device work. Empty: nothing.
   std::function<void(Batch& batch)> mix = {};
   // The host's part of a batch, in front of `batch` and `mix`: puts on the device what these read
-  // there, always in the same place. Empty: there is none.
-  std::function<void(const Upcoming& upcoming)> prepare = {};
+  // there, always in the same place. Returns what the batch's shape has besides the number of
+  // examples (how long its longest sentence is): steps of one shape may be replayed. Empty: there
+  // is nothing to do, and one shape.
+  std::function<std::int64_t(const Upcoming& upcoming)> prepare = {};
   Loss loss;        // what is minimised
   Loss likelihood;  // -log p(target) alone: what a Fisher matrix is made of
   Climb climb = {};

@@ -50,8 +50,9 @@ void TrainingStep::begin_epoch(const std::vector<std::int32_t>& order, std::uint
   });
 }
 
-void TrainingStep::prepare_batch(std::span<const std::int32_t> indices, std::uint32_t number) {
-  if (task_.prepare) task_.prepare({indices, epoch_, number});
+std::int64_t TrainingStep::prepare_batch(std::span<const std::int32_t> indices,
+                                         std::uint32_t number) {
+  return task_.prepare ? task_.prepare({indices, epoch_, number}) : 0;
 }
 
 void TrainingStep::example_gradient(std::int64_t example, const Tensor& g) {
@@ -80,7 +81,11 @@ PendingSums TrainingStep::operator()(std::int64_t first, std::int64_t count, dou
           " to ", first + count, " leave the ", task_.examples, " there are");
   Device& device = model_.device();
   minimiser_.prepare(lr);
-  std::shared_ptr<Captured>& at = captured_[{count, minimiser_.phase()}];
+  const std::int64_t shape =
+      prepare_batch(std::span(order_on_host_)
+                        .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+                    number);
+  std::shared_ptr<Captured>& at = captured_[{count, shape, minimiser_.phase()}];
   if (!at) {
     at = std::make_shared<Captured>(
         Captured{Tensor(device, {count}, DType::i32), Tensor(device, {3}), {}, 0});
@@ -89,9 +94,6 @@ PendingSums TrainingStep::operator()(std::int64_t first, std::int64_t count, dou
                                                static_cast<std::int32_t>(epoch_),
                                                static_cast<std::int32_t>(number)};
   numbers_.copy_from_host(numbers.data());
-  prepare_batch(std::span(order_on_host_)
-                    .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-                number);
   at->work(device, [&] { work(*at); });
 
   model_.batches_tracked += at->forwards;

@@ -8,7 +8,7 @@
 #include <map>
 #include <memory>
 #include <span>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "apps/training/batch_step.h"
@@ -59,7 +59,7 @@ class TrainingStep {
  private:
   struct Captured;  // what belongs to one batch size
 
-  void prepare_batch(std::span<const std::int32_t> indices, std::uint32_t number);
+  std::int64_t prepare_batch(std::span<const std::int32_t> indices, std::uint32_t number);
   void work(Captured& at);
   // Of the example-th example of the order, augmented, with batch-norm's running statistics.
   void example_gradient(std::int64_t example, const Tensor& g);
@@ -75,8 +75,8 @@ class TrainingStep {
   Tensor order_;                          // i32 [examples]
   Tensor numbers_;                        // i32 [3]: the three below
   Tensor first_, epoch_number_, number_;  // views of it
-  // By batch size and the minimiser's phase.
-  std::map<std::pair<std::int64_t, int>, std::shared_ptr<Captured>> captured_;
+  // By batch size, the shape that the task says, and the minimiser's phase.
+  std::map<std::tuple<std::int64_t, std::int64_t, int>, std::shared_ptr<Captured>> captured_;
 };
 
 }  // namespace saddle

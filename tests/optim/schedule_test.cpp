@@ -68,6 +68,12 @@ TEST(warm_up, rises_in_equal_steps_to_where_the_schedule_is) {
               learning_rate(Schedule::cosine, 0.1, 1, 100) * 2 / 5, kExact, "cosine");
 }
 
+TEST(linear_schedule, falls_by_equal_steps_towards_0) {
+  EXPECT_EQ(learning_rate(Schedule::linear, 0.1, 0, 4), 0.1);
+  EXPECT_EQ(learning_rate(Schedule::linear, 0.1, 1, 4), 0.1 * 0.75);
+  EXPECT_EQ(learning_rate(Schedule::linear, 0.1, 3, 4), 0.1 * 0.25);
+}
+
 TEST(constant_schedule, is_lr) {
   EXPECT_EQ(learning_rate(Schedule::constant, 0.1, 0, 100), 0.1);
   EXPECT_EQ(learning_rate(Schedule::constant, 0.1, 99, 100), 0.1);
@@ -77,12 +83,13 @@ TEST(schedules, go_by_name) {
   EXPECT_EQ(schedule_named("step"), Schedule::step);
   EXPECT_EQ(schedule_named("cosine"), Schedule::cosine);
   EXPECT_EQ(schedule_named("poly"), Schedule::poly);
+  EXPECT_EQ(schedule_named("linear"), Schedule::linear);
   EXPECT_EQ(schedule_named("constant"), Schedule::constant);
 }
 
 TEST(schedules, of_another_name_are_an_error_that_lists_those_there_are) {
-  EXPECT_CONTAINS(message_of<Error>([] { schedule_named("linear"); }),
-                  "schedule 'linear' is unknown. There are step, cosine, poly, constant");
+  EXPECT_CONTAINS(message_of<Error>([] { schedule_named("square"); }),
+                  "schedule 'square' is unknown. There are step, cosine, poly, linear, constant");
 }
 
 }  // namespace
