@@ -112,6 +112,21 @@ seeds_tiny_imagenet_fuzz() {
   printf 'n00000001\ttench, Tinca tinca\nn00000009\tother\n' > "$1/words"
 }
 
+seeds_wordpiece_fuzz() {
+  local special='[PAD]\n[UNK]\n[CLS]\n[SEP]\n'
+  printf "$special"'[MASK]\nun\n##aff\n##able\n.\nthe\n\xe6\x9d\xb1\n\0The [MASK], Unaffable \xe6\x9d\xb1\xe4\xba\xac.' \
+    > "$1/small"
+  printf "$special"'a\r\n##a\r\n##aa\r\n\0aaaaa a\xcc\x81 \xed\x95\x9c\xe3\x80\xae\xc2\xad\xcd\xbe\xff' > "$1/marks"
+}
+
+words_wordpiece_fuzz() {
+  local word
+  for word in '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' '##' '\xcc\x81' '\xe3\x80\xae' '\xe6\x9d\xb1' '\xea\xb0\x81' \
+      '\xe2\x80\x8d' '\xf0\xab\xa4\xa0'; do
+    printf '"%s"\n' "$word"
+  done
+}
+
 # The members of a sound state.
 state_summary='"robust_accuracy":50,"max_linf":0.1,"max_l2":1,"max_l1":2,"forward":3,"backward":4,"seconds":0.5,
 "attacked":2,"warnings":["w"],"members":[{"name":"m","robust_accuracy":50,"forward":3,"backward":4,"seconds":0.5,
