@@ -94,7 +94,7 @@ using AllKernels = KernelList<
     LayerNormBackward, LayerNormParameters, Softmax, SoftmaxBackward,
     // text: flat, grid
     CountTokens, PaddedRows, RankTokens, GeluTanh, GeluTanhBackward, Tanh, TanhBackward, EmbedWords,
-    SumByToken, SumByPlace, PadSequences, MeanOfTokens, MeanOfTokensBackward, DropAttention,
+    ShiftStepL2, SumByToken, SumByPlace, PadSequences, MeanOfTokens, MeanOfTokensBackward, DropAttention,
     // segmentation: flat, grid, block
     WeightedMean, PredictPixels, MaxPool<float>, MaxPool<Bfloat16>, MaxPoolBackward<float>,
     MaxPoolBackward<Bfloat16>, ShiftPixels<float>, ShiftPixels<Bfloat16>, SpreadOverPixels<float>,

@@ -39,10 +39,26 @@ struct PgdStepLinf {
   bool aligned() const { return all_aligned(delta, g, x, adversarial); }
 };
 
-// delta <- delta + alpha g / ||g||, scaled back to norm eps where it is longer, then clamped so
-// that x + delta stays in [0, 1] (which never lengthens it). A gradient of zero moves nothing; one
-// of any other size moves by alpha (see gradient_scale.h; the reference codes divide by ||g|| +
-// 1e-10). One block an example.
+// delta + alpha g / ||g||, scaled back to norm eps where it is longer, handed to take(i, element).
+// A gradient of zero moves nothing; one of any other size moves by alpha (see gradient_scale.h; the
+// reference codes divide by ||g|| + 1e-10).
+template <class Team, class Take>
+SADDLE_DEVICE void step_in_l2_ball(const Team& team, const Array<const float>& delta,
+                                   const Array<const float>& g, float alpha, float eps, Take take) {
+  const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(g[i]); }));
+  const float norm = square_root(team.sum([&](int64_t i) {
+    const float scaled = to_one * g[i];
+    return scaled * scaled;
+  }));
+  const float step = norm > 0.f ? alpha / norm : 0.f;
+  const auto moved = [&](int64_t i) { return delta[i] + step * (to_one * g[i]); };
+  const float length = square_root(team.sum([&](int64_t i) { return moved(i) * moved(i); }));
+  const float shrink = length > eps ? eps / length : 1.f;
+  team.each([&](int64_t i) { take(i, moved(i) * shrink); });
+}
+
+// That step, clamped so that x + delta stays in [0, 1], which never lengthens it. One block an
+// example.
 struct PgdStepL2 {
   static constexpr int kThreads = 256;
   Array<float> delta;        // [examples, columns]
@@ -63,20 +79,34 @@ struct PgdStepL2 {
                              image = row_of(x, example, columns);
     const Array<float> here = row_of(delta, example, columns),
                        out = row_of(adversarial, example, columns);
-    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(gradient[i]); }));
-    const float norm = square_root(team.sum([&](int64_t i) {
-      const float scaled = to_one * gradient[i];
-      return scaled * scaled;
-    }));
-    const float step = norm > 0.f ? alpha / norm : 0.f;
-    const auto moved = [&](int64_t i) { return here[i] + step * (to_one * gradient[i]); };
-    const float length = square_root(team.sum([&](int64_t i) { return moved(i) * moved(i); }));
-    const float shrink = length > eps ? eps / length : 1.f;
-    team.each([&](int64_t i) {
-      const float in_box = clip(moved(i) * shrink, -image[i], 1.f - image[i]);
+    step_in_l2_ball(team, here, gradient, alpha, eps, [&](int64_t i, float moved) {
+      const float in_box = clip(moved, -image[i], 1.f - image[i]);
       here[i] = in_box;
       out[i] = clip(image[i] + in_box, 0.f, 1.f);
     });
+  }
+};
+
+// The same step in a space without bounds, a row each: of embeddings. One warp a row.
+struct ShiftStepL2 {
+  static constexpr int kThreads = kWarp;
+  Array<float> delta;    // [rows, columns]
+  Array<const float> g;  // [rows, columns]
+  int64_t columns;
+  float alpha, eps;
+
+  template <class Block>
+  SADDLE_DEVICE void operator()(Block& b) const {
+    step(BlockTeam<Block>{b, columns}, b.block());
+  }
+  void reference(int64_t row) const { step(HostTeam<kThreads>{columns}, row); }
+
+ private:
+  template <class Team>
+  SADDLE_DEVICE void step(const Team& team, int64_t row) const {
+    const Array<float> here = row_of(delta, row, columns);
+    step_in_l2_ball(team, here, row_of(g, row, columns), alpha, eps,
+                    [&](int64_t i, float moved) { here[i] = moved; });
   }
 };
 

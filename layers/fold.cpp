@@ -4,6 +4,7 @@ namespace saddle {
 
 Tensor fold_batch_norm(const NetworkLayout& layout, const Tensor& weights,
                        const Tensor& statistics) {
+  if (layout.norms.empty()) return weights;
   const Tensor folded = weights.clone();
   for (const NormSlots& norm : layout.norms) {
     const Tensor scale = view(folded, norm.weight);

@@ -29,6 +29,7 @@ struct NetworkLayout {
 // The weights for passes that only evaluate (Pass::folded). Running statistics make a batch-norm
 // the affine map z = x scale + shift: its slots receive scale and shift; where a convolution stands
 // before it, that convolution's weights are multiplied by scale, so that only shift is left to add.
+// A network without batch-norm gets its own weights back, in the same memory.
 Tensor fold_batch_norm(const NetworkLayout& layout, const Tensor& weights,
                        const Tensor& statistics);
 

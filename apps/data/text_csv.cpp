@@ -157,6 +157,10 @@ LabelledTexts in_classes(Rows rows, const std::vector<std::string>& classes) {
 
 }  // namespace
 
+bool has_table(const TextRequest& request) {
+  return file_of(request, folder_of(request), request.split).has_value();
+}
+
 TextSplits load_text_csv(const TextRequest& request) {
   const fs::path folder = folder_of(request);
   const auto missing = [&](const std::string& split) {

@@ -16,4 +16,7 @@ namespace saddle {
 // classes. Throws as load_text_set.
 TextSplits load_text_csv(const TextRequest& request);
 
+// Whether the table of the split is there.
+bool has_table(const TextRequest& request);
+
 }  // namespace saddle

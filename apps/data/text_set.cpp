@@ -78,6 +78,21 @@ TextSplits load_splits(const TextRequest& request) {
   return load_text_csv(request);
 }
 
+// A text of each class in turn, as long as it has one.
+LabelledTexts in_turn(LabelledTexts split, std::size_t classes) {
+  std::vector<std::vector<std::size_t>> of_class(classes);
+  for (std::size_t i = 0; i < split.texts.size(); ++i) {
+    of_class[static_cast<std::size_t>(split.labels[i])].push_back(i);
+  }
+  LabelledTexts ordered;
+  for (std::size_t round = 0; ordered.texts.size() < split.texts.size(); ++round) {
+    for (const std::vector<std::size_t>& own : of_class) {
+      if (round < own.size()) ordered.add(split.texts[own[round]], split.labels[own[round]]);
+    }
+  }
+  return ordered;
+}
+
 void warn_of_blanks(TextSet& set) {
   const auto is_blank = [](const std::string& text) { return stripped(text).empty(); };
   const auto first = std::ranges::find_if(set.texts, is_blank);
@@ -120,6 +135,7 @@ TextSet load_text_set(const TextRequest& request) {
   TextSplits loaded = load_splits(request);
   LabelledTexts split = std::move(loaded.splits[request.split]);
   require(!split.texts.empty(), request.name, ": the split '", request.split, "' has no texts");
+  if (request.name != kCsv) split = in_turn(std::move(split), loaded.class_names.size());
   const auto count = static_cast<std::size_t>(wanted(request, std::ssize(split.texts)));
   split.texts.resize(count);
   split.labels.resize(count);
@@ -134,6 +150,11 @@ TextSet load_text_set(const TextRequest& request) {
   warn_of_absent_classes(set);
   if (set.split != "train") warn_of_texts_in_train(set, loaded.splits["train"].texts);
   return set;
+}
+
+bool has_split(const TextRequest& request) {
+  check_options(request);
+  return request.name != kCsv || has_table(request);
 }
 
 }  // namespace saddle

@@ -43,8 +43,9 @@ struct TextRequest {
 // rotten-tomatoes, rotten-tomatoes-rated, text-csv.
 const std::vector<std::string>& text_set_names();
 
-// The first `limit` texts of the split ("train", "validation" or "test"), in the set's order. In
-// the first two sets that is nearly one class after the other: shuffle before training.
+// The first `limit` texts of the split ("train", "validation" or "test"), in the set's order: that
+// of the rows of a table, and in the first two sets, whose files have a class after the other, a
+// text of each class in turn.
 // - rotten-tomatoes, rotten-tomatoes-rated: see rotten_tomatoes.h.
 // - text-csv: DIR/SPLIT.csv or .tsv, see text_csv.h.
 //
@@ -55,5 +56,9 @@ const std::vector<std::string>& text_set_names();
 // option that the set has not; Error where files are missing (with their paths and how to get them)
 // or hold what the set does not (with the line).
 TextSet load_text_set(const TextRequest& request);
+
+// Whether the set has the split at all, which a table may lack. Throws as load_text_set, but reads
+// no file.
+bool has_split(const TextRequest& request);
 
 }  // namespace saddle

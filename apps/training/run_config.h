@@ -1,6 +1,7 @@
 // RunConfig: what a training run is, as config.json holds it.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ struct RunConfig {
   nlohmann::json inputs;                   // fingerprints: "train_data", "test_data", "init_from"
   nlohmann::json environment;              // what may differ between a run and its continuation
   std::vector<std::string> warnings = {};  // what its reader should know
+  // Files that whoever uses the model needs besides (a vocabulary), by their names in the
+  // directory.
+  std::map<std::string, std::string> files = {};
 };
 
 // The environment of a run on the device: version, device, backends, threads.

@@ -76,8 +76,10 @@ Json but_for_more_epochs(Json was, const Json& now) {
 // Those that differ, in words.
 std::string changed_inputs(const Json& was, const Json& now) {
   constexpr std::array kInputs = {
-      std::pair{"train_data", "the training data (images, labels or names of classes)"},
-      std::pair{"test_data", "the test data"}, std::pair{"init_from", "the file of --init-from"}};
+      std::pair{"train_data", "the training data (examples, labels or names of classes)"},
+      std::pair{"validation_data", "the validation data"}, std::pair{"test_data", "the test data"},
+      std::pair{"init_from", "the file of --init-from"},
+      std::pair{"encoder", "the weights of --encoder"}};
   std::string list;
   for (const auto& [key, words] : kInputs) {
     if (was.value(key, Json()) != now.value(key, Json()))
@@ -156,6 +158,9 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config)
     for (const char* name : kFiles) fs::remove(path_ / name);
   }
   remove_temporary_files(path_);
+  for (const auto& [name, content] : config.files) {
+    write_file_atomically(path_ / name, std::string_view(content));
+  }
   identity_ = identity_of(config);
   const Json json{{"settings", config.settings},
                   {"inputs", config.inputs},

@@ -125,7 +125,7 @@ TEST(segment_resume, with_other_settings_or_data_is_refused) {
   const SegmentTrainOptions same = resolved(options);
   SegmentationSet data = square_training_data();
   data.pixels[9] ^= 1;
-  expect_error("the training data (images, labels or names of classes) changed",
+  expect_error("the training data (examples, labels or names of classes) changed",
                [&] { train(same, data, square_test_data()); });
   EXPECT_NO_THROW(train_small(options));
 }

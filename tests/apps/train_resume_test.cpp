@@ -339,7 +339,7 @@ TEST(resume, on_other_training_data_is_refused) {
     return run.refusal();
   };
   const std::string expected =
-      "--resume on other inputs than the run began with: the training data (images, labels or "
+      "--resume on other inputs than the run began with: the training data (examples, labels or "
       "names "
       "of classes) changed. Put back what was there, or start over with --overwrite";
   expect_part(expected, refusal([](Dataset& data) { data = quadrants(59, 1); }));

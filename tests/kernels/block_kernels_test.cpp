@@ -760,6 +760,16 @@ BlockCase mi_fgsm_step(std::int64_t examples, std::int64_t columns, float size =
           }};
 }
 
+BlockCase shift_step(std::int64_t rows, std::int64_t columns, float size = 1.f) {
+  return {"ShiftStepL2_" + size_name(rows, columns) + (size < 1.f ? "_tiny" : ""),
+          typeid(ShiftStepL2), [=](How how) {
+            const std::vector<float> g = random_values(rows * columns, 70, -size, size);
+            std::vector<float> delta = random_values(rows * columns, 71);
+            run(how, ShiftStepL2{view(delta), view(g), columns, .5f, 1.5f}, rows);
+            return delta;
+          }};
+}
+
 std::vector<BlockCase> own_cases() {
   return {
       asam_sum(5 * 1024 + 77, 0),
@@ -954,6 +964,9 @@ std::vector<BlockCase> own_cases() {
       row_max_abs(1, 1),
       row_max_abs(3, 33),
       row_max_abs(5, 1025),
+      shift_step(1, 1),
+      shift_step(3, 33),
+      shift_step(2, 65, 1e-40f),
       mi_fgsm_step(1, 1),
       mi_fgsm_step(3, 33),
       mi_fgsm_step(5, 1025),
