@@ -8,9 +8,9 @@
 #include <numeric>
 #include <set>
 
+#include "core/sha256.h"
 #include "tests/apps/data_files.h"
 #include "tests/apps/system_fashion_mnist.h"
-#include "tests/support/sha256.h"
 
 namespace saddle {
 namespace {

@@ -7,9 +7,9 @@
 #include <cstdlib>
 
 #include "apps/data/fashion_scenes.h"
+#include "core/sha256.h"
 #include "tests/apps/segmentation_trees.h"
 #include "tests/apps/system_fashion_mnist.h"
-#include "tests/support/sha256.h"
 
 namespace saddle {
 namespace {

@@ -1,5 +1,5 @@
 // SHA-256 against the examples that NIST publishes with FIPS 180, and at the ends of a block.
-#include "tests/support/sha256.h"
+#include "core/sha256.h"
 
 #include <gtest/gtest.h>
 
