@@ -10,7 +10,7 @@ PACKAGES := build-essential cmake ninja-build python3 python3-pip \
             libprotobuf-dev protobuf-compiler libgtest-dev dataset-fashion-mnist
 # Without it .webp images are counted as left out.
 OPTIONAL_PACKAGES := libwebp-dev
-TEST_PACKAGES := clang libclang-rt-dev libomp-dev
+TEST_PACKAGES := clang libclang-rt-dev libomp-dev wordnet-base
 TEXT_PACKAGES := python3 python3-pip wordnet-base
 
 # install(PACKAGES): apt-get the missing ones, or say what to install.

@@ -203,6 +203,51 @@ words_reproduce_fuzz() {
     environment version threads test_accuracy settings epochs segmentation test_miou iteration miou clean I64
 }
 
+seeds_text_resources_fuzz() {
+  printf '{"film":{"noun":["movie","pic"],"verb":["shoot"],"adj":[],"adv":[]},"good":{}}' > "$1/bank"
+  printf '{"index":0,"tags":["DET","NOUN"]}\n{"index":7,"tags":[]}\r\n' > "$1/tags"
+  printf 'the\nof\r\n\nThe\n' > "$1/stop_words"
+}
+
+words_text_resources_fuzz() { words_json index tags noun verb adj adv DET NOUN PROPN CCONJ SCONJ PUNCT SYM X; }
+
+# numpy_file TYPE SHAPE DATA
+numpy_file() {
+  local header="{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"
+  printf "\\x93NUMPY\\x01\\x00\\x$(printf %02x ${#header})\\x00%s%b" "$header" "$3"
+}
+
+seeds_word_vectors_fuzz() {
+  printf 'the 3 4\nfilm -1e0 0.5\nthe 0 0\n' > "$1/glove"
+  printf '2 3\na 1 2 3 \nb 4 5 6\r\n' > "$1/word2vec"
+  numpy_file '<f4' '2, 1' '\0\0\x80\x3f\0\0\0\xc0' > "$1/f4"
+  numpy_file '<f8' '1, 1' '\0\0\0\0\0\0\xf0\x3f' > "$1/f8"
+  numpy_file '<i4' '3, 1' '\0\0\0\0\1\0\0\0\2\0\0\0' > "$1/i4"
+  numpy_file '<i8' '3, 1' '\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0' > "$1/i8"
+}
+
+words_word_vectors_fuzz() {
+  words_json "'descr'" "'fortran_order'" "'shape'" False True '<f4' '<f8' '<i4' '<i8' '(3, 1)' 1e39 nan inf
+}
+
+# A part of speech of WordNet: its index, data and exceptions, each with a form feed behind it.
+part_of_wordnet() {
+  local pos=$1 frames=$2 lemma
+  for lemma in bad good; do printf '%s %s 1 1 ! 1 0 00000000  \n' $lemma "$pos"; done
+  printf '\f00000000 03 %s 02 good 0 Bad 1 003 ! 00000000 %s 0102 @ 00000000 %s 0000 ~ 00000000 n 0000%s | g  \n' \
+    "$pos" "$pos" "$pos" "$frames"
+  printf '\fbetter good bad\nbest good\n\f'
+}
+
+seeds_wordnet_fuzz() {
+  {
+    part_of_wordnet n ''; part_of_wordnet v ' 01 + 08 00'; part_of_wordnet a ''; part_of_wordnet r ''
+    printf 'good%%1:07:00:: 1 20\ngood%%5:00:00:bad:00 2 3\n'
+  } > "$1/all"
+}
+
+words_wordnet_fuzz() { words_json '00000000' '!' '@' '~' '&' '0101' ' s ' ' 01 ' '%1:' '%5:' 'ies' 'ing' '(ip)' '\x0c'; }
+
 # ---- Build and run ----
 
 if ! { cmake --preset fuzz && cmake --build --preset fuzz -j 2; } > "$build/build.log" 2>&1; then
