@@ -151,7 +151,33 @@ struct ActivateBackward {
   bool aligned() const { return all_aligned(x, dy, dx); }
 };
 
-// y <- x Phi(x), Phi the standard normal distribution: the exact GELU. Hendrycks and Gimpel 2016.
+// Forms of GELU, x share(x): Phi, the standard normal distribution (Hendrycks and Gimpel 2016), and
+// its approximation (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, which is a sigmoid of twice
+// the tanh's argument.
+struct ExactGelu {
+  static SADDLE_DEVICE float share(float x) {
+    return 0.5f * (1.f + error_function(x * 0.707106781f));
+  }
+  static SADDLE_DEVICE float slope(float x) {
+    return 0.398942280f * exponential_of_negative(-0.5f * x * x);
+  }
+};
+struct TanhGelu {
+  static constexpr float kTwice = 1.59576912f, kCube = 0.044715f;
+
+  static SADDLE_DEVICE float share(float x) {
+    const float z = kTwice * (x + kCube * x * x * x);
+    const float e = exponential_of_negative(z < 0.f ? z : -z);
+    return (z < 0.f ? e : 1.f) / (1.f + e);
+  }
+  static SADDLE_DEVICE float slope(float x) {
+    const float s = share(x);
+    return s * (1.f - s) * (kTwice * (1.f + 3.f * kCube * x * x));
+  }
+};
+
+// y <- x share(x)
+template <class Form>
 struct Gelu {
   static constexpr int kSpan = 4;
   Array<const float> x;
@@ -160,19 +186,15 @@ struct Gelu {
   template <int N>
   SADDLE_DEVICE void span(int64_t i) const {
     Floats<N> values = load<N>(x, i);
-    for (int k = 0; k < N; ++k) values[k] *= share_below(values[k]);
+    for (int k = 0; k < N; ++k) values[k] *= Form::share(values[k]);
     store<N>(y, i, values);
   }
   SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
   bool aligned() const { return all_aligned(x, y); }
-
-  // Phi(x)
-  static SADDLE_DEVICE float share_below(float x) {
-    return 0.5f * (1.f + error_function(x * 0.707106781f));
-  }
 };
 
-// dx <- dy (Phi(x) + x phi(x)), phi the standard normal density
+// dx <- dy (share(x) + x slope(x))
+template <class Form>
 struct GeluBackward {
   static constexpr int kSpan = 4;
   Array<const float> x, dy;
@@ -182,57 +204,7 @@ struct GeluBackward {
   SADDLE_DEVICE void span(int64_t i) const {
     const Floats<N> in = load<N>(x, i);
     Floats<N> gradient = load<N>(dy, i);
-    for (int k = 0; k < N; ++k) {
-      const float density = 0.398942280f * exponential_of_negative(-0.5f * in[k] * in[k]);
-      gradient[k] *= Gelu::share_below(in[k]) + in[k] * density;
-    }
-    store<N>(dx, i, gradient);
-  }
-  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
-  bool aligned() const { return all_aligned(x, dy, dx); }
-};
-
-// y <- x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): GELU's approximation, as GPT-2 and later
-// transformers take it. With t the tanh, (1 + t) / 2 is a sigmoid of twice its argument.
-struct GeluTanh {
-  static constexpr int kSpan = 4;
-  Array<const float> x;
-  Array<float> y;
-
-  template <int N>
-  SADDLE_DEVICE void span(int64_t i) const {
-    Floats<N> values = load<N>(x, i);
-    for (int k = 0; k < N; ++k) values[k] *= share_below(values[k]);
-    store<N>(y, i, values);
-  }
-  SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }
-  bool aligned() const { return all_aligned(x, y); }
-
-  static constexpr float kTwiceSlope = 1.59576912f, kCube = 0.044715f;
-
-  // (1 + t) / 2
-  static SADDLE_DEVICE float share_below(float x) {
-    const float z = kTwiceSlope * (x + kCube * x * x * x);
-    const float e = exponential_of_negative(z < 0.f ? z : -z);
-    return (z < 0.f ? e : 1.f) / (1.f + e);
-  }
-};
-
-// dx <- dy (s + x s (1 - s) z'), s the share above and z' = 2 sqrt(2 / pi) (1 + 3 0.044715 x^2)
-struct GeluTanhBackward {
-  static constexpr int kSpan = 4;
-  Array<const float> x, dy;
-  Array<float> dx;
-
-  template <int N>
-  SADDLE_DEVICE void span(int64_t i) const {
-    const Floats<N> in = load<N>(x, i);
-    Floats<N> gradient = load<N>(dy, i);
-    for (int k = 0; k < N; ++k) {
-      const float s = GeluTanh::share_below(in[k]);
-      const float slope = GeluTanh::kTwiceSlope * (1.f + 3.f * GeluTanh::kCube * in[k] * in[k]);
-      gradient[k] *= s + in[k] * s * (1.f - s) * slope;
-    }
+    for (int k = 0; k < N; ++k) gradient[k] *= Form::share(in[k]) + in[k] * Form::slope(in[k]);
     store<N>(dx, i, gradient);
   }
   SADDLE_DEVICE void operator()(int64_t i) const { span<1>(i); }

@@ -89,12 +89,13 @@ using AllKernels = KernelList<
     BatchNormChunks<Bfloat16>, BatchNormMerge, BatchNormBackwardChunks<float>,
     BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge, PgdStepL2, PgdStartL2,
     // transformers: flat, grid, block
-    Gelu, GeluBackward, DropBranch, SplitHeads, MergeHeads, EmbedTokens, WithoutFirstToken,
-    FirstToken, FirstTokenBackward, AddScaledBranch, ScaleBranch, LayerNormForward,
-    LayerNormBackward, LayerNormParameters, Softmax, SoftmaxBackward,
+    Gelu<ExactGelu>, GeluBackward<ExactGelu>, DropBranch, SplitHeads, MergeHeads, EmbedTokens,
+    WithoutFirstToken, FirstToken, FirstTokenBackward, AddScaledBranch, ScaleBranch,
+    LayerNormForward, LayerNormBackward, LayerNormParameters, Softmax, SoftmaxBackward,
     // text: flat, grid
-    CountTokens, PaddedRows, RankTokens, GeluTanh, GeluTanhBackward, Tanh, TanhBackward, EmbedWords,
-    ShiftStepL2, SumByToken, SumByPlace, PadSequences, MeanOfTokens, MeanOfTokensBackward, DropAttention,
+    CountTokens, PaddedRows, RankTokens, Gelu<TanhGelu>, GeluBackward<TanhGelu>, Tanh, TanhBackward,
+    EmbedWords, ShiftStepL2, SumByToken, SumByPlace, PadSequences, MeanOfTokens,
+    MeanOfTokensBackward, DropAttention,
     // segmentation: flat, grid, block
     WeightedMean, PredictPixels, MaxPool<float>, MaxPool<Bfloat16>, MaxPoolBackward<float>,
     MaxPoolBackward<Bfloat16>, ShiftPixels<float>, ShiftPixels<Bfloat16>, SpreadOverPixels<float>,

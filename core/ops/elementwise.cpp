@@ -43,8 +43,8 @@ Var elementwise(Tape& tape, const Var& x) {
 }
 
 Var gelu(Tape& tape, const Var& x, GeluForm form) {
-  return form == GeluForm::exact ? elementwise<Gelu, GeluBackward>(tape, x)
-                                 : elementwise<GeluTanh, GeluTanhBackward>(tape, x);
+  return form == GeluForm::exact ? elementwise<Gelu<ExactGelu>, GeluBackward<ExactGelu>>(tape, x)
+                                 : elementwise<Gelu<TanhGelu>, GeluBackward<TanhGelu>>(tape, x);
 }
 
 Var tanh(Tape& tape, const Var& x) {

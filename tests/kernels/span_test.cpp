@@ -269,30 +269,6 @@ std::vector<SpanCase> of_floats(std::int64_t n) {
          run(how, AddScaled{view(g), view(fresh), 0.3f, 0.f}, n);
          return Outputs() << y << fresh;
        }},
-      {"Gelu", typeid(Gelu),
-       [=](How how) {
-         std::vector<float> y = unwritten<float>(n);
-         run(how, Gelu{view(g), view(y)}, n);
-         return Outputs() << y;
-       }},
-      {"GeluBackward", typeid(GeluBackward),
-       [=](How how) {
-         std::vector<float> dx = unwritten<float>(n);
-         run(how, GeluBackward{view(g), view(x), view(dx)}, n);
-         return Outputs() << dx;
-       }},
-      {"GeluTanh", typeid(GeluTanh),
-       [=](How how) {
-         std::vector<float> y = unwritten<float>(n);
-         run(how, GeluTanh{view(g), view(y)}, n);
-         return Outputs() << y;
-       }},
-      {"GeluTanhBackward", typeid(GeluTanhBackward),
-       [=](How how) {
-         std::vector<float> dx = unwritten<float>(n);
-         run(how, GeluTanhBackward{view(g), view(x), view(dx)}, n);
-         return Outputs() << dx;
-       }},
       {"PgdStepLinf", typeid(PgdStepLinf),
        [=](How how) {
          std::vector<float> delta = random_values(n, 9, -0.03f, 0.03f),
@@ -444,6 +420,22 @@ std::vector<SpanCase> of_transformers() {
   };
 }
 
+template <class Form>
+std::vector<SpanCase> gelu(const std::string& form, std::int64_t n) {
+  const std::vector<float> x = values<float>(n, 10), dy = values<float>(n, 11);
+  return {{"Gelu" + form, typeid(Gelu<Form>),
+           [=](How how) {
+             std::vector<float> y = unwritten<float>(n);
+             run(how, Gelu<Form>{view(x), view(y)}, n);
+             return Outputs() << y;
+           }},
+          {"GeluBackward" + form, typeid(GeluBackward<Form>), [=](How how) {
+             std::vector<float> dx = unwritten<float>(n);
+             run(how, GeluBackward<Form>{view(x), view(dy), view(dx)}, n);
+             return Outputs() << dx;
+           }}};
+}
+
 // Sentences of 1, 2 and 3 tokens, the last of which is padding.
 SpanCase embed_words() {
   return {"EmbedWords", typeid(EmbedWords), [](How how) {
@@ -489,6 +481,8 @@ std::vector<SpanCase> cases() {
     append(all, of_weights(n, true), size);
     append(all, of_the_sam_family(n), size);
     append(all, of_floats(n), size);
+    append(all, gelu<ExactGelu>("Exact", n), size);
+    append(all, gelu<TanhGelu>("Tanh", n), size);
   }
   append(all, on_channels<float>(), "");
   append(all, on_channels<Bfloat16>(), "");

@@ -73,9 +73,9 @@ std::vector<Edge> edges_from(const std::vector<std::string>& folders) {
 // The training loop and what all attacks share are every task's: what knows images, labels or one
 // program stays out of them.
 bool knows_a_task(const std::string& path) {
-  for (const char* known :
-       {"apps/train/", "apps/data/", "apps/attack/", "apps/segment/", "apps/common/evaluate",
-        "apps/common/device_dataset", "apps/common/load_model", "kernels/images.h"}) {
+  for (const char* known : {"apps/train/", "apps/data/", "apps/attack/", "apps/segment/",
+                            "apps/text/", "apps/common/evaluate", "apps/common/device_dataset",
+                            "apps/common/load_model", "kernels/images.h"}) {
     if (path.starts_with(known)) return true;
   }
   return false;
@@ -89,18 +89,30 @@ TEST(tree, what_all_tasks_share_knows_none) {
   EXPECT_TRUE(knows_a_task("apps/common/evaluate.h"));
 }
 
+// Whether the path is of a task other than `own`; "apps/train/" and "apps/attack/" are one.
+bool knows_another(const std::string& path, const std::string& own) {
+  for (const char* task : {"apps/train/", "apps/attack/", "apps/segment/", "apps/text/"}) {
+    if (task != own && path.starts_with(task)) return true;
+  }
+  return false;
+}
+
 // A task's programs are built of what all share, never of another task's.
 TEST(tree, tasks_do_not_know_one_another) {
   const std::vector<Edge> of_images = edges_from({"apps/train", "apps/attack"}),
-                          of_pixels = edges_from({"apps/segment"});
+                          of_pixels = edges_from({"apps/segment"}),
+                          of_text = edges_from({"apps/text"});
   for (const Edge& edge : of_images) {
-    EXPECT_FALSE(edge.path.starts_with("apps/segment/")) << edge.file << ":" << edge.line;
-  }
-  for (const Edge& edge : of_pixels) {
-    EXPECT_FALSE(edge.path.starts_with("apps/train/") || edge.path.starts_with("apps/attack/"))
+    EXPECT_FALSE(edge.path.starts_with("apps/segment/") || edge.path.starts_with("apps/text/"))
         << edge.file << ":" << edge.line;
   }
-  EXPECT_GT(std::min(of_images.size(), of_pixels.size()), 50u);
+  for (const Edge& edge : of_pixels) {
+    EXPECT_FALSE(knows_another(edge.path, "apps/segment/")) << edge.file << ":" << edge.line;
+  }
+  for (const Edge& edge : of_text) {
+    EXPECT_FALSE(knows_another(edge.path, "apps/text/")) << edge.file << ":" << edge.line;
+  }
+  EXPECT_GT(std::min({of_images.size(), of_pixels.size(), of_text.size()}), 40u);
 }
 
 TEST(tree, includes_only_go_where_the_architecture_allows) {
