@@ -169,28 +169,35 @@ EncoderFolder read_encoder_folder(const fs::path& folder) {
   return encoder;
 }
 
-std::vector<std::string> load_transformer(Model& model, const SafetensorsFile& file,
-                                          HeadOfFile head) {
-  const NetworkOptions& options = model.network.options;
-  const std::string& prefix = text_family(options.model).prefix;
+void TransformerValues::copy_to(Model& model) const {
+  std::vector<float> host = model.weights.to_host<float>();
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].empty()) continue;
+    WeightLayout::from_file_order(model.network.layout.weights.slots()[i], slots[i], host);
+  }
+  model.weights.copy_from_host(host.data());
+}
+
+TransformerValues read_transformer(const Network& network, const SafetensorsFile& file,
+                                   HeadOfFile head) {
+  const std::string& prefix = text_family(network.options.model).prefix;
   std::set<std::string> surplus;
   for (const std::string& name : file.names()) {
     if (!is_of_another_task(name)) surplus.insert(name);
   }
-  std::vector<std::string> remarks;
+  TransformerValues values;
   Complaints complaints;
-  std::vector<float> host = model.weights.to_host<float>();
   bool new_pooler = false;
-  for (const Slot& slot : model.network.layout.weights.slots()) {
+  for (const Slot& slot : network.layout.weights.slots()) {
     const std::string name = name_in(file, slot.name, prefix);
     surplus.erase(name);
-    if (head == HeadOfFile::left_out && is_classifier(slot.name)) continue;
-    if (head == HeadOfFile::left_out && is_pooler(slot.name) && !file.contains(name)) {
-      new_pooler = true;
-      continue;
+    const bool missing_pooler = is_pooler(slot.name) && !file.contains(name);
+    if (head == HeadOfFile::left_out && (is_classifier(slot.name) || missing_pooler)) {
+      new_pooler = new_pooler || missing_pooler;
+      values.slots.emplace_back();
+    } else {
+      values.slots.push_back(read_slot(file, slot, name, complaints));
     }
-    const std::vector<float> values = read_slot(file, slot, name, complaints);
-    if (!values.empty()) WeightLayout::from_file_order(slot, values, host);
   }
   for (const std::string& name : surplus) {
     const bool of_head = is_classifier(name) || is_pooler(name) || is_pooler(prefix + name);
@@ -198,12 +205,11 @@ std::vector<std::string> load_transformer(Model& model, const SafetensorsFile& f
   }
   complaints.raise(file.file_name(), "Does config.json belong to it?");
   if (new_pooler) {
-    remarks.push_back(text(file.file_name(),
-                           ": has no layer between encoder and classifier: it "
-                           "begins anew, as the classifier does"));
+    values.remarks.push_back(text(file.file_name(),
+                                  ": has no layer between encoder and classifier: it begins anew, "
+                                  "as the classifier does"));
   }
-  model.weights.copy_from_host(host.data());
-  return remarks;
+  return values;
 }
 
 }  // namespace saddle

@@ -38,12 +38,20 @@ enum class HeadOfFile {
   needed,
 };
 
-// Replaces the model's values by the file's, by the names of `transformers`: the encoder's prefix
-// may be missing ("embeddings..." for "bert.embeddings..."), layer-norms may be called gamma and
-// beta. Heads of other tasks and position_ids are passed over. Returns what should be known, a
-// sentence each. Throws Error naming every tensor that is missing, misshapen, not finite, or not
-// the model's, and leaves the model as it was.
-std::vector<std::string> load_transformer(Model& model, const SafetensorsFile& file,
-                                          HeadOfFile head);
+// A network's values as a file has them, read before any memory is taken for a model: what a
+// hostile config.json asks for must not be allocated.
+struct TransformerValues {
+  std::vector<std::vector<float>> slots;  // of the layout's, in its order; empty: begins anew
+  std::vector<std::string> remarks;       // what should be known, a sentence each
+
+  void copy_to(Model& model) const;
+};
+
+// Reads the values by the names of `transformers`: the encoder's prefix may be missing
+// ("embeddings..." for "bert.embeddings..."), layer-norms may be called gamma and beta. Heads of
+// other tasks and position_ids are passed over. Throws Error naming every tensor that is missing,
+// misshapen, not finite, or not the network's.
+TransformerValues read_transformer(const Network& network, const SafetensorsFile& file,
+                                   HeadOfFile head);
 
 }  // namespace saddle

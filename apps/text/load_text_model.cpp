@@ -29,8 +29,10 @@ Model model_of_folder(const EncoderFolder& folder, const Vocabulary& vocabulary,
   description.network.classes = classes_in(file);
   const bool named = std::ssize(folder.class_names) == description.network.classes;
   if (named) description.class_names = folder.class_names;
+  const TransformerValues values =
+      read_transformer(make_network(description.network), file, HeadOfFile::needed);
   Model model(device, description, 0, precision);
-  load_transformer(model, file, HeadOfFile::needed);
+  values.copy_to(model);
   model.assumptions.push_back(text("texts are cut off at ", folder.text.max_length,
                                    " pieces, which the folder does not say"));
   if (!named) model.assumptions.push_back("the folder does not name its classes");

@@ -79,13 +79,17 @@ ModelDescription describe(const Vocabularied& from, const TextOptions& text, con
 Model initial_model(const TextTrainOptions& options, Device& device, const Vocabularied& from,
                     const ModelDescription& description, const std::string& dataset,
                     std::vector<std::string>& remarks) {
+  const bool fresh = !goes_on(options.run);
+  std::optional<TransformerValues> values;
+  if (fresh && options.init_from.empty()) {
+    values = read_transformer(make_network(description.network),
+                              SafetensorsFile::load(from.encoder.weights), HeadOfFile::left_out);
+    remarks = values->remarks;
+  }
   Model model(device, description, static_cast<std::uint64_t>(options.common.seed),
               precision_of(options.common));
-  if (goes_on(options.run)) return model;
-  if (options.init_from.empty()) {
-    remarks =
-        load_transformer(model, SafetensorsFile::load(from.encoder.weights), HeadOfFile::left_out);
-  } else {
+  if (values) values->copy_to(model);
+  if (fresh && !options.init_from.empty()) {
     remarks = load_initial_values(model, SafetensorsFile::load(options.init_from),
                                   options.new_head ? Head::fresh : Head::of_file, dataset);
   }

@@ -121,8 +121,10 @@ class Transformer : public ::testing::Test {
   Editable file() const { return Editable(directory.path() / "model.safetensors"); }
   std::vector<std::string> load(const Editable& changed, HeadOfFile head = HeadOfFile::left_out) {
     changed.save(directory.path() / "changed.safetensors");
-    return load_transformer(*model, SafetensorsFile::load(directory.path() / "changed.safetensors"),
-                            head);
+    const TransformerValues values = read_transformer(
+        model->network, SafetensorsFile::load(directory.path() / "changed.safetensors"), head);
+    values.copy_to(*model);
+    return values.remarks;
   }
   std::string refused(const Editable& changed, HeadOfFile head = HeadOfFile::left_out) {
     const std::vector<float> before = model->weights.to_host<float>();

@@ -201,6 +201,21 @@ TEST_F(TextRun, refuses_a_vocabulary_that_is_larger_than_the_encoder_knows) {
                   "pieces, config.json says 60. They belong to different networks");
 }
 
+// What config.json asks for is not allocated before the file of weights is known to have it.
+TEST_F(TextRun, refuses_sizes_that_the_weights_do_not_have) {
+  std::string config = contents(path("encoder") / "config.json");
+  const std::string was = "\"vocab_size\": 60";
+  config.replace(config.find(was), was.size(), "\"vocab_size\": 16777216");
+  const std::string hidden = "\"intermediate_size\": 40";
+  config.replace(config.find(hidden), hidden.size(), "\"intermediate_size\": 65536");
+  write_file_atomically(path("encoder") / "config.json", std::string_view(config));
+
+  const std::string message = message_of<Error>([&] { train(resolved(options("run"))); });
+
+  EXPECT_CONTAINS(message, "has shape [60, 24], expected [16777216, 24]");
+  EXPECT_CONTAINS(message, "Does config.json belong to it?");
+}
+
 // ---- options ----
 
 std::string usage_of(const TextTrainOptions& o) {
