@@ -90,10 +90,13 @@ format-check:
 	    xargs -n 16 -P $(JOBS) $$tool --dry-run --Werror || \
 	    { echo "make format-check: format these with clang-format -i" >&2; exit 1; }; fi
 
-# Images a second of training steps and attacks, with PyTorch beside where PEER is a Python that has it.
+# Images and texts a second of training steps and attacks, with PyTorch beside where PEER is a Python that has it.
 PEER ?= $(shell python3 -c 'import torch' 2>/dev/null && command -v python3)
 bench: build
 	build/bin/saddle-bench $(if $(PEER),--peer $(PEER))
+	@if [ -d data/minilm-l6 ] && $(or $(PEER),false) -c 'import transformers' 2>/dev/null; then \
+	  $(PEER) apps/bench/text_speed.py --program build/bin/saddle-text; \
+	else echo 'make: texts are left out: they take `make text-data` and a PEER with torch and transformers'; fi
 
 # On a machine with a GPU. All tests with it among the devices, then those that run on it once more under
 # compute-sanitizer's checkers.

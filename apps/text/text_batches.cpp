@@ -61,16 +61,17 @@ std::vector<std::vector<std::int32_t>> batches_by_length(const EncodedTexts& tex
 }
 
 TextBatches::TextBatches(Device& device, const EncodedTexts& texts,
-                         const std::vector<std::int32_t>& labels, std::int64_t largest)
-    : texts_(texts), labels_(labels) {
-  const std::int64_t longest = texts.longest(all_of(std::ssize(texts.ids)));
-  const std::int64_t columns = ceil_divide(longest, kColumnStep) * kColumnStep;
-  tokens_ = Tensor(device, {largest * columns}, DType::i32);
-  targets_ = Tensor(device, {largest}, DType::i32);
-}
+                         const std::vector<std::int32_t>& labels, std::int64_t largest,
+                         std::int64_t max_length)
+    : texts_(texts),
+      labels_(labels),
+      max_length_(max_length),
+      tokens_(device, {largest * max_length}, DType::i32),
+      targets_(device, {largest}, DType::i32) {}
 
 std::int64_t TextBatches::prepare(const Upcoming& upcoming) {
-  columns_ = ceil_divide(texts_.longest(upcoming.indices), kColumnStep) * kColumnStep;
+  const std::int64_t longest = texts_.longest(upcoming.indices);
+  columns_ = std::min(ceil_divide(longest, kColumnStep) * kColumnStep, max_length_);
   const std::vector<std::int32_t> rows = padded(texts_, upcoming.indices, columns_);
   std::vector<std::int32_t> targets;
   for (std::int32_t i : upcoming.indices) targets.push_back(labels_[static_cast<std::size_t>(i)]);

@@ -34,9 +34,10 @@ std::vector<std::vector<std::int32_t>> batches_by_length(const EncodedTexts& tex
 
 class TextBatches {
  public:
-  // Of texts and labels that must outlive this, in batches of at most `largest`.
+  // Of texts and labels that must outlive this, in batches of at most `largest`. No text is longer
+  // than max_length.
   TextBatches(Device& device, const EncodedTexts& texts, const std::vector<std::int32_t>& labels,
-              std::int64_t largest);
+              std::int64_t largest, std::int64_t max_length);
 
   // Puts the texts on the device and returns how many columns their batch has.
   std::int64_t prepare(const Upcoming& upcoming);
@@ -46,8 +47,9 @@ class TextBatches {
  private:
   const EncodedTexts& texts_;
   const std::vector<std::int32_t>& labels_;
+  std::int64_t max_length_;
   std::int64_t columns_ = 0;
-  Tensor tokens_;   // i32 [largest x longest]
+  Tensor tokens_;   // i32 [largest x max_length]
   Tensor targets_;  // i32 [largest]
 };
 

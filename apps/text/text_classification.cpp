@@ -182,7 +182,7 @@ TrainResult train(const TextTrainOptions& options) {
   const TrainerOptions trainer = trainer_options_of(options, text, data.train.size());
   Minimiser minimiser = minimiser_of(options.descent, device, model.network.layout.weights,
                                      trainer.epochs, trainer.step.seed);
-  TextBatches batches(device, train_texts, data.train.labels, options.batch_size);
+  TextBatches batches(device, train_texts, data.train.labels, options.batch_size, text.max_length);
   Task task = text_task(batches, data.train.size(), text.width, climb_of(options));
   task.scores = text_scores(test, validation ? &*validation : nullptr);
   const RunConfig config{"saddle-text train",

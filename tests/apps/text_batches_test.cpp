@@ -39,7 +39,7 @@ TEST(text_batches, count_texts_that_are_cut_off) {
 TEST(text_batches, have_a_multiple_of_8_columns_on_the_device) {
   Device& device = cpu_device();
   const Ids labels = {1, 0, 1, 0};
-  TextBatches batches(device, kTexts, labels, 3);
+  TextBatches batches(device, kTexts, labels, 3, 30);
   const Ids indices = {2, 0};
 
   EXPECT_EQ(batches.prepare({indices, 0, 0}), 8);
@@ -49,6 +49,13 @@ TEST(text_batches, have_a_multiple_of_8_columns_on_the_device) {
   EXPECT_EQ(batch.inputs.to_host<std::int32_t>(),
             (Ids{2, 5, 6, 7, 3, kPad, kPad, kPad, 2, 7, 3, kPad, kPad, kPad, kPad, kPad}));
   EXPECT_EQ(batch.targets.to_host<std::int32_t>(), (Ids{1, 1}));
+}
+
+TEST(text_batches, have_no_more_columns_than_a_text_may_be_long) {
+  const Ids labels = {1, 0, 1, 0}, indices = {2, 0};
+  TextBatches batches(cpu_device(), kTexts, labels, 3, 6);
+
+  EXPECT_EQ(batches.prepare({indices, 0, 0}), 6);
 }
 
 // Logits (0, sum of the tokens - 20) of each text.
