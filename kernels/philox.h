@@ -51,6 +51,8 @@ enum class Purpose : uint32_t {
   segmentation_crop = 33,
   esam_freeze = 40,
   ssam_mask = 41,
+  text_pso = 50,  // all that a search on words draws at an example, one after the other
+  text_iga = 51,
   toy_examples = 60,
   landscape = 61,
   scenes = 70,
