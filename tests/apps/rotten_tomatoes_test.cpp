@@ -23,14 +23,14 @@ TextSet load_polarity(const TemporaryDirectory& directory, const std::string& sp
   return load_text_set(text_request("rotten-tomatoes", directory, split));
 }
 
-TEST(RottenTomatoes, has_positives_before_negatives) {
+TEST(RottenTomatoes, has_a_text_of_each_class_in_turn) {
   const TemporaryDirectory directory;
   write_polarity(directory, 3, 2);
 
   const TextSet train = load_polarity(directory, "train");
 
-  EXPECT_EQ(train.texts, (Texts{"pos 1", "pos 2", "neg 1", "neg 2"}));
-  EXPECT_EQ(train.labels, (TextLabels{1, 1, 0, 0}));
+  EXPECT_EQ(train.texts, (Texts{"neg 1", "pos 1", "neg 2", "pos 2"}));
+  EXPECT_EQ(train.labels, (TextLabels{0, 1, 0, 1}));
   EXPECT_EQ(train.class_names, (Texts{"negative", "positive"}));
   EXPECT_EQ(train.name, "rotten-tomatoes");
   EXPECT_EQ(train.split, "train");
@@ -44,7 +44,7 @@ TEST(RottenTomatoes, rounds_the_shares_of_the_splits) {
 
   EXPECT_EQ(load_polarity(directory, "train").size(), 6 + 6);
   EXPECT_EQ(load_polarity(directory, "validation").texts, (Texts{"neg 7"}));
-  EXPECT_EQ(load_polarity(directory, "test").texts, (Texts{"pos 7", "neg 8"}));
+  EXPECT_EQ(load_polarity(directory, "test").texts, (Texts{"neg 8", "pos 7"}));
 }
 
 TEST(RottenTomatoes, has_the_published_splits) {
@@ -60,14 +60,14 @@ TEST(RottenTomatoes, has_the_published_splits) {
   const TextSet test = load_text_set(request);
 
   EXPECT_EQ(train.size(), 8530);
-  EXPECT_EQ(train.texts[4264], "pos 4265");
-  EXPECT_EQ(train.texts[4265], "neg 1");
+  EXPECT_EQ(train.texts.front(), "neg 1");
+  EXPECT_EQ(train.texts.back(), "pos 4265");
   EXPECT_EQ(validation.size(), 1066);
-  EXPECT_EQ(validation.texts[532], "pos 4798");
-  EXPECT_EQ(validation.texts[533], "neg 4266");
+  EXPECT_EQ(validation.texts.front(), "neg 4266");
+  EXPECT_EQ(validation.texts.back(), "pos 4798");
   EXPECT_EQ(test.size(), 1066);
-  EXPECT_EQ(test.texts[0], "pos 4799");
-  EXPECT_EQ(test.texts[1065], "neg 5331");
+  EXPECT_EQ(test.texts.front(), "neg 4799");
+  EXPECT_EQ(test.texts.back(), "pos 5331");
 }
 
 TEST(RottenTomatoes, reads_latin1_and_copies_in_utf8) {
@@ -76,14 +76,14 @@ TEST(RottenTomatoes, reads_latin1_and_copies_in_utf8) {
   write_letters(directory, "rt-polarity.neg", "clich\xc3\xa9s \xe2\x80\x93 \xc2\xa0\r\n");
 
   EXPECT_EQ(load_polarity(directory, "train").texts,
-            (Texts{"clich\xc3\xa9s \xc2\x96", "clich\xc3\xa9s \xe2\x80\x93"}));
+            (Texts{"clich\xc3\xa9s \xe2\x80\x93", "clich\xc3\xa9s \xc2\x96"}));
 }
 
 TEST(RottenTomatoes, is_found_in_the_folder_of_its_archive) {
   const TemporaryDirectory directory;
   write_polarity(directory, 1, 1, "rt-polaritydata/");
 
-  EXPECT_EQ(load_polarity(directory, "train").texts, (Texts{"pos 1", "neg 1"}));
+  EXPECT_EQ(load_polarity(directory, "train").texts, (Texts{"neg 1", "pos 1"}));
 }
 
 TEST(RottenTomatoes, that_is_nowhere_is_told_with_the_places_and_how_to_get_it) {
@@ -174,9 +174,9 @@ TEST(RatedRottenTomatoes, takes_the_sign_of_the_mean_for_the_label) {
 
   const TextSet train = load_rated(directory);
 
-  EXPECT_EQ(train.texts[1], "not quite");
-  EXPECT_EQ(train.labels[0], 1);
-  EXPECT_EQ(train.labels[1], 0);
+  EXPECT_EQ(train.texts[0], "not quite");
+  EXPECT_EQ(train.labels[0], 0);
+  EXPECT_EQ(train.labels[1], 1);
   EXPECT_EQ(train.class_names, (Texts{"negative", "positive"}));
 }
 
