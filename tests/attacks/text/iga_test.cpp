@@ -178,6 +178,20 @@ TEST(iga, keeps_to_its_budget_and_returns_the_best_so_far) {
   }
 }
 
+// Both words must change. The original and the first two members take 3 queries, so the first
+// child, which alone can have both, is the fourth: the reference drops a child that spends the
+// budget.
+TEST(iga, drops_the_child_that_takes_the_last_query) {
+  const WordVictim victim{.theta = {{"a", 1}, {"b", 1}, {"x", -1}, {"y", -1}}, .bias = 1};
+  const auto successes_with = [&](std::int64_t budget) {
+    return successes(attacked(copies("a b", 100), search({{"a", {"x"}}, {"b", {"y"}}}), victim,
+                              {.queries = {.budget = budget}}));
+  };
+
+  EXPECT_EQ(successes_with(4), 0);
+  EXPECT_GT(successes_with(5), 0);
+}
+
 TEST(iga, counts_what_is_not_one_word) {
   const TextOutcome outcome = attacked("a", search({{"a", {"b c", "d e"}}}), kUnmoved);
 
