@@ -114,6 +114,15 @@ class TextVectors : public ::testing::TestWithParam<TextCase> {
     EXPECT_EQ(compared, std::ssize(model.layout.weights.slots()) - 2);
   }
 
+  // Whether the sanitizers have seen all of a training in one pass on the device.
+  bool is_seen_in_one_pass() const {
+#ifdef SADDLE_SANITIZE
+    return GetParam().device != "cpu";
+#else
+    return false;
+#endif
+  }
+
   // Ten steps of AdamW, or of SAM around it.
   Tensor trained(std::optional<double> rho) const {
     const auto& adamw = settings().at("adamw");
@@ -151,9 +160,13 @@ TEST_P(TextVectors, logits_loss_and_every_gradient_agree) {
   expect_slots(g, "grad.");
 }
 
-TEST_P(TextVectors, ten_steps_of_adamw_agree) { expect_slots(trained({}), "adamw."); }
+TEST_P(TextVectors, ten_steps_of_adamw_agree) {
+  if (is_seen_in_one_pass()) GTEST_SKIP() << "the sanitizers have seen the kernels in one pass";
+  expect_slots(trained({}), "adamw.");
+}
 
 TEST_P(TextVectors, ten_steps_of_sam_agree) {
+  if (is_seen_in_one_pass()) GTEST_SKIP() << "the sanitizers have seen the kernels in one pass";
   expect_slots(trained(settings().at("rho").get<double>()), "sam.");
 }
 
