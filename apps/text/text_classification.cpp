@@ -119,11 +119,14 @@ void add_cut_texts(const EncodedTexts& encoded, const TextSet& set, std::int64_t
 }
 
 std::vector<std::string> all_warnings(const RunData& data, const std::vector<std::string>& of_run) {
-  std::vector<std::string> all;
-  for (const auto* lines :
-       {&data.train.warnings, &data.train.notices, &data.test.warnings, &of_run}) {
-    all.insert(all.end(), lines->begin(), lines->end());
-  }
+  std::vector<std::string> all = data.train.notices;  // the same of every split
+  const auto add = [&](const std::vector<std::string>& lines) {
+    all.insert(all.end(), lines.begin(), lines.end());
+  };
+  add(data.train.warnings);
+  if (data.validation) add(data.validation->warnings);
+  add(data.test.warnings);
+  add(of_run);
   return all;
 }
 

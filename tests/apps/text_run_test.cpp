@@ -180,6 +180,17 @@ TEST_F(TextRun, says_how_many_texts_are_cut_off) {
                   "texts of train are cut off at 6 pieces. --max-length takes more");
 }
 
+TEST_F(TextRun, records_what_is_to_be_known_of_each_split) {
+  write_file_atomically(path("reviews") / "validation.csv",
+                        std::string_view("text,label\ngood day,good\n \t,bad\n"));
+  TextTrainOptions o = options("run");
+  o.epochs = 1;
+  train(resolved(o));
+
+  EXPECT_CONTAINS(json_text(config_of(path("run")).at("warnings")),
+                  "1 of the 2 texts of validation are empty or blank");
+}
+
 TEST_F(TextRun, takes_a_checkpoint_to_begin_with) {
   train(resolved(options("first")));
   TextTrainOptions o = options("second");
