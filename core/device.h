@@ -54,12 +54,15 @@ struct Epilogue {
 };
 
 // c [m, n] = a b, each of a and b transposed first where asked; all row-major f32. The precision is
-// fp32 or tf32. A batch is so many products of matrices that lie one behind the other.
+// fp32 or tf32. A batch is so many products of matrices that lie one behind the other. Where
+// batching is invariant, of a single product whose a is not transposed, every row of c has the same
+// bits whatever m is, whichever row it is, and on any number of threads.
 struct Gemm {
   std::int64_t m, n, k;
   bool transpose_a, transpose_b;
   Precision precision = Precision::fp32;
   std::int64_t batch = 1;
+  Batching batching = Batching::fastest;
 };
 
 // The kernel's place in the list of all kernels. Defined (core/kernel_index.cpp) for what is listed

@@ -384,6 +384,41 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
   });
 }
 
+namespace {
+
+// oneDNN's kernels take up to 48 rows at once, and what is left over they compute in another order.
+// Products of a multiple of that leave nothing over: each row is computed alike, wherever it is.
+constexpr std::int64_t kRowsAtOnce = 96;
+
+dnnl::status multiply_rows(const Gemm& shape, const float* a, const float* b, float* c) {
+  return dnnl::sgemm('N', shape.transpose_b ? 'T' : 'N', kRowsAtOnce, shape.n, shape.k, 1.f, a,
+                     shape.k, b, shape.transpose_b ? shape.k : shape.n, 0.f, c, shape.n);
+}
+
+bool batch_invariant_gemm(const Gemm& shape, const float* a, const float* b, float* c) {
+  require(shape.batch == 1 && !shape.transpose_a,
+          "gemm: batch-invariant products are single ones, whose first matrix is not transposed");
+  // What is left over becomes the first rows of a product of so many.
+  const std::int64_t left = shape.m % kRowsAtOnce, whole = shape.m - left;
+  const auto rows_of = [&](std::int64_t columns) {
+    return std::vector<float>(left == 0 ? 0 : static_cast<std::size_t>(kRowsAtOnce * columns));
+  };
+  std::vector<float> last_rows = rows_of(shape.k), last_products = rows_of(shape.n);
+  std::copy_n(a + whole * shape.k, left * shape.k, last_rows.begin());
+  bool refused = false;
+#pragma omp parallel for schedule(static) reduction(|| : refused)
+  for (std::int64_t first = 0; first < shape.m; first += kRowsAtOnce) {
+    const dnnl::status status =
+        first < whole ? multiply_rows(shape, a + first * shape.k, b, c + first * shape.n)
+                      : multiply_rows(shape, last_rows.data(), b, last_products.data());
+    refused = status != dnnl::status::success || refused;
+  }
+  std::copy_n(last_products.begin(), left * shape.n, c + whole * shape.n);
+  return !refused;
+}
+
+}  // namespace
+
 void gemm(const Gemm& shape, const float* a, const float* b, float* c, const ProductTo& to) {
   find_room();
   const std::int64_t row = to.row == 0 ? shape.n : to.row;
@@ -395,7 +430,9 @@ void gemm(const Gemm& shape, const float* a, const float* b, float* c, const Pro
                        c + i * shape.m * row, row);
   };
   bool refused = false;
-  if (shape.batch == 1) {
+  if (shape.batching == Batching::invariant) {
+    refused = !batch_invariant_gemm(shape, a, b, c);
+  } else if (shape.batch == 1) {
     // oneDNN splits it among the threads. Not within a parallel region, not even one of a single
     // thread: there OpenMP would start and end threads for each product.
     refused = multiply(0) != dnnl::status::success;

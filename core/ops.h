@@ -77,8 +77,9 @@ Var relu(Tape& tape, const Var& x);
 
 // [..., in] times [out, in]^T + [out] -> [..., out], all f32; the precision is fp32 or tf32. The
 // weight may be that of a 1x1 convolution, [out, 1, 1, in], which this is with a trained bias.
+// `batching` is that of the forward product.
 Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias,
-           Precision precision = Precision::fp32);
+           Precision precision = Precision::fp32, Batching batching = Batching::fastest);
 
 // x Phi(x), f32, Phi the standard normal distribution, or its approximation by a tanh. Hendrycks
 // and Gimpel 2016.

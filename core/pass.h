@@ -54,6 +54,7 @@ struct Pass {
   // Token ids i32 [N, T] (core/sequences.h), where the input of a network for text is not these but
   // a shift of their embeddings.
   Tensor tokens = {};
+  Batching batching = Batching::fastest;  // of linear layers
 
   // The weights of a slot in f32, as a Var whose gradient goes to its place in `gradient`, added to
   // what other passes on the tape have sent there.

@@ -1,4 +1,4 @@
-// Precision: what matrix units round their operands to.
+// Precision: what matrix units round their operands to, and whether results may hang on the batch.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,13 @@ enum class Precision : std::uint8_t {
   tf32,  // f32 operands in memory, of which the matrix units read 10 bits of fraction; f32 sums
   bf16,  // activations and the weights that convolutions read are bf16; f32 sums, f32 master
          // weights
+};
+
+// Whether a row of a matrix product may depend on the number of rows, by the last bits: libraries
+// choose kernels, and orders of their sums, by it.
+enum class Batching : std::uint8_t {
+  fastest,    // it may
+  invariant,  // never: what a network says of an example does not hang on its batch
 };
 
 }  // namespace saddle

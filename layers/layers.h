@@ -202,7 +202,8 @@ struct Linear {
 
   Var operator()(const Pass& pass, const Var& x) const {
     return linear(pass.tape, x, pass.parameter(weight), pass.parameter(bias),
-                  pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32);
+                  pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32,
+                  pass.batching);
   }
 };
 

@@ -51,13 +51,14 @@ Var Model::logits(const Pass& pass, const Var& inputs) const {
                          normalise(pass.tape, inputs, device_mean_, device_inverse_std_, dtype));
 }
 
-LogitsFunction Model::evaluation(const Tensor& tokens) const {
+LogitsFunction Model::evaluation(const Tensor& tokens, Batching batching) const {
   const Parameters folded =
       with_precision(fold_batch_norm(network.layout, weights, statistics), precision);
-  return [this, folded, tokens](Tape& tape, const Var& inputs) {
+  return [this, folded, tokens, batching](Tape& tape, const Var& inputs) {
     Pass pass{tape, folded, {}, statistics, BatchNormMode::frozen, precision};
     pass.folded = true;
     pass.tokens = tokens;
+    pass.batching = batching;
     return logits(pass, inputs);
   };
 }

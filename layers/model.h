@@ -34,8 +34,9 @@ class Model {
   Var logits(const Pass& pass, const Var& inputs) const;
   // F_w as a Loss asks it, at weights and statistics as they are now, in evaluation: batch-norm
   // folded into affine maps and convolutions, no weight gradients. What attacks see. `tokens` are
-  // those whose embeddings are shifted, where that is the input (Pass::tokens).
-  LogitsFunction evaluation(const Tensor& tokens = {}) const;
+  // those whose embeddings are shifted, where that is the input (Pass::tokens). `batching` is that
+  // of linear layers.
+  LogitsFunction evaluation(const Tensor& tokens = {}, Batching batching = Batching::fastest) const;
 
   Device& device() const { return weights.device(); }
   std::int64_t classes() const { return network.options.classes; }

@@ -94,6 +94,7 @@ void CublasGemm::gemm(const Gemm& shape, const float* a, const float* b, float* 
   require(shape.precision != Precision::bf16, describe(shape),
           ": matrix products are f32. Ask for fp32 or tf32");
   if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return;
+  if (shape.batching == Batching::invariant) return batch_invariant_gemm(shape, a, b, c);
   const Plan& plan = plan_for(shape, alignment_of(shape, a, b, c));
   Tensor workspace;
   if (plan.workspace_bytes > 0) {
@@ -105,6 +106,27 @@ void CublasGemm::gemm(const Gemm& shape, const float* a, const float* b, float* 
                        workspace ? workspace.data<std::uint8_t>() : nullptr, plan.workspace_bytes,
                        device_.stream()),
         "cublasLtMatmul");
+}
+
+void CublasGemm::batch_invariant_gemm(const Gemm& shape, const float* a, const float* b, float* c) {
+  constexpr std::int64_t kRowsAtOnce = 1024;
+  require(shape.batch == 1 && !shape.transpose_a, describe(shape),
+          ": batch-invariant products are single ones, whose first matrix is not transposed");
+  Gemm block = shape;
+  block.m = kRowsAtOnce;
+  block.batching = Batching::fastest;
+  const std::int64_t left = shape.m % kRowsAtOnce, whole = shape.m - left;
+  for (std::int64_t first = 0; first < whole; first += kRowsAtOnce) {
+    gemm(block, a + first * shape.k, b, c + first * shape.n);
+  }
+  if (left == 0) return;
+  const Tensor rows(device_, {kRowsAtOnce, shape.k}), products(device_, {kRowsAtOnce, shape.n});
+  const auto bytes = [&](std::int64_t columns) {
+    return static_cast<std::size_t>(left * columns) * sizeof(float);
+  };
+  device_.copy_within(rows.data<float>(), a + whole * shape.k, bytes(shape.k));
+  gemm(block, rows.data<float>(), b, products.data<float>());
+  device_.copy_within(c + whole * shape.n, products.data<float>(), bytes(shape.n));
 }
 
 const CublasGemm::Plan& CublasGemm::plan_for(const Gemm& shape, unsigned alignment) {

@@ -35,6 +35,8 @@ class CublasGemm {
   using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, bool, bool, Precision,
                          std::int64_t, unsigned>;
 
+  // Products of so many rows that they are always as many, one after the other.
+  void batch_invariant_gemm(const Gemm& shape, const float* a, const float* b, float* c);
   const Plan& plan_for(const Gemm& shape, unsigned alignment);
   void choose_algorithm(Plan& plan, unsigned alignment);
 

@@ -22,7 +22,8 @@ void sum_rows(const Tensor& x, const Tensor& y) {
   sum(of_inner_rows, y);
 }
 
-Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias, Precision precision) {
+Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias, Precision precision,
+           Batching batching) {
   const int last = x.shape().rank() - 1;
   const Shape& weight = w.shape();
   const bool is_matrix =
@@ -38,7 +39,7 @@ Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias, Precision pr
   std::vector<std::int64_t> extents(x.shape().begin(), x.shape().end());
   extents.back() = out;
   const Tensor y(device, Shape(extents));
-  device.gemm({batch, out, in, false, true, precision}, x.value().data<float>(),
+  device.gemm({batch, out, in, false, true, precision, 1, batching}, x.value().data<float>(),
               w.value().data<float>(), y.data<float>());
   launch(device, AddBias{bias.value().array(), y.array(), out}, batch, out);
   return tape.record(y, {x, w, bias}, [=, &device](const Tensor& dy) {

@@ -400,6 +400,10 @@ std::vector<GemmCase> gemm_cases() {
         for (const std::int64_t offset : {0, 1})
           all.push_back(
               {device, {m, n, k, (transposes & 1) != 0, (transposes & 2) != 0, precision}, offset});
+  for (const std::int64_t rows : {5, 1024, 2050})
+    for (const char* device : {"emulated", "cuda"})
+      all.push_back(
+          {device, {rows, 3, 7, false, true, Precision::fp32, 1, Batching::invariant}, 0});
   return all;
 }
 
@@ -415,7 +419,7 @@ std::string name_of_gemm_case(const GemmCase& test) {
   const Gemm& g = test.shape;
   return text(test.device, '_', name_of(g.precision), '_', g.m, 'x', g.n, 'x', g.k,
               g.transpose_a ? "_ta" : "", g.transpose_b ? "_tb" : "",
-              test.offset ? "_shifted" : "");
+              g.batching == Batching::invariant ? "_invariant" : "", test.offset ? "_shifted" : "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, GemmOfDevice, ::testing::ValuesIn(gemm_cases()),
@@ -441,6 +445,30 @@ TEST_P(GemmOfDevice, agrees_with_plain_loops) {
               static_cast<float*>(c.data));
 
   expect_sums(c.values(), want, static_cast<double>(g.k), g.precision, "c");
+}
+
+TEST(cuda_gemm, multiplies_each_row_alike_where_the_batch_must_not_matter) {
+  const std::string reason = reason_to_skip("cuda", Precision::fp32);
+  if (!reason.empty()) GTEST_SKIP() << reason;
+  Device& device = device_named("cuda");
+  constexpr std::int64_t kRows = 1500, kOut = 33, kIn = 384;
+  Gemm shape{kRows, kOut, kIn, false, true, Precision::fp32, 1, Batching::invariant};
+  const Operand a(device, DType::f32, random_values(kRows * kIn, 1)),
+      b(device, DType::f32, random_values(kOut * kIn, 2));
+  const auto product = [&](std::int64_t first, std::int64_t rows) {
+    shape.m = rows;
+    const Operand c = result(device, DType::f32, rows * kOut);
+    device.gemm(shape, static_cast<const float*>(a.data) + first * kIn,
+                static_cast<const float*>(b.data), static_cast<float*>(c.data));
+    return c.values();
+  };
+  const auto together = product(0, kRows);
+
+  for (const auto& [first, rows] : {std::pair{0, 1}, {1100, 3}, {0, 1024}, {10, 1400}}) {
+    const auto some = product(first, rows);
+    EXPECT_TRUE(std::equal(some.begin(), some.end(), together.begin() + first * kOut))
+        << rows << " rows from " << first;
+  }
 }
 
 TEST(cuda_gemm, can_be_captured_after_its_first_call_and_not_before) {

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <cmath>
 #include <functional>
 #include <thread>
 #include <vector>
 
 #include "core/convolution_check.h"
+#include "core/error.h"
 #include "core/guarded_memory.h"
 #include "core/onednn.h"
 #include "tests/support/products.h"
@@ -112,7 +114,9 @@ TEST(onednn, multiplies_matrices_exactly_for_any_number_of_threads) {
   for (const Gemm& s :
        {Gemm{1, 1, 1, false, false}, Gemm{7, 33, 5, false, true}, Gemm{31, 3, 129, true, false},
         Gemm{65, 17, 40, true, true}, Gemm{10, 128, 1000, true, false},
-        Gemm{5, 9, 8, false, false, Precision::fp32, 6}}) {
+        Gemm{5, 9, 8, false, false, Precision::fp32, 6},
+        Gemm{101, 7, 12, false, true, Precision::fp32, 1, Batching::invariant},
+        Gemm{192, 7, 12, false, false, Precision::fp32, 1, Batching::invariant}}) {
     const GuardedMemory a = integers(s.batch * s.m * s.k, 1), b = integers(s.batch * s.k * s.n, 2);
     std::vector<float> want(static_cast<std::size_t>(s.batch * s.m * s.n));
     for (std::int64_t i = 0, at = 0; i < s.batch; ++i)
@@ -133,6 +137,31 @@ TEST(onednn, multiplies_matrices_exactly_for_any_number_of_threads) {
     }
   }
   omp_set_num_threads(before);
+}
+
+// Kernels for few rows, and for rows that are left over, add in another order.
+TEST(onednn, multiplies_each_row_alike_whatever_is_beside_it_where_the_batch_must_not_matter) {
+  const ThreadCount restored;
+  constexpr std::int64_t kRows = 205, kOut = 30, kIn = 1536;
+  Gemm shape{kRows, kOut, kIn, false, true, Precision::fp32, 1, Batching::invariant};
+  std::vector<float> a(kRows * kIn), b(kOut * kIn);
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = std::sin(static_cast<float>(i));
+  for (std::size_t i = 0; i < b.size(); ++i) b[i] = std::cos(static_cast<float>(3 * i));
+  set_threads(1);
+  std::vector<float> together(kRows * kOut);
+  onednn::gemm(shape, a.data(), b.data(), together.data());
+
+  for (const auto& [first, rows, threads] :
+       {std::tuple{0, 1, 1}, {204, 1, 2}, {95, 1, 1}, {90, 20, 2}, {3, 200, 5}, {0, 205, 2}}) {
+    SCOPED_TRACE(text(rows, " rows from ", first, " on ", threads, " threads"));
+    set_threads(threads);
+    shape.m = rows;
+    std::vector<float> some(static_cast<std::size_t>(rows) * kOut);
+    onednn::gemm(shape, a.data() + first * kIn, b.data(), some.data());
+
+    const auto of_these = together.begin() + first * kOut;
+    EXPECT_TRUE(std::equal(some.begin(), some.end(), of_these));
+  }
 }
 
 // The system counts threads up, those of other programs too.
