@@ -47,6 +47,7 @@ ExampleSearch::Evaluation::Evaluation(ExampleSearch& search, std::vector<std::st
       unknown_.push_back(std::move(texts[i]));
     }
   }
+  search.asked_ += std::ssize(unknown_);
 }
 
 void ExampleSearch::Evaluation::await_suspend(std::coroutine_handle<> waiting) {

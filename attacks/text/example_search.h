@@ -59,6 +59,8 @@ class ExampleSearch {
   void count(std::size_t queries);
 
   std::int64_t queries() const { return queries_; }
+  // How many of them the victim had to answer: the others were known.
+  std::int64_t asked() const { return asked_; }
   // Whether the budget is spent.
   bool over() const { return queries_ == options_.budget; }
   // Candidates that were no words, for the report.
@@ -80,7 +82,7 @@ class ExampleSearch {
   QueryOptions options_;
   AttackedText original_;
   Answer first_;
-  std::int64_t queries_ = 0;
+  std::int64_t queries_ = 0, asked_ = 0;
   AnswerCache cache_;
   std::vector<std::string> wanted_;
   std::vector<Answer> given_;  // [wanted]

@@ -16,6 +16,7 @@ TextOutcome outcome_of(const ExampleSearch& example, TextStatus status, const Ju
           .label = example.label(),
           .status = status,
           .queries = example.queries(),
+          .asked = example.asked(),
           .original = original.text(),
           .adversarial = end.text.text(),
           .words = original.word_count(),

@@ -34,6 +34,7 @@ struct TextOutcome {
   std::int32_t label = 0;
   TextStatus status = TextStatus::failed;
   std::int64_t queries = 0;
+  std::int64_t asked = 0;  // of these the ones that the victim had to answer
   std::string original = {}, adversarial = {};  // the latter: what the search ended with
   std::size_t words = 0;                        // of the original
   std::vector<std::size_t> changed = {};        // indices of words
