@@ -174,6 +174,7 @@ std::string escaped(const std::string& text) {
       case '>': made += "&gt;"; break;
       case '&': made += "&amp;"; break;
       case '"': made += "&quot;"; break;
+      case '\'': made += "&#39;"; break;
       default: made += c;
     }
   }

@@ -33,8 +33,8 @@ TEST(Chart, draws_what_lies_outside_at_the_ends) {
 }
 
 TEST(Chart, writes_names_that_no_reader_of_xml_stumbles_over) {
-  EXPECT_CONTAINS(svg_of(chart_of({{"a<b & \"c\"", {1}, {2}}}), SvgPlace::page),
-                  ">a&lt;b &amp; &quot;c&quot;</text>");
+  EXPECT_CONTAINS(svg_of(chart_of({{"a<b & \"c\" 'd'", {1}, {2}}}), SvgPlace::page),
+                  ">a&lt;b &amp; &quot;c&quot; &#39;d&#39;</text>");
 }
 
 TEST(Chart, names_its_language_in_a_file_alone) {
