@@ -5,9 +5,10 @@
 namespace saddle {
 
 std::vector<float> logits_of_texts(const LogitsFunction& logits, Device& device,
-                                   const EncodedTexts& texts, std::int64_t batch_size) {
+                                   const EncodedTexts& texts, std::int64_t batch_size,
+                                   Batching batching) {
   std::vector<float> all;
-  for (const std::vector<std::int32_t>& indices : batches_by_length(texts, batch_size)) {
+  for (const std::vector<std::int32_t>& indices : batches_by_length(texts, batch_size, batching)) {
     const std::int64_t rows = std::ssize(indices), columns = texts.longest(indices);
     const Tensor tokens =
         Tensor::from_host(device, {rows, columns}, padded(texts, indices, columns));

@@ -48,14 +48,16 @@ std::vector<std::int32_t> padded(const EncodedTexts& texts, std::span<const std:
 }
 
 std::vector<std::vector<std::int32_t>> batches_by_length(const EncodedTexts& texts,
-                                                         std::int64_t batch) {
+                                                         std::int64_t batch, Batching batching) {
+  const auto length = [&](std::int32_t i) { return texts.ids[static_cast<std::size_t>(i)].size(); };
   std::vector<std::int32_t> order = all_of(std::ssize(texts.ids));
-  std::ranges::stable_sort(
-      order, {}, [&](std::int32_t i) { return texts.ids[static_cast<std::size_t>(i)].size(); });
+  std::ranges::stable_sort(order, {}, length);
   std::vector<std::vector<std::int32_t>> batches;
-  for (std::int64_t first = 0; first < std::ssize(order); first += batch) {
-    const std::int64_t end = std::min(first + batch, std::ssize(order));
-    batches.emplace_back(order.begin() + first, order.begin() + end);
+  for (const std::int32_t i : order) {
+    const bool full = batches.empty() || std::ssize(batches.back()) == batch;
+    const bool longer = !full && length(batches.back().front()) != length(i);
+    if (full || (longer && batching == Batching::invariant)) batches.emplace_back();
+    batches.back().push_back(i);
   }
   return batches;
 }

@@ -28,9 +28,11 @@ std::vector<std::int32_t> padded(const EncodedTexts& texts, std::span<const std:
                                  std::int64_t columns);
 
 // All texts by their numbers, in batches of at most `batch`: those of like length together, the
-// shortest first, so that next to no padding is needed.
+// shortest first, so that next to no padding is needed. With invariant batching all of a batch have
+// one length: attention then computes with each what it would with it alone.
 std::vector<std::vector<std::int32_t>> batches_by_length(const EncodedTexts& texts,
-                                                         std::int64_t batch);
+                                                         std::int64_t batch,
+                                                         Batching batching = Batching::fastest);
 
 class TextBatches {
  public:
