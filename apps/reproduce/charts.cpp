@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/reproduce/wording.h"
 #include "core/error.h"
 
 namespace saddle::reproduce {
@@ -45,7 +46,7 @@ std::pair<std::string, std::string> family_of(const std::string& name) {
 }
 
 std::string percent_of_score(const Report& report) {
-  return text(score_name(report.plan->table.task), ", %");
+  return text(wording_of(report.plan->table.task).score, ", %");
 }
 
 // The column that stands for robustness.

@@ -13,8 +13,8 @@ namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
 // A scene of pixels costs as much as tens of small images.
-std::int64_t trial_images(Task task) { return task == Task::segmentation ? 64 : 512; }
-// A few images are enough for a CPU; a GPU takes hardly longer for a batch of them.
+std::int64_t trial_examples(Task task) { return task == Task::segmentation ? 64 : 512; }
+// A few examples are enough for a CPU; a GPU takes hardly longer for a batch of them.
 constexpr std::int64_t kAttackedOnCpu = 4, kAttackedOnGpu = 128;
 
 void set_value(Words& line, const std::string& flag, const std::string& value) {
@@ -41,16 +41,16 @@ std::int64_t batch_of(const Words& line) {
   return batch.empty() ? kBatch : std::stoll(batch);
 }
 
-std::int64_t limited(const Words& line, const std::string& flag, std::int64_t images) {
+std::int64_t limited(const Words& line, const std::string& flag, std::int64_t examples) {
   const std::string limit = value_of(line, flag);
-  return limit.empty() ? images : std::min<std::int64_t>(images, std::stoll(limit));
+  return limit.empty() ? examples : std::min<std::int64_t>(examples, std::stoll(limit));
 }
 
 }  // namespace
 
-Estimate::Estimate(const Plan& plan, std::int64_t training_images, std::int64_t test_images)
-    : training_images_(training_images),
-      test_images_(test_images),
+Estimate::Estimate(const Plan& plan, std::int64_t training_examples, std::int64_t test_examples)
+    : training_examples_(training_examples),
+      test_examples_(test_examples),
       place_(plan.directory / "measurement") {
   fs::remove_all(place_);  // of a process that was killed
   // The mean times of the attacks that have finished.
@@ -89,7 +89,7 @@ double Estimate::training_seconds(const PlannedRun& run) {
   if (left <= 0) return 0;
   if (!seconds_.contains(run.row)) train_shortly(run);
   return left * seconds_.at(run.row) *
-         static_cast<double>(images_of_training(run, training_images_));
+         static_cast<double>(examples_of_training(run, training_examples_));
 }
 
 double Estimate::attack_seconds(const PlannedRun& run, const Stage& stage) {
@@ -102,20 +102,20 @@ double Estimate::attack_seconds(const PlannedRun& run, const Stage& stage) {
   }
   const std::string device = read_training(network, run.task).environment.device;
   const bool gpu = device.starts_with("cuda") && !device.ends_with("emulated");
-  const std::int64_t images = images_of_attack(stage, test_images_);
+  const std::int64_t examples = examples_of_attack(stage, test_examples_);
   fs::create_directories(place_);
   Words line = moved(stage.command, run.directory, place_);
   set_value(line, "--checkpoint", (network / "last.safetensors").string());
   AttackResult trial;
-  // What the network gets wrong is not attacked: more images, until some are.
+  // What the network gets wrong is not attacked: more examples, until some are.
   for (std::int64_t some = gpu ? kAttackedOnGpu : kAttackedOnCpu; trial.attacked < kAttackedOnCpu;
        some *= 4) {
-    set_value(line, "--test-limit", std::to_string(std::min(images, some)));
+    set_value(line, "--test-limit", std::to_string(std::min(examples, some)));
     call(line, place_ / "log");
     trial = read_attack(place_ / stage.result.filename(), run.task);
-    if (some >= images) break;
+    if (some >= examples) break;
   }
-  return seconds_[what] = trial.seconds * static_cast<double>(images) /
+  return seconds_[what] = trial.seconds * static_cast<double>(examples) /
                           static_cast<double>(std::max<std::int64_t>(1, trial.attacked));
 }
 
@@ -123,11 +123,11 @@ void Estimate::train_shortly(const PlannedRun& run) {
   const fs::path directory = place_ / run.directory.filename();
   fs::create_directories(place_);
   Words line = moved(run.stages.front().command, run.directory, directory);
-  const std::int64_t images = std::min(trial_images(run.task), training_images_);
-  set_value(line, "--train-limit", std::to_string(images));
+  const std::int64_t examples = std::min(trial_examples(run.task), training_examples_);
+  set_value(line, "--train-limit", std::to_string(examples));
   if (length_of(run).iterations > 0) {
     set_value(line, "--iterations",
-              std::to_string(std::max<std::int64_t>(1, images / batch_of(line))));
+              std::to_string(std::max<std::int64_t>(1, examples / batch_of(line))));
     // SAM that would begin after the trial's end begins at once.
     if (value_of(line, "--optimizer") == "sam") set_value(line, "--sam-start-iteration", "0");
   } else {
@@ -135,19 +135,19 @@ void Estimate::train_shortly(const PlannedRun& run) {
   }
   set_value(line, "--test-limit", "1");
   call(line, place_ / "log");
-  seconds_[run.row] = read_training(directory, run.task).seconds / static_cast<double>(images);
+  seconds_[run.row] = read_training(directory, run.task).seconds / static_cast<double>(examples);
   trained_[run.model] = directory;
 }
 
-std::int64_t images_of_training(const PlannedRun& run, std::int64_t training_images) {
+std::int64_t examples_of_training(const PlannedRun& run, std::int64_t training_examples) {
   const Words& line = run.stages.front().command;
   const TrainingLength length = length_of(run);
   if (length.iterations > 0) return length.iterations * batch_of(line);
-  return limited(line, "--train-limit", training_images) * length.epochs;
+  return limited(line, "--train-limit", training_examples) * length.epochs;
 }
 
-std::int64_t images_of_attack(const Stage& stage, std::int64_t test_images) {
-  return limited(stage.command, "--test-limit", test_images);
+std::int64_t examples_of_attack(const Stage& stage, std::int64_t test_examples) {
+  return limited(stage.command, "--test-limit", test_examples);
 }
 
 }  // namespace saddle::reproduce

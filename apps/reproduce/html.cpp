@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "apps/reproduce/charts.h"
+#include "apps/reproduce/wording.h"
 #include "core/error.h"
 #include "core/file.h"
 
@@ -45,14 +46,15 @@ std::string differences_of(const Report& report) {
     rows += "</tr>";
   }
   if (rows.empty()) return "";
-  return "<h2>Differences</h2><p>" + escaped(kAboutDifferences) + "</p>" + table_head(columns) +
-         rows + "</table>";
+  return "<h2>Differences</h2><p>" + escaped(about_differences(report.plan->table.task)) + "</p>" +
+         table_head(columns) + rows + "</table>";
 }
 
 std::string charts_of(const Report& report) {
   return "<h2>Training</h2>" + training_chart(report, SvgPlace::page) +
          "<h2>Robustness against the radius</h2>" + robustness_chart(report, SvgPlace::page) +
-         "<h2>Natural accuracy and robustness</h2>" + trade_off_chart(report, SvgPlace::page);
+         "<h2>Natural accuracy and " + wording_of(report.plan->table.task).robustness + "</h2>" +
+         trade_off_chart(report, SvgPlace::page);
 }
 
 std::string pictures_of(const Report& report) {
@@ -123,7 +125,7 @@ std::string html_of(const Report& report) {
               "</style></head><body><h1>Table ",
               table.number, ": ", escaped(table.title), "</h1>") +
          paragraphs("", report.remarks) +
-         paragraphs("", {score_in_percent(table.task) + "; small: the paper's."}) +
+         paragraphs("", {text(wording_of(table.task).scores_in_percent, "; small: the paper's.")}) +
          table_of(report) +
          (std::ranges::any_of(report.rows, &MeasuredRow::doubtful)
               ? text("<p>", escaped(kAboutDoubts), "</p>")

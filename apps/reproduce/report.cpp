@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 
+#include "apps/reproduce/wording.h"
 #include "core/error.h"
 #include "core/format.h"
 
@@ -43,13 +44,13 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
     }
     const Stage& stage = stage_of(run, column);
     const AttackResult& attack = found.attacks[column.key] = read_attack(stage.result, run.task);
-    found.values[column.key] = attack.robust;
+    found.values[column.key] = attack.score;
     require(attack.clean_score == clean, stage.result.string(), " finds a clean ",
-            score_name(run.task), " of ", attack.clean_score, " %, curve.json beside it ", clean,
-            " %: they attacked different networks. Remove both and run again");
+            wording_of(run.task).score, " of ", attack.clean_score, " %, curve.json beside it ",
+            clean, " %: they attacked different networks. Remove both and run again");
     const Outcomes& outcomes = found.outcomes[column.key] = read_outcomes(stage.outcomes, run.task);
     require(static_cast<std::int64_t>(outcomes.size()) == attack.examples &&
-                std::abs(100 * mean_of(outcomes) - attack.robust) < 1e-6,
+                std::abs(100 * mean_of(outcomes) - attack.score) < 1e-6,
             stage.outcomes.string(), " is not of the same attack as ",
             stage.result.filename().string(), ". Remove both and run again");
   }
@@ -67,7 +68,7 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
 }
 
 // No attack leaves more than there was, and a weaker one not less than a stronger one at the same
-// radius and norm. All on the same images.
+// radius and norm. All on the same examples.
 void add_doubts(MeasuredRun& run) {
   std::vector<std::string>& doubts = run.doubts;
   // The same network is warned of by each attack upon it: once is enough.
@@ -77,7 +78,7 @@ void add_doubts(MeasuredRun& run) {
   const auto beyond = [&](const char* strong, const char* weak, double slack) {
     const auto a = run.attacks.find(strong), b = run.attacks.find(weak);
     if (a == run.attacks.end() || b == run.attacks.end()) return;
-    const double left = a->second.robust, right = b->second.robust;
+    const double left = a->second.score, right = b->second.score;
     if (left <= right + slack) return;
     add(text(strong, " leaves ", left, " %, ", weak, " ", right, " %"));
   };
@@ -85,8 +86,8 @@ void add_doubts(MeasuredRun& run) {
   beyond("autoattack-l2", "fab", 0);
   beyond("pgd-linf", "fgsm", 0.5);
   for (const auto& [key, attack] : run.attacks) {
-    if (attack.robust > attack.clean_score) {
-      add(text(key, " leaves ", attack.robust, " %, no attack ", attack.clean_score, " %"));
+    if (attack.score > attack.clean_score) {
+      add(text(key, " leaves ", attack.score, " %, no attack ", attack.clean_score, " %"));
     }
     for (const std::string& warning : attack.warnings) add(key + ": " + warning);
     for (const std::string& warning : attack.model_warnings) add(warning);
@@ -101,7 +102,7 @@ void add_saturated(const Report& report, std::vector<std::string>& remarks) {
   for (const TableColumn& column : report.plan->table.columns) {
     if (column.attack.empty() || report.runs.empty()) continue;
     if (std::ranges::all_of(report.runs, [&](const MeasuredRun& run) {
-          return run.attacks.at(column.key).robust <= 1;
+          return run.attacks.at(column.key).score <= 1;
         })) {
       remarks.push_back(
           column.title +
@@ -143,8 +144,8 @@ void take_common_doubts(Report& report) {
   }
 }
 
-// The largest standard error of a column over the images, in points.
-double largest_image_error(const Report& report) {
+// The largest standard error of a column over the examples, in points.
+double largest_example_error(const Report& report) {
   double largest = 0;
   for (const MeasuredRun& run : report.runs) {
     for (const auto& [key, outcomes] : run.outcomes) {
@@ -157,6 +158,7 @@ double largest_image_error(const Report& report) {
 
 std::vector<std::string> remarks_of(const Report& report) {
   const Plan& plan = *report.plan;
+  const Wording& wording = wording_of(plan.table.task);
   std::vector<std::string> remarks = {
       text("Preset ", plan.preset, ": ", plan.about, ". Data set ", plan.dataset, ", ", plan.seeds,
            plan.seeds == 1 ? " seed." : " seeds (mean ± deviation).")};
@@ -165,10 +167,10 @@ std::vector<std::string> remarks_of(const Report& report) {
                            " with its own recipe: to be compared in tendency alone."));
   }
   if (!report.runs.empty()) {
-    remarks.push_back(
-        text("Natural ", score_name(plan.table.task), " is of all test images, the attacks' of ",
-             report.runs.front().attacks.begin()->second.examples, ": a standard error of up to ",
-             number_text(largest_image_error(report)), " points."));
+    remarks.push_back(text(
+        "Natural ", wording.score, " is of all test ", wording.examples, ", ", wording.attacked,
+        " ", report.runs.front().attacks.begin()->second.examples, ": a standard error of up to ",
+        number_text(largest_example_error(report)), " points."));
   }
   add_saturated(report, remarks);
   add_differences(report, remarks);
@@ -177,11 +179,11 @@ std::vector<std::string> remarks_of(const Report& report) {
 
 // The row of plain training that another is to be compared with; null: there is none.
 const TableRow* base_of(const PaperTable& table, const TableRow& row) {
-  const std::vector<std::string> sgd = {"--optimizer", "sgd"};
+  const std::vector<std::string> plain = {"--optimizer", wording_of(table.task).plain_flag};
   for (const TableRow& other : table.rows) {
     if (other.model != row.model || other.name == row.name) continue;
-    if (other.flags.size() >= sgd.size() &&
-        std::equal(sgd.begin(), sgd.end(), other.flags.begin())) {
+    if (other.flags.size() >= plain.size() &&
+        std::equal(plain.begin(), plain.end(), other.flags.begin())) {
       return &other;
     }
   }
@@ -197,8 +199,8 @@ void compare(const Report& report, const std::string& base, MeasuredRow& row) {
         continue;
       }
       natural.push_back(run.values.at("natural") - other.values.at("natural"));
-      for (const auto& [key, of_images] : run.outcomes) {
-        outcomes[key].first.push_back(of_images);
+      for (const auto& [key, of_examples] : run.outcomes) {
+        outcomes[key].first.push_back(of_examples);
         outcomes[key].second.push_back(other.outcomes.at(key));
       }
     }
@@ -232,17 +234,17 @@ Cell cell_of(const std::vector<double>& values) {
 }
 
 Difference paired_difference(const std::vector<Outcomes>& row, const std::vector<Outcomes>& base) {
-  Outcomes images(base.front().size(), 0), seeds;
+  Outcomes examples(base.front().size(), 0), seeds;
   for (std::size_t seed = 0; seed < base.size(); ++seed) {
-    require(row[seed].size() == images.size() && base[seed].size() == images.size(),
-            "the rows attack ", row[seed].size(), " and ", base[seed].size(), " images");
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      images[i] += 100 * (row[seed][i] - base[seed][i]) / static_cast<double>(base.size());
+    require(row[seed].size() == examples.size() && base[seed].size() == examples.size(),
+            "the rows attack ", row[seed].size(), " and ", base[seed].size(), " examples");
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      examples[i] += 100 * (row[seed][i] - base[seed][i]) / static_cast<double>(base.size());
     }
     seeds.push_back(100 * (mean_of(row[seed]) - mean_of(base[seed])));
   }
   const double training = seeds.size() > 1 ? standard_error(cell_of(seeds)) : 0;
-  return {mean_of(seeds), std::hypot(standard_error(cell_of(images)), training)};
+  return {mean_of(seeds), std::hypot(standard_error(cell_of(examples)), training)};
 }
 
 Report make_report(const Plan& plan) {

@@ -16,27 +16,27 @@ struct Cell {
 };
 Cell cell_of(const std::vector<double>& values);
 
-// What a row has more than another on the same images, in points, and its standard error.
+// What a row has more than another on the same examples, in points, and its standard error.
 struct Difference {
   double mean, error;  // NaN where it is not known
 };
-// Of each seed's outcomes of the images, in [0, 1]. Two sources of error are added as variances:
-// the images (the deviation of the images' differences, means over the seeds, over the root of
-// their number) and the trainings (the deviation of the seeds' differences over the root of theirs;
-// of one seed it is not known and left out). Throws Error where the images differ in number.
+// Of each seed's outcomes of the examples, whose mean is a score as a part of 1. Two sources of
+// error are added as variances: the examples (the deviation of the examples' differences, means
+// over the seeds, over the root of their number) and the trainings (the deviation of the seeds'
+// differences over the root of theirs; of one seed it is not known and left out). Throws Error
+// where the examples differ in number.
 using Outcomes = std::vector<double>;
 Difference paired_difference(const std::vector<Outcomes>& row, const std::vector<Outcomes>& base);
 
-inline constexpr const char* kAboutDifferences =
-    "Against SGD with the same seeds, in points. The standard error is that over the images, which "
-    "are the same, and of several seeds that over the trainings too.";
+// What a table of differences shows.
+std::string about_differences(Task task);
 
 struct MeasuredRow {
   std::string name;
   std::map<std::string, Cell> cells;  // by column key, and "average"
   std::map<std::string, double> paper;
-  // Against the row of SGD with the same model; empty where that is this row or not there. Means
-  // over the seeds that both have.
+  // Against the row of plain training with the same model; empty where that is this row or not
+  // there. Means over the seeds that both have.
   std::string base;
   std::map<std::string, Difference> differences;
   bool doubtful = false;  // there are doubts about its numbers
@@ -46,9 +46,9 @@ struct MeasuredRun {
   const PlannedRun* run;
   TrainingResult training;
   std::map<std::string, AttackResult> attacks;  // by column key
-  std::map<std::string, Outcomes> outcomes;     // of each image, and their "average"
+  std::map<std::string, Outcomes> outcomes;     // of each example, and their "average"
   CurveResult curve;
-  // By column key, and "average": percent. The natural score is of all test images after the last
+  // By column key, and "average": percent. The natural score is of all test examples after the last
   // epoch, an attack's of those that its command names.
   std::map<std::string, double> values;
   // Orders that the numbers break, and what the programs warned of, where it is not the same of
@@ -68,9 +68,6 @@ struct Report {
 // Reads what finished runs left. Throws Error for a file that is damaged, and for attacks of one
 // run upon different networks.
 Report make_report(const Plan& plan);
-
-const char* score_name(Task task);        // "accuracy", "mIoU"
-std::string score_in_percent(Task task);  // "Accuracies in percent", "mIoU in percent"
 
 // The columns' keys and titles, the average last where there is one.
 std::vector<std::pair<std::string, std::string>> columns_of(const PaperTable& table);

@@ -7,6 +7,7 @@
 
 #include "apps/reproduce/charts.h"
 #include "apps/reproduce/report.h"
+#include "apps/reproduce/wording.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/format.h"
@@ -44,7 +45,8 @@ std::string markdown_of_differences(const Report& report) {
     rows += "\n";
   }
   if (rows.empty()) return "";
-  return "\n" + std::string(kAboutDifferences) + "\n\n" + markdown_head(report.plan->table) + rows;
+  return "\n" + about_differences(report.plan->table.task) + "\n\n" +
+         markdown_head(report.plan->table) + rows;
 }
 
 std::string list_of(const std::string& title, const std::vector<std::string>& items) {
@@ -72,10 +74,12 @@ std::string markdown_text(const std::string& text) {
   return made;
 }
 
-const char* score_name(Task task) { return task == Task::segmentation ? "mIoU" : "accuracy"; }
-
-std::string score_in_percent(Task task) {
-  return task == Task::segmentation ? "mIoU in percent" : "Accuracies in percent";
+std::string about_differences(Task task) {
+  const Wording& wording = wording_of(task);
+  return text("Against ", wording.plain,
+              " with the same seeds, in points. The standard error is that over the ",
+              wording.examples,
+              ", which are the same, and of several seeds that over the trainings too.");
 }
 
 std::string number_text(double percent) {
@@ -95,7 +99,8 @@ std::string markdown_of(const Report& report) {
   const PaperTable& table = report.plan->table;
   std::string made = text("## Table ", table.number, ": ", markdown_text(table.title), "\n");
   for (const std::string& remark : report.remarks) made += "\n" + markdown_text(remark);
-  made += " " + score_in_percent(table.task) + ", here / in the paper.\n\n" + markdown_head(table);
+  made += " " + std::string(wording_of(table.task).scores_in_percent) +
+          ", here / in the paper.\n\n" + markdown_head(table);
   for (const MeasuredRow& row : report.rows) {
     made += "| " + markdown_text(row.name) + (row.doubtful ? kDoubtMark : "") + " |";
     for (const auto& [key, title] : columns_of(table)) {

@@ -174,7 +174,7 @@ AttackResult read_attack(const fs::path& path, Task task) {
     result.examples = json.at("examples");
     result.attacked = attack.value("attacked", result.examples);
     result.clean_score = clean_score_of(json, task);
-    result.robust = robust_score_of(attack, task);
+    result.score = robust_score_of(attack, task);
     result.device = json.at("device");
     result.warnings = warnings_of(attack);
     result.model_warnings = warnings_of(json);

@@ -22,17 +22,17 @@ struct TrainingEnvironment {
 
 struct TrainingResult {
   std::int64_t epochs = 0, iterations = 0;              // so far
-  std::vector<std::pair<std::int64_t, double>> scores;  // of all test images, with the epoch
+  std::vector<std::pair<std::int64_t, double>> scores;  // of all test examples, with the epoch
   double seconds = 0;                                   // of all epochs
   TrainingEnvironment environment;
   std::vector<std::string> warnings;  // that the training was told
 };
 
 struct AttackResult {
-  std::int64_t examples = 0;           // test images
-  std::int64_t attacked = 0;           // of these: classifiers are attacked where they are right
-  double clean_score = 0, robust = 0;  // the score of all examples, without and under the attack
-  double seconds = 0;                  // of all attacks in the file
+  std::int64_t examples = 0;          // of the test split
+  std::int64_t attacked = 0;          // of these: classifiers are attacked where they are right
+  double clean_score = 0, score = 0;  // of all examples, without and under the attack
+  double seconds = 0;                 // of all attacks in the file
   std::string device;
   std::vector<std::string> warnings;        // of the attack
   std::vector<std::string> model_warnings;  // of the network, the data, or several attacks

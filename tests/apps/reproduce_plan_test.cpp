@@ -75,7 +75,7 @@ TEST(plan, of_the_paper_trains_its_network_on_its_data_three_times) {
                     {"--attack", "autoattack:norm=l2,eps=32/255"}));
     EXPECT_EQ(run.stages.size(), 1u + 7 + 1);  // training, attacks, curve
   }
-  EXPECT_EQ(images_of_training(plan.runs[0], 50'000), 5'000'000);
+  EXPECT_EQ(examples_of_training(plan.runs[0], 50'000), 5'000'000);
 }
 
 TEST(plan, runs_on_any_data_set_and_with_chosen_rows_and_seeds) {
@@ -94,7 +94,7 @@ TEST(plan, runs_on_any_data_set_and_with_chosen_rows_and_seeds) {
     EXPECT_TRUE(has(command_of(run, "train"), {"--dataset", "mnist"}));
     EXPECT_EQ(run.chosen, has(command_of(run, "train"), {"--optimizer", "sam"}));
   }
-  EXPECT_EQ(images_of_training(plan.runs[0], 60'000), 15'000 * 8);
+  EXPECT_EQ(examples_of_training(plan.runs[0], 60'000), 15'000 * 8);
   options.only = "no such row";
   EXPECT_CONTAINS(message_of<Error>([&] { make_plan(options, 2); }),
                   "no row's name begins with --only");

@@ -214,7 +214,7 @@ TEST(paired_differences, have_the_error_of_their_mean_over_the_images) {
   EXPECT_CONTAINS(message_of<Error>([] {
                     paired_difference({{1}}, {{1, 0}});
                   }),
-                  "attack 1 and 2 images");
+                  "attack 1 and 2 examples");
 }
 
 // The seeds differ by 1/2 and 0: mean 1/4, the error of two trainings 1/4. The images' differences,

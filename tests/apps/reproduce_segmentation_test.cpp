@@ -101,7 +101,7 @@ TEST(plan, of_tables_of_pixels_calls_the_program_of_pixels) {
               {"--counts", (run.directory / "pgd-norm-l2-eps-1-steps-10.safetensors").string()}));
       EXPECT_EQ(run.stages.size(), 1u + 2 + 1);
     }
-    EXPECT_EQ(images_of_training(plan.runs[0], 1'464), 30'000 * 16);
+    EXPECT_EQ(examples_of_training(plan.runs[0], 1'464), 30'000 * 16);
   }
 }
 
