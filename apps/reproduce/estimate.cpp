@@ -12,8 +12,11 @@ namespace {
 namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
-// A scene of pixels costs as much as tens of small images.
-std::int64_t trial_examples(Task task) { return task == Task::segmentation ? 64 : 512; }
+// A scene of pixels costs as much as tens of small images, a text as several.
+std::int64_t trial_examples(Task task) {
+  if (task == Task::text) return 128;
+  return task == Task::segmentation ? 64 : 512;
+}
 // A few examples are enough for a CPU; a GPU takes hardly longer for a batch of them.
 constexpr std::int64_t kAttackedOnCpu = 4, kAttackedOnGpu = 128;
 
@@ -123,7 +126,8 @@ void Estimate::train_shortly(const PlannedRun& run) {
   const fs::path directory = place_ / run.directory.filename();
   fs::create_directories(place_);
   Words line = moved(run.stages.front().command, run.directory, directory);
-  const std::int64_t examples = std::min(trial_examples(run.task), training_examples_);
+  const std::int64_t examples =
+      limited(line, "--train-limit", std::min(trial_examples(run.task), training_examples_));
   set_value(line, "--train-limit", std::to_string(examples));
   if (length_of(run).iterations > 0) {
     set_value(line, "--iterations",

@@ -51,8 +51,10 @@ std::string differences_of(const Report& report) {
 }
 
 std::string charts_of(const Report& report) {
+  const std::string curves = "<h2>Robustness against the radius</h2>";
   return "<h2>Training</h2>" + training_chart(report, SvgPlace::page) +
-         "<h2>Robustness against the radius</h2>" + robustness_chart(report, SvgPlace::page) +
+         (has_curve(report.plan->table.task) ? curves + robustness_chart(report, SvgPlace::page)
+                                             : "") +
          "<h2>Natural accuracy and " + wording_of(report.plan->table.task).robustness + "</h2>" +
          trade_off_chart(report, SvgPlace::page);
 }
@@ -68,6 +70,22 @@ std::string pictures_of(const Report& report) {
             base64({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) + "\"></details>";
   }
   return made;
+}
+
+// The attacks upon texts have pages of their own, in the run's directory.
+std::string links_of(const Report& report) {
+  std::string made = "<h2>Adversarial texts</h2><ul>";
+  for (const MeasuredRun& run : report.runs) {
+    made += text("<li>", escaped(run.run->row), ", seed ", run.run->seed, ":");
+    const std::string directory = run.run->directory.filename().string();
+    for (const Stage& stage : run.run->stages) {
+      if (stage.pictures.empty()) continue;
+      const std::string page = directory + "/" + stage.pictures.filename().string();
+      made += " <a href=\"" + escaped(page) + "\">" + escaped(stage.name) + "</a>";
+    }
+    made += "</li>";
+  }
+  return made + "</ul>";
 }
 
 std::string runs_of(const Report& report) {
@@ -133,7 +151,8 @@ std::string html_of(const Report& report) {
          differences_of(report) + paragraphs("", table.notes) +
          paragraphs("<b>Doubt:</b> ", report.doubts) +
          paragraphs("<b>Not finished:</b> ", report.missing) + charts_of(report) +
-         pictures_of(report) + runs_of(report) + "</body></html>\n";
+         (table.task == Task::text ? links_of(report) : pictures_of(report)) + runs_of(report) +
+         "</body></html>\n";
 }
 
 }  // namespace saddle::reproduce

@@ -7,6 +7,7 @@
 #include "apps/common/program_options.h"
 #include "apps/common/progress.h"
 #include "apps/data/segmentation_set.h"
+#include "apps/data/text_set.h"
 #include "apps/reproduce/estimate.h"
 #include "apps/reproduce/report.h"
 #include "apps/reproduce/runner.h"
@@ -53,6 +54,12 @@ DatasetSizes dataset_sizes(const Plan& plan, const PlanOptions& options) {
     const std::int64_t training = count_images(scenes);
     scenes.split = evaluation_split(plan.dataset);
     return {training, count_images(scenes)};
+  }
+  if (plan.table.task == Task::text) {
+    TextRequest texts{.name = plan.dataset, .directory = options.data_directory, .split = "test"};
+    const std::int64_t test = load_text_set(texts).size();
+    texts.split = "train";
+    return {load_text_set(texts).size(), test};
   }
   DatasetOptions data;
   data.name = plan.dataset;
@@ -131,7 +138,8 @@ int main(int argc, char** argv) {
                  "how large everything is: paper, short, tiny; of pixels also photos",
                  options.plan.preset);
         add_text(app, "--dataset", options.plan.dataset, "NAME", "data set",
-                 "the table's; with short and tiny fashion-mnist, fashion-scenes of pixels");
+                 "the table's; with short and tiny fashion-mnist, fashion-scenes of pixels, "
+                 "rotten-tomatoes-rated of texts");
         add_text(app, "--data-dir", options.plan.data_directory, "DIR", "where the data set lies");
         add_text(app, "--only", options.plan.only, "TEXT",
                  "work at rows whose name begins with this; the report has all that is done");

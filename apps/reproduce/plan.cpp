@@ -25,7 +25,7 @@ constexpr const char* kCurveAttack = "pgd:norm=linf,steps=10";
 struct Workers {
   std::vector<std::string> train, attack;
   const char *outcomes_flag, *outcomes_ending;  // of what the attack says of each example
-  const char* curve_radii;
+  const char* curve_radii;                      // null: an attack has no radius
   const char* presets;
 };
 
@@ -36,7 +36,16 @@ const Workers& workers_of(Task task) {
   static const Workers segmentation = {
       {"saddle-segment", "train"}, {"saddle-segment", "attack"}, "--counts", ".safetensors",
       "0.5/255,1/255,2/255,4/255", "presets-segmentation.json"};
+  static const Workers of_texts = {
+      {"saddle-text", "train"}, {"saddle-text", "attack"}, "--outcomes", ".jsonl", nullptr,
+      "presets-text.json"};
+  if (task == Task::text) return of_texts;
   return task == Task::classification ? classification : segmentation;
+}
+
+// Where an attack upon texts shows them.
+fs::path page_of(const fs::path& directory, const std::string& attack) {
+  return directory / (attack + ".html");
 }
 
 Json read_json(const fs::path& path) {
@@ -102,7 +111,8 @@ std::string tables_in(const fs::path& directory) {
     const std::string name = entry.path().stem().string();
     if (name.starts_with("table")) names.push_back(name.substr(5));
   }
-  std::sort(names.begin(), names.end());
+  std::ranges::sort(names, {},
+                    [](const std::string& name) { return std::pair(name.size(), name); });
   std::string all;
   for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
   return all;
@@ -110,8 +120,9 @@ std::string tables_in(const fs::path& directory) {
 
 Task task_of(const std::string& name) {
   if (name == "classification") return Task::classification;
-  require(name == "segmentation", "task '", name, "' is neither classification nor segmentation");
-  return Task::segmentation;
+  if (name == "segmentation") return Task::segmentation;
+  require(name == "text", "task '", name, "' is none of classification, segmentation, text");
+  return Task::text;
 }
 
 PaperTable parse_table(const Json& json) {
@@ -171,26 +182,15 @@ class Planner {
     const fs::path place = directory() / (slug(name + "seed " + std::to_string(seed)));
     PlannedRun made{
         table_.task, row.name, row.model, seed, place, {}, row.name.starts_with(options_.only)};
-    const Workers& workers = workers_of(table_.task);
-
-    std::vector<std::string> train = program(workers.train, seed);
+    std::vector<std::string> train = program(workers_of(table_.task).train, seed);
     append(train, words("train"));
     append(train, flags);
     append(train, {"--resume", "--output", place.string()});
     made.stages.push_back({"train", train, place / "metrics.jsonl"});
     for (const TableColumn& column : table_.columns) {
-      if (column.attack.empty()) continue;
-      Stage stage = attack(seed, place, slug(column.attack));
-      stage.outcomes = place / (stage.name + workers.outcomes_ending);
-      append(stage.command,
-             {workers.outcomes_flag, stage.outcomes.string(), "--attack", column.attack});
-      made.stages.push_back(stage);
+      if (!column.attack.empty()) made.stages.push_back(column_stage(column, seed, place));
     }
-    Stage curve = attack(seed, place, "curve");
-    curve.pictures = place / "images.png";
-    append(curve.command, {"--attack", kCurveAttack, "--eps-curve", workers.curve_radii,
-                           "--save-images", curve.pictures.string()});
-    made.stages.push_back(curve);
+    if (has_curve(table_.task)) made.stages.push_back(curve_stage(seed, place));
     return made;
   }
 
@@ -222,6 +222,27 @@ class Planner {
                            stage.result.string()});
     append(stage.command, words("attack"));
     return stage;
+  }
+
+  Stage column_stage(const TableColumn& column, std::int64_t seed, const fs::path& place) const {
+    const Workers& workers = workers_of(table_.task);
+    Stage stage = attack(seed, place, slug(column.attack));
+    stage.outcomes = place / (stage.name + workers.outcomes_ending);
+    append(stage.command,
+           {workers.outcomes_flag, stage.outcomes.string(), "--attack", column.attack});
+    if (table_.task == Task::text) {
+      stage.pictures = page_of(place, stage.name);
+      append(stage.command, {"--html", stage.pictures.string()});
+    }
+    return stage;
+  }
+  Stage curve_stage(std::int64_t seed, const fs::path& place) const {
+    Stage curve = attack(seed, place, "curve");
+    curve.pictures = place / "images.png";
+    append(curve.command,
+           {"--attack", kCurveAttack, "--eps-curve", workers_of(table_.task).curve_radii,
+            "--save-images", curve.pictures.string()});
+    return curve;
   }
 
   const PlanOptions& options_;
@@ -276,6 +297,8 @@ Plan make_plan(const PlanOptions& options, std::int64_t number) {
   }
   return plan;
 }
+
+bool has_curve(Task task) { return workers_of(task).curve_radii != nullptr; }
 
 std::string slug(const std::string& words) {
   std::string made;
@@ -361,6 +384,7 @@ void forget_attacks(const PlannedRun& run) {
       const fs::path result = run.directory / (name + ".json");
       files.insert(files.end(), {result, state_of(result),
                                  run.directory / (name + workers_of(run.task).outcomes_ending)});
+      if (run.task == Task::text) files.push_back(page_of(run.directory, name));
     }
   }
   if (files.empty()) return;

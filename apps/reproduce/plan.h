@@ -2,11 +2,11 @@
 //
 // A table is a file, tables/tableN.json: its task, columns (an attack each), rows (flags of the
 // training) and the paper's numbers. A preset says how large everything is. The task says whose
-// programs do the work: saddle-train and saddle-attack, or saddle-segment train and attack. Each
-// (row, seed) is a run: a training and attacks upon its network, one command and one result file
-// each. The run's directory is named
-// after what is trained, so that tables share runs: Table 5's SAM is Table 2's. The command lines
-// are kept in it, and every number of a report can be traced to the one that made it.
+// programs do the work: saddle-train and saddle-attack, or those of saddle-segment or saddle-text.
+// Each (row, seed) is a run: a training and attacks upon its network, one command and one result
+// file each. The run's directory is named after what is trained, so that tables share runs: Table
+// 5's SAM is Table 2's. The command lines are kept in it, and every number of a report can be
+// traced to the one that made it.
 #pragma once
 
 #include <filesystem>
@@ -63,7 +63,7 @@ struct Stage {
   std::vector<std::string> command;     // the program's path first
   std::filesystem::path result;         // the file with its numbers
   std::filesystem::path outcomes = {};  // of each example; empty: the stage has none
-  std::filesystem::path pictures = {};  // likewise
+  std::filesystem::path pictures = {};  // likewise: an image, or of texts a page
 };
 
 struct PlannedRun {
@@ -71,7 +71,7 @@ struct PlannedRun {
   std::string row, model;
   std::int64_t seed;
   std::filesystem::path directory;  // OUTPUT/PRESET-DATASET/MODEL-AND-FLAGS-seed-N
-  std::vector<Stage> stages;        // the training first, the curve last
+  std::vector<Stage> stages;        // the training first, the curve last, if there is one
   bool chosen;                      // by PlanOptions::only
 };
 
@@ -86,6 +86,9 @@ struct Plan {
 // Throws UsageError for an unknown table, preset or `only` and for an output whose name holds
 // control characters; Error for an unknown model, and for two rows of equal flags.
 Plan make_plan(const PlanOptions& options, std::int64_t number);
+
+// Whether a task's attacks have a radius, and its runs a curve over it.
+bool has_curve(Task task);
 
 // "pgd:norm=linf,eps=1/255" -> "pgd-norm-linf-eps-1-255": the name of an attack's stage.
 std::string slug(const std::string& words);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <ranges>
 #include <set>
 
 #include "apps/reproduce/wording.h"
@@ -35,8 +36,11 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
   MeasuredRun found{&run, read_training(run.directory, run.task), {}, {}, {}, {}};
   require(!found.training.scores.empty(), run.directory.string(),
           "/metrics.jsonl has no epoch, but attacks lie beside it. Remove the directory");
-  found.curve = read_curve(run.stages.back().result, run.task);
-  const double clean = found.curve.robust.front();
+  // All attacks saw the network of the last one.
+  const Stage& last = run.stages.back();
+  if (has_curve(run.task)) found.curve = read_curve(last.result, run.task);
+  const double clean = has_curve(run.task) ? found.curve.robust.front()
+                                           : read_attack(last.result, run.task).clean_score;
   for (const TableColumn& column : plan.table.columns) {
     if (column.attack.empty()) {
       found.values[column.key] = found.training.scores.back().second;
@@ -46,8 +50,9 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
     const AttackResult& attack = found.attacks[column.key] = read_attack(stage.result, run.task);
     found.values[column.key] = attack.score;
     require(attack.clean_score == clean, stage.result.string(), " finds a clean ",
-            wording_of(run.task).score, " of ", attack.clean_score, " %, curve.json beside it ",
-            clean, " %: they attacked different networks. Remove both and run again");
+            wording_of(run.task).score, " of ", attack.clean_score, " %, ",
+            last.result.filename().string(), " beside it ", clean,
+            " %: they attacked different networks. Remove both and run again");
     const Outcomes& outcomes = found.outcomes[column.key] = read_outcomes(stage.outcomes, run.task);
     require(static_cast<std::int64_t>(outcomes.size()) == attack.examples &&
                 std::abs(100 * mean_of(outcomes) - attack.score) < 1e-6,
@@ -68,7 +73,8 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
 }
 
 // No attack leaves more than there was, and a weaker one not less than a stronger one at the same
-// radius and norm. All on the same examples.
+// radius and norm. All on the same examples. The success rates of attacks upon texts have no such
+// order, but some text must be attacked.
 void add_doubts(MeasuredRun& run) {
   std::vector<std::string>& doubts = run.doubts;
   // The same network is warned of by each attack upon it: once is enough.
@@ -86,7 +92,9 @@ void add_doubts(MeasuredRun& run) {
   beyond("autoattack-l2", "fab", 0);
   beyond("pgd-linf", "fgsm", 0.5);
   for (const auto& [key, attack] : run.attacks) {
-    if (attack.score > attack.clean_score) {
+    if (run.run->task == Task::text) {
+      if (attack.attacked == 0) add("no text was named rightly, so none was attacked");
+    } else if (attack.score > attack.clean_score) {
       add(text(key, " leaves ", attack.score, " %, no attack ", attack.clean_score, " %"));
     }
     for (const std::string& warning : attack.warnings) add(key + ": " + warning);
@@ -97,17 +105,22 @@ void add_doubts(MeasuredRun& run) {
   for (const std::string& warning : run.training.warnings) add("training: " + warning);
 }
 
-// An attack that breaks every network compares none.
+// An attack that breaks every network compares none, nor does one upon texts that breaks none.
 void add_saturated(const Report& report, std::vector<std::string>& remarks) {
+  if (report.runs.empty()) return;
+  const bool texts = report.plan->table.task == Task::text;
   for (const TableColumn& column : report.plan->table.columns) {
-    if (column.attack.empty() || report.runs.empty()) continue;
-    if (std::ranges::all_of(report.runs, [&](const MeasuredRun& run) {
-          return run.attacks.at(column.key).score <= 1;
-        })) {
-      remarks.push_back(
-          column.title +
-          " breaks every row (1 % or less is left): the column compares nothing here.");
-    }
+    if (column.attack.empty()) continue;
+    const auto [least, most] =
+        std::ranges::minmax(report.runs | std::views::transform([&](const MeasuredRun& run) {
+                              return run.attacks.at(column.key).score;
+                            }));
+    const auto remark = [&](const char* what) {
+      remarks.push_back(column.title + what + ": the column compares nothing here.");
+    };
+    if (!texts && most <= 1) remark(" breaks every row (1 % or less is left)");
+    if (texts && least >= 99) remark(" is 99 % or more of every row");
+    if (texts && most <= 1) remark(" is 1 % or less of every row");
   }
 }
 

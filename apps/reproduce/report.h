@@ -1,5 +1,6 @@
 // What a plan's finished runs add up to: the paper's table beside what was measured here, as
-// Markdown, JSON and one HTML page that needs nothing else.
+// Markdown, JSON and one HTML page that needs nothing else (attacked texts have pages of their own,
+// to which it has links).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -47,7 +48,7 @@ struct MeasuredRun {
   TrainingResult training;
   std::map<std::string, AttackResult> attacks;  // by column key
   std::map<std::string, Outcomes> outcomes;     // of each example, and their "average"
-  CurveResult curve;
+  CurveResult curve;                            // empty where the task has none
   // By column key, and "average": percent. The natural score is of all test examples after the last
   // epoch, an attack's of those that its command names.
   std::map<std::string, double> values;
@@ -88,8 +89,8 @@ inline constexpr const char* kAboutDoubts =
 std::string markdown_text(const std::string& text);
 std::string difference_text(const Difference& difference);  // "+8.0 ± 2.4"
 
-// tableN.md, .json, .html, and the charts tableN-robustness.svg and tableN-trade-off.svg, in the
-// plan's directory; each file whole or not at all.
+// tableN.md, .json, .html, and the charts tableN-robustness.svg (where the task has a curve) and
+// tableN-trade-off.svg, in the plan's directory; each file whole or not at all.
 void save_report(const Report& report);
 
 // Standard Base64 with padding (RFC 4648), for pictures within a page.

@@ -170,7 +170,9 @@ void save_report(const Report& report) {
   save(".md", markdown_of(report));
   save(".json", json_text(json_of(report), 1) + "\n");
   save(".html", html_of(report));
-  save("-robustness.svg", robustness_chart(report, SvgPlace::file));
+  if (has_curve(report.plan->table.task)) {
+    save("-robustness.svg", robustness_chart(report, SvgPlace::file));
+  }
   save("-trade-off.svg", trade_off_chart(report, SvgPlace::file));
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <numeric>
 
 #include "apps/segment/confusion.h"
@@ -71,8 +72,14 @@ double clean_score_of(const Json& json, Task task) {
                                     : score_of(json, "clean_accuracy");
 }
 
-double robust_score_of(const Json& attack, Task task) {
+double attack_score_of(const Json& attack, Task task) {
+  if (task == Task::text) return score_of(attack, "success_rate");
   return score_of(attack, task == Task::segmentation ? "miou" : "robust_accuracy");
+}
+
+std::int64_t attacked_of(const Json& attack, std::int64_t examples, Task task) {
+  if (task != Task::text) return attack.value("attacked", examples);
+  return attack.at("succeeded").get<std::int64_t>() + attack.at("failed").get<std::int64_t>();
 }
 
 // saddle-segment writes its JSON file when all is done.
@@ -139,6 +146,48 @@ std::vector<double> pseudo_values(const std::vector<Confusion>& images) {
   return values;
 }
 
+// What became of each text, in the order of their numbers: the lines may have another.
+enum class Fate { skipped, failed, succeeded };
+
+std::vector<Fate> fates_of(const std::string& lines) {
+  std::map<std::int64_t, Fate> fates;
+  reading_lines(lines, [&](const std::string& line) {
+    const Json json = parse_json(line);
+    const std::int64_t index = json.at("index");
+    const std::string status = json.at("status");
+    require(status == "skipped" || status == "failed" || status == "succeeded", "text ", index,
+            " is '", status, "'");
+    const Fate fate = status == "skipped"  ? Fate::skipped
+                      : status == "failed" ? Fate::failed
+                                           : Fate::succeeded;
+    require(fates.emplace(index, fate).second, "text ", index, " is there twice");
+  });
+  require(
+      !fates.empty() && fates.begin()->first == 0 && fates.rbegin()->first == std::ssize(fates) - 1,
+      "texts are missing");
+  std::vector<Fate> in_order;
+  for (const auto& [index, fate] : fates) in_order.push_back(fate);
+  return in_order;
+}
+
+// As read_outcomes says. Of N texts with M attacked ones, S of them with success, the rate r = S /
+// M is (S - x) / (M - 1) without an attacked one (x is 1 or 0), and the pseudo-value N r - (N - 1)
+// (S - x) / (M - 1) = r + (x - r) (N - 1) / (M - 1). Their mean is r.
+std::vector<double> pseudo_values(const std::vector<Fate>& fates) {
+  const auto succeeded = static_cast<double>(std::ranges::count(fates, Fate::succeeded));
+  const auto attacked =
+      static_cast<double>(std::ssize(fates) - std::ranges::count(fates, Fate::skipped));
+  const double rate = attacked > 0 ? succeeded / attacked : 0;
+  std::vector<double> values(fates.size(), rate);
+  if (attacked < 2) return values;
+  const double weight = static_cast<double>(std::ssize(fates) - 1) / (attacked - 1);
+  for (std::size_t i = 0; i < fates.size(); ++i) {
+    if (fates[i] == Fate::skipped) continue;
+    values[i] += weight * ((fates[i] == Fate::succeeded ? 1 : 0) - rate);
+  }
+  return values;
+}
+
 }  // namespace
 
 TrainingResult read_training(const fs::path& directory, Task task) {
@@ -172,9 +221,9 @@ AttackResult read_attack(const fs::path& path, Task task) {
     const Json& attack = json.at("attacks").at(0);
     require_finished(json, task);
     result.examples = json.at("examples");
-    result.attacked = attack.value("attacked", result.examples);
+    result.attacked = attacked_of(attack, result.examples, task);
     result.clean_score = clean_score_of(json, task);
-    result.score = robust_score_of(attack, task);
+    result.score = attack_score_of(attack, task);
     result.device = json.at("device");
     result.warnings = warnings_of(attack);
     result.model_warnings = warnings_of(json);
@@ -195,7 +244,7 @@ CurveResult read_curve(const fs::path& path, Task task) {
       for (const std::string& warning : warnings_of(attack)) result.warnings.push_back(warning);
       if (task == Task::segmentation) {  // an attack a radius
         result.eps.push_back(attack.at("eps"));
-        result.robust.push_back(robust_score_of(attack, task));
+        result.robust.push_back(attack_score_of(attack, task));
       }
     }
     if (task == Task::classification) {
@@ -210,8 +259,10 @@ CurveResult read_curve(const fs::path& path, Task task) {
 
 std::vector<double> read_outcomes(const fs::path& file, Task task) {
   std::vector<double> outcomes;
-  if (task == Task::classification) {
-    reading(file, [&](const std::string& text) { outcomes = outcomes_of_csv(text); });
+  if (task != Task::segmentation) {
+    reading(file, [&](const std::string& lines) {
+      outcomes = task == Task::text ? pseudo_values(fates_of(lines)) : outcomes_of_csv(lines);
+    });
     return outcomes;
   }
   try {

@@ -54,14 +54,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   refusing([&] { saddle::reproduce::make_plan(options, 9); });
   refusing([&] { saddle::reproduce::is_finished(run); });
   using saddle::reproduce::Task;
-  for (const Task task : {Task::classification, Task::segmentation}) {
+  for (const Task task : {Task::classification, Task::segmentation, Task::text}) {
     refusing([&] { saddle::reproduce::read_training(place, task); });
     refusing([&] { saddle::reproduce::read_attack(place / "result.json", task); });
     refusing([&] { saddle::reproduce::read_curve(place / "result.json", task); });
     refusing([&] {
-      const bool pixels = task == Task::segmentation;
+      const bool pseudo_values = task != Task::classification;
       for (const double outcome : saddle::reproduce::read_outcomes(place / "result.csv", task)) {
-        if (pixels ? !std::isfinite(outcome) : outcome != 0 && outcome != 1) std::abort();
+        if (pseudo_values ? !std::isfinite(outcome) : outcome != 0 && outcome != 1) std::abort();
       }
     });
   }
