@@ -134,6 +134,7 @@ void add_differences(const Report& report, std::vector<std::string>& remarks) {
     found["trainings differ in threads"].insert(text(environment.threads));
     for (const auto& [key, attack] : run.attacks) {
       found["attacks differ in device"].insert(attack.device);
+      found[key + " attacks differ in the files they rest on"].insert(attack.resources);
     }
   }
   for (const auto& [what, values] : found) {

@@ -225,6 +225,11 @@ AttackResult read_attack(const fs::path& path, Task task) {
     result.clean_score = clean_score_of(json, task);
     result.score = attack_score_of(attack, task);
     result.device = json.at("device");
+    for (const Json& file : json.value("resources", Json::array())) {
+      result.resources += (result.resources.empty() ? "" : " and ") +
+                          file.at("kind").get<std::string>() + " " +
+                          file.at("sha256").get<std::string>().substr(0, 12);
+    }
     result.warnings = warnings_of(attack);
     result.model_warnings = warnings_of(json);
     for (const Json& each : json.at("attacks")) result.seconds += each.at("seconds").get<double>();

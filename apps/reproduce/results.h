@@ -35,6 +35,7 @@ struct AttackResult {
   double clean_score = 0, score = 0;  // of all examples, without and under the attack
   double seconds = 0;                 // of all attacks in the file
   std::string device;
+  std::string resources = {};               // kinds and SHA-256 of the files an attack rests on
   std::vector<std::string> warnings;        // of the attack
   std::vector<std::string> model_warnings;  // of the network, the data, or several attacks
 };

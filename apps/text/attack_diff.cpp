@@ -114,8 +114,8 @@ std::string headline(const TextOutcome& outcome, const Names& names, const char*
 }
 
 // What `codes` make of `raw` where there are colours.
-std::string painted(std::string_view raw, const char* codes, Colour colour) {
-  if (colour == Colour::none) return printable(raw);
+std::string painted(std::string_view raw, const char* codes, Colours colour) {
+  if (colour == Colours::none) return printable(raw);
   return codes + printable(raw) + kColourEnd;
 }
 
@@ -229,16 +229,16 @@ std::string examples_of(const DiffPage::Attack& attack, TextStatus status, Compa
 
 }  // namespace
 
-Colour colour_of_stdout() {
+Colours colours_of_stdout() {
   const char* refused = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
-  if (refused != nullptr && *refused != '\0') return Colour::none;
-  if (terminal == nullptr || std::string_view(terminal) == "dumb") return Colour::none;
-  return isatty(STDOUT_FILENO) == 1 ? Colour::ansi : Colour::none;
+  if (refused != nullptr && *refused != '\0') return Colours::none;
+  if (terminal == nullptr || std::string_view(terminal) == "dumb") return Colours::none;
+  return isatty(STDOUT_FILENO) == 1 ? Colours::ansi : Colours::none;
 }
 
 std::string diff_paragraph(const TextOutcome& outcome, Compat compat, const Names& class_names,
-                           Colour colour) {
+                           Colours colour) {
   std::string made = headline(outcome, class_names, "->") + "\n";
   const std::vector<Piece> pieces = pieces_of(outcome, compat);
   if (std::ranges::all_of(pieces, &Piece::same)) return made;

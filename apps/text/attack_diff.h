@@ -14,11 +14,11 @@
 
 namespace saddle {
 
-enum class Colour { none, ansi };
+enum class Colours { none, ansi };
 
 // Whether stdout is a terminal that shows colours: TERM names one that does, and NO_COLOR is unset
 // or empty (no-color.org).
-Colour colour_of_stdout();
+Colours colours_of_stdout();
 
 // What became of an example, ended by a line break:
 //
@@ -30,7 +30,7 @@ Colour colour_of_stdout();
 // label's is known, before and after. Classes beyond `class_names` go by their numbers. Throws
 // Error where the texts have not equally many words.
 std::string diff_paragraph(const TextOutcome& outcome, Compat compat,
-                           const std::vector<std::string>& class_names, Colour colour);
+                           const std::vector<std::string>& class_names, Colours colour);
 
 struct DiffPage {
   struct Attack {

@@ -176,7 +176,7 @@ void print(const TextAttackReport& report, std::int64_t shown) {
     for (const TextOutcome& outcome : result.outcomes) {
       if (outcome.status != TextStatus::succeeded || printed == shown) continue;
       if (printed++ == 0) std::cout << '\n' << printable(result.attack.spec) << '\n';
-      std::cout << diff_paragraph(outcome, report.compat, report.class_names, colour_of_stdout());
+      std::cout << diff_paragraph(outcome, report.compat, report.class_names, colours_of_stdout());
     }
   }
   std::cout << std::flush;

@@ -56,7 +56,7 @@ class TextReproduction : public Reproduction {
 
   // The files that the attack upon an optimiser's network leaves. It takes a second a text.
   void write_attack(const std::string& optimizer, const std::string& attack,
-                    const std::string& fates) const {
+                    const std::string& fates, const std::string& vectors = "c0ffee") const {
     const auto count = [&](char letter) { return std::ranges::count(fates, letter); };
     const auto attacked = static_cast<double>(count('s') + count('f'));
     const double examples = static_cast<double>(fates.size());
@@ -68,7 +68,8 @@ class TextReproduction : public Reproduction {
          << (attacked > 0 ? 100 * static_cast<double>(count('s')) / attacked : 0)
          << R"(, "succeeded": )" << count('s') << R"(, "failed": )" << count('f')
          << R"(, "skipped": )" << count('k') << R"(, "queries": null, "seconds": )" << examples
-         << R"(, "warnings": []}], "warnings": [], "finished": true})";
+         << R"(, "warnings": []}], "resources": [{"kind": "glove", "sha256": ")" << vectors
+         << R"("}], "warnings": [], "finished": true})";
     std::ofstream(name + ".jsonl") << lines_of(fates);
   }
 
@@ -260,6 +261,18 @@ TEST_F(TextReproduction, lets_a_column_compare_that_one_row_withstands) {
   const Plan made = plan(10);
 
   EXPECT_EQ(markdown_of(make_report(made)).find("compares nothing"), std::string::npos);
+}
+
+TEST_F(TextReproduction, says_where_attacks_rest_on_different_files) {
+  write_attack("sam", "iga", "skffs", "decaf");
+  run_texts();
+  const Plan made = plan(10);
+
+  const std::string markdown = markdown_of(make_report(made));
+
+  EXPECT_CONTAINS(markdown,
+                  "iga attacks differ in the files they rest on: glove c0ffee, glove decaf");
+  EXPECT_EQ(markdown.find("pso-wordnet attacks differ"), std::string::npos);
 }
 
 TEST_F(TextReproduction, never_mixes_attacks_upon_different_networks) {

@@ -3,12 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <optional>
 
 #include "attacks/text/metrics.h"
 #include "core/error.h"
@@ -59,14 +54,14 @@ TextOutcome with_index(TextOutcome outcome, std::int64_t index) {
 
 std::string paragraph(const TextOutcome& outcome,
                       const std::vector<std::string>& names = kTwoNames) {
-  return diff_paragraph(outcome, Compat::of_2026, names, Colour::none);
+  return diff_paragraph(outcome, Compat::of_2026, names, Colours::none);
 }
 
 // The line with the text, without its two spaces and its end.
 std::string line(const std::string& original, const std::string& adversarial,
                  Compat compat = Compat::of_2026) {
   const std::string made =
-      diff_paragraph(succeeded(original, adversarial, {}, 2), compat, kTwoNames, Colour::none);
+      diff_paragraph(succeeded(original, adversarial, {}, 2), compat, kTwoNames, Colours::none);
   const std::size_t begin = made.find("\n  ");
   return begin == std::string::npos ? "" : made.substr(begin + 3, made.size() - begin - 4);
 }
@@ -185,7 +180,7 @@ TEST(TextAttackDiff, refuses_texts_of_different_lengths) {
 
 TEST(TextAttackDiff, paints_the_old_word_red_and_struck_the_new_one_green) {
   EXPECT_CONTAINS(diff_paragraph(succeeded("a film .", "a flick .", {1}, 2), Compat::of_2026,
-                                 kTwoNames, Colour::ansi),
+                                 kTwoNames, Colours::ansi),
                   "\n  a [\x1b[9;31mfilm\x1b[0m -> \x1b[32mflick\x1b[0m] .\n");
 }
 
@@ -197,7 +192,7 @@ TEST(TextAttackDiff, lets_no_text_drive_the_terminal) {
 TEST(TextAttackDiff, lets_no_text_drive_a_terminal_with_colours) {
   const std::string made =
       diff_paragraph(succeeded("\x1b[0;1m \x1b film", "\x1b[0;1m \x1b! film", {}, 3),
-                     Compat::of_2026, kTwoNames, Colour::ansi);
+                     Compat::of_2026, kTwoNames, Colours::ansi);
 
   EXPECT_CONTAINS(made,
                   "\n  \\x1b[0;1m[\x1b[9;31m \\x1b \x1b[0m -> \x1b[32m \\x1b! \x1b[0m]film\n");
@@ -336,77 +331,6 @@ TEST(TextAttackDiff, loads_nothing_from_elsewhere) {
 
   EXPECT_CONTAINS(made, "default-src 'none'");
   EXPECT_FALSE(contains(made, "src=") || contains(made, "href=") || contains(made, "url("));
-}
-
-// A variable of the environment, for a while; none: without it.
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_(name) {
-    if (const char* previous = std::getenv(name)) previous_ = previous;
-    set(value);
-  }
-  ~Variable() { set(previous_ ? previous_->c_str() : nullptr); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  void set(const char* value) {
-    if (value != nullptr) {
-      setenv(name_, value, 1);
-    } else {
-      unsetenv(name_);
-    }
-  }
-
-  const char* name_;
-  std::optional<std::string> previous_;
-};
-
-// What colour_of_stdout() says while stdout is `descriptor`, which is then closed.
-Colour colour_on(int descriptor, const char* terminal, const char* refused) {
-  const Variable term("TERM", terminal), no_color("NO_COLOR", refused);
-  const int kept = dup(STDOUT_FILENO);
-  EXPECT_EQ(dup2(descriptor, STDOUT_FILENO), STDOUT_FILENO);
-  const Colour colour = colour_of_stdout();
-  dup2(kept, STDOUT_FILENO);
-  close(kept);
-  close(descriptor);
-  return colour;
-}
-
-Colour colour_on_terminal(const char* terminal, const char* refused) {
-  const int master = posix_openpt(O_RDWR | O_NOCTTY);
-  if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
-    ADD_FAILURE() << "there is no terminal to be had";
-    return Colour::none;
-  }
-  const Colour colour = colour_on(open(ptsname(master), O_RDWR | O_NOCTTY), terminal, refused);
-  close(master);
-  return colour;
-}
-
-TEST(ColourOfStdout, is_there_on_a_terminal) {
-  EXPECT_EQ(colour_on_terminal("xterm-256color", nullptr), Colour::ansi);
-}
-
-TEST(ColourOfStdout, is_there_where_no_color_is_empty) {
-  EXPECT_EQ(colour_on_terminal("xterm-256color", ""), Colour::ansi);
-}
-
-TEST(ColourOfStdout, is_not_there_where_no_color_says_so) {
-  EXPECT_EQ(colour_on_terminal("xterm-256color", "0"), Colour::none);
-}
-
-TEST(ColourOfStdout, is_not_there_on_a_dumb_terminal) {
-  EXPECT_EQ(colour_on_terminal("dumb", nullptr), Colour::none);
-}
-
-TEST(ColourOfStdout, is_not_there_where_the_terminal_is_unknown) {
-  EXPECT_EQ(colour_on_terminal(nullptr, nullptr), Colour::none);
-}
-
-TEST(ColourOfStdout, is_not_there_in_a_file) {
-  EXPECT_EQ(colour_on(open("/dev/null", O_WRONLY), "xterm-256color", nullptr), Colour::none);
 }
 
 }  // namespace
