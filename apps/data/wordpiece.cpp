@@ -84,18 +84,4 @@ void WordPiece::append_word(std::string_view word, std::vector<std::int32_t>& id
   ids.push_back(vocabulary_.unknown());
 }
 
-std::string WordPiece::decode(std::span<const std::int32_t> ids) const {
-  std::string text;
-  for (const std::int32_t id : ids) {
-    require(id >= 0 && id < vocabulary_.size(), "wordpiece: id ", id, ", expected 0 to ",
-            vocabulary_.size() - 1, ". Is this the vocabulary of the model?");
-    if (id == vocabulary_.pad() || id == vocabulary_.begin() || id == vocabulary_.end()) continue;
-    const std::string_view piece = vocabulary_.piece(id);
-    const bool goes_on = piece.starts_with("##");
-    if (!goes_on && !text.empty()) text += ' ';
-    text += piece.substr(goes_on ? 2 : 0);
-  }
-  return text;
-}
-
 }  // namespace saddle

@@ -34,11 +34,6 @@ class WordPiece {
   // At most max_length ids, which is 2 at least; the text's last pieces are cut off. Of any bytes.
   EncodedText encode(std::string_view text, std::int64_t max_length) const;
 
-  // Words with blanks between, for people to read: [PAD], [CLS] and [SEP] are left out, and what
-  // the vocabulary has not kept of the text stays lost. Its pieces may hold control characters:
-  // printable() for a terminal. Throws Error for an id that is none.
-  std::string decode(std::span<const std::int32_t> ids) const;
-
  private:
   struct Special {
     std::string_view text;

@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "attacks/text/text_attack.h"
+#include "attacks/text/text_outcome.h"
+#include "attacks/text/words.h"
 
 namespace saddle {
 

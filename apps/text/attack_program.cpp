@@ -37,6 +37,29 @@ void check_flags(const TextAttackProgramOptions& o) {
         "--strict means --ga-selection fitness and --ga-check-crossover, too: leave them out");
 }
 
+// A flag that no attack looks at.
+void check_idle(const TextAttackProgramOptions& o, const std::vector<WordAttack>& attacks) {
+  const auto any = [&](WordPart part) {
+    return std::ranges::any_of(attacks, [&](const WordAttack& attack) {
+      return std::ranges::count(attack.parts, part) > 0;
+    });
+  };
+  const bool genetic = std::ranges::count(attacks, "iga", &WordAttack::name) > 0;
+  const WordResourceOptions& r = o.resources;
+  for (const auto& [flag, idle] :
+       {std::pair{"--bank", !r.bank.empty() && !any(WordPart::bank)},
+        {"--wordnet-hypernyms", r.hypernyms && !any(WordPart::wordnet)},
+        {"--tags", !r.tags.empty() && !any(WordPart::tags)},
+        {"--vectors", !r.vectors.empty() && !any(WordPart::vectors)},
+        {"--vectors-kind", r.vectors_kind != "glove" && !any(WordPart::vectors)},
+        {"--neighbours", !r.neighbours.empty() && !any(WordPart::vectors)},
+        {"--raw-vectors", r.raw_vectors && !any(WordPart::vectors)},
+        {"--ga-selection", o.ga_selection != "reference" && !genetic},
+        {"--ga-check-crossover", o.ga_check_crossover && !genetic}}) {
+    usage(!idle, text(flag, " does nothing: no attack that is asked for looks at it"));
+  }
+}
+
 Compat compat_of(const TextAttackProgramOptions& o) {
   return o.compat == "2024" ? Compat::of_2024 : Compat::of_2026;
 }
@@ -98,7 +121,7 @@ TextSet load_set(const TextAttackProgramOptions& o, TextModel& text_model) {
 
 // What the attacks rest on: descriptions of files, each once, and what is to be said of them.
 void describe_resources(const WordResources& resources, TextAttackReport& report) {
-  std::set<WordPart> told;
+  std::set<std::string> told;
   const auto add = [&](const std::string& remark, const std::string& of) {
     if (!remark.empty()) report.assumptions.push_back(of + ": " + remark);
   };
@@ -106,10 +129,11 @@ void describe_resources(const WordResources& resources, TextAttackReport& report
     for (const std::string& note : result.attack.notes) add(note, result.attack.name);
     for (const WordPart part : result.attack.parts) {
       add(resources.remark(part), result.attack.name);
-      const std::optional<Resource> resource = resources.describe(part);
-      if (!resource) continue;
-      result.resources.push_back(resource->kind);
-      if (told.insert(part).second) report.resources.push_back(*resource);
+      for (const Resource& resource : resources.describe(part)) {
+        if (std::ranges::count(result.resources, resource.kind) > 0) continue;
+        result.resources.push_back(resource.kind);
+        if (told.insert(resource.kind).second) report.resources.push_back(resource);
+      }
     }
   }
 }
@@ -164,6 +188,11 @@ TextAttackReport new_report(const TextAttackProgramOptions& o, const TextModel& 
   report.quirks = quirks_of(o);
   if (o.query_budget) report.query_budget = *o.query_budget;
   report.assumptions = model.assumptions;
+  report.assumptions.push_back(
+      text("words are TextAttack's ", o.compat == "2024" ? "until its release 0.3.10" : "of 2026",
+           ", PSO and IGA have ",
+           o.strict ? "none of the published code's quirks (--strict)" : "the quirks of its code",
+           " (--compat ", o.compat, ")"));
   return report;
 }
 
@@ -226,6 +255,7 @@ void attack(const TextAttackProgramOptions& o) {
   refuse_idle(settings_of(data, TextPart::test_only));
   check_flags(o);
   const std::vector<WordAttack> attacks = attacks_of(o);
+  check_idle(o, attacks);
   check_files(o);
   // What is missing is found out before the work.
   WordResources resources(o.resources);

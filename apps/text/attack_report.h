@@ -7,7 +7,7 @@
 #include "apps/text/word_attacks.h"
 #include "attacks/text/metrics.h"
 #include "attacks/text/resource.h"
-#include "attacks/text/text_attack.h"
+#include "attacks/text/text_outcome.h"
 
 namespace saddle {
 

@@ -21,12 +21,12 @@ of our runs; stop words, one list for all four attacks; for PSO and PWWS WordNet
 bank, for PSO also a tag of each word: the part of speech of which the bank has the most
 substitutes; for IGA and TextFooler the first --words vectors at length 1 and the 50 nearest
 neighbours of each. The victim there is BertForSequenceClassification with the fast tokeniser, in
-batches of 32, padded to the longest.
+batches of 32, padded to the longest; TextAttack's own HuggingFaceModelWrapper pads every text to
+512 tokens, as --padding max_length does, and takes many times as long for it.
 
-How the sides differ: TextFooler has no constraint on the part of speech there, whose tagger is
-Saddle's own, so it has more candidates there. It has no sentence encoder on either side. PWWS
-writes candidates in the case of the words that they replace, as ours does, not as WordNet has
-them. PSO and IGA draw from other generators: compare means, of several --seed.
+How both differ from the recipes: TextFooler has neither a constraint on the part of speech, for
+which each side has a tagger of its own, nor a sentence encoder. PWWS writes candidates in the case
+of the words that they replace, not as WordNet has them. How the sides differ: PSO and IGA draw from other generators: compare means, of several --seed.
 
 Printed: success in percent of the sentences that were not misclassified before, queries for each
 of these, percent of words changed in successes, seconds of the attacks alone, queries per second.
@@ -67,6 +67,7 @@ from textattack.transformations.word_swaps.word_swap_embedding import recover_wo
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NEIGHBOURS, BLOCK = 50, 1024
+OUR_SPECS = {"textfooler": "textfooler:pos=off"}  # of the others their names
 CLASSES = {"noun": "NOUN", "verb": "VERB", "adj": "ADJ", "adv": "ADV"}  # of a bank, in our order
 
 
@@ -183,10 +184,10 @@ def run_here(arguments: argparse.Namespace, spec: str, resources: list) -> Run:
     place = ["--data-dir", arguments.data_dir] if arguments.data_dir else []
     subprocess.run([arguments.program, "attack", "--checkpoint", arguments.checkpoint, "--dataset",
                     "rotten-tomatoes-rated", *place, "--test-limit", str(arguments.examples),
-                    "--attack", spec, "--compat", "2024", "--seed", str(arguments.seed),
-                    "--threads", str(arguments.threads), "--device", "cpu", "--json", report,
-                    "--outcomes", lines, "--quiet", "--stop-words", arguments.stop_words,
-                    "--wordnet", arguments.wordnet, *resources],
+                    "--attack", OUR_SPECS.get(spec, spec), "--compat", "2024", "--seed", str(arguments.seed),
+                    "--threads", str(arguments.threads), "--device", arguments.device,
+                    "--json", report, "--outcomes", lines, "--quiet", "--wordnet",
+                    arguments.wordnet, "--stop-words", arguments.stop_words, *resources],
                    check=True, stdout=subprocess.DEVNULL)
     names = [field.name for field in dataclasses.fields(Outcome)]
     rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
@@ -200,7 +201,7 @@ def run_here(arguments: argparse.Namespace, spec: str, resources: list) -> Run:
 class Victim(ModelWrapper):
     """From texts to logits."""
 
-    def __init__(self, checkpoint: pathlib.Path):
+    def __init__(self, checkpoint: pathlib.Path, padding: str, device: str):
         with safe_open(checkpoint, "pt") as file:
             about = json.loads(file.metadata()["saddle"])
         options = about["options"]
@@ -213,14 +214,16 @@ class Victim(ModelWrapper):
             num_labels=about["classes"])
         self.model = transformers.BertForSequenceClassification(config).eval()
         self.model.load_state_dict(load_file(checkpoint))
+        self.model.to(device)
         self.tokenizer = transformers.BertTokenizerFast(str(checkpoint.with_name("vocab.txt")))
-        self.max_length = options["max_length"]
+        self.padding, self.device = padding, device
+        self.max_length = options["max_length" if padding == "longest" else "positions"]
 
     @torch.inference_mode()
     def __call__(self, texts: list[str]) -> torch.Tensor:
-        batch = self.tokenizer(texts, padding=True, truncation=True, max_length=self.max_length,
-                               return_tensors="pt")
-        return self.model(**batch).logits
+        batch = self.tokenizer(texts, padding=self.padding, truncation=True,
+                               max_length=self.max_length, return_tensors="pt")
+        return self.model(**batch.to(self.device)).logits
 
 
 class BankSwap(WordSwapHowNet):
@@ -292,8 +295,8 @@ def run_there(attack: Attack, sentences: list[Outcome], tags: dict[int, list[str
 # ---- Both.
 
 COLUMNS: list[tuple[str, Callable[[Run], float], str]] = [
-    ("success, %,", Run.success, ".1f"), ("queries", Run.queries, ".1f"),
-    ("changed words, %,", Run.changed, ".1f"), ("s", lambda run: run.seconds, ".1f"),
+    ("success, %", Run.success, ".1f"), ("queries", Run.queries, ".1f"),
+    ("changed words, %", Run.changed, ".1f"), ("s", lambda run: run.seconds, ".1f"),
     ("queries/s", Run.speed, ".1f")]
 
 
@@ -328,6 +331,9 @@ def arguments_of_command_line() -> argparse.Namespace:
                         help="of the test split, the first ones")
     parser.add_argument("--attacks", nargs="+", choices=["pso", "iga", "pwws", "textfooler"],
                         default=["pso", "iga", "pwws", "textfooler"])
+    parser.add_argument("--padding", choices=["longest", "max_length"], default="longest",
+                        help="of the victim there; max_length: 512 tokens, as in its own wrapper")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of both sides")
     parser.add_argument("--threads", type=int, default=1, help="of both sides")
     parser.add_argument("--seed", type=int, default=765, help="TextAttack's")
     parser.add_argument("--output", type=pathlib.Path,
@@ -374,10 +380,11 @@ def main() -> None:
     bank = write_bank(arguments, sentences)
     tags = write_tags(arguments.output / "tags.jsonl", sentences, bank)
     vectors = write_vectors(arguments.vectors, arguments.words, arguments.output)
-    attacks = attacks_there(arguments, Victim(arguments.checkpoint), bank, vectors)
+    victim = Victim(arguments.checkpoint, arguments.padding, arguments.device)
+    attacks = attacks_there(arguments, victim, bank, vectors)
 
-    print(f"{len(sentences)} sentences, {arguments.threads} threads each; there: textattack "
-          f"{RELEASE}, here: Saddle; files in {arguments.output}\n")
+    print(f"{len(sentences)} sentences, {arguments.threads} threads each, {arguments.device}; "
+          f"there: textattack {RELEASE}, here: Saddle; files in {arguments.output}\n")
     print_head()
     for spec in arguments.attacks:
         if spec not in here:

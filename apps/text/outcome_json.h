@@ -3,7 +3,9 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "attacks/text/text_attack.h"
+#include "attacks/text/attacked_text.h"
+#include "attacks/text/example_search.h"
+#include "attacks/text/text_outcome.h"
 
 namespace saddle {
 

@@ -37,7 +37,7 @@ Row pso_row(const char* name, const char* source, WordPart part, Candidates cand
             options.population = count_of(values, "population", options.population);
             options.iterations = count_of(values, "iterations", options.iterations);
             WordAttack attack;
-            attack.parts = {part, WordPart::tagger, WordPart::stop_words};
+            attack.parts = {part, WordPart::tags, WordPart::stop_words};
             attack.search = [=](WordResources& r) {
               return pso(options, (r.*candidates)(), r.is_stop_word());
             };
@@ -80,20 +80,24 @@ Row iga_row(const Quirks& quirks) {
 }
 
 Row textfooler_row() {
-  return {"textfooler",
-          "Jin et al. 2020, the most important words first, the nearest words of an embedding",
-          {kSeed},
-          [](const SpecValues&) {
-            WordAttack attack;
-            attack.parts = {WordPart::vectors, WordPart::tagger, WordPart::stop_words};
-            attack.notes = {
-                "without the sentence encoder of the recipe, so that more substitutes pass: the "
-                "attack is stronger than the published one"};
-            attack.search = [](WordResources& r) {
-              return textfooler(r.neighbours(), r.cosine(), r.tag(), r.is_stop_word());
-            };
-            return attack;
-          }};
+  return {
+      "textfooler",
+      "Jin et al. 2020, the most important words first, the nearest words of an embedding",
+      {{"pos", "on", "on, off: whether a substitute must have the word's part of speech"}, kSeed},
+      [](const SpecValues& values) {
+        const bool tagged = values.choice("pos", {"on", "off"}) == "on";
+        WordAttack attack;
+        attack.parts = {WordPart::vectors, WordPart::stop_words};
+        if (tagged) attack.parts.push_back(WordPart::tagger);
+        attack.notes = {
+            "without the sentence encoder of the recipe, so that more substitutes pass: the "
+            "attack is stronger than the published one"};
+        attack.search = [tagged](WordResources& r) {
+          return textfooler(r.neighbours(), r.cosine(), tagged ? r.tag() : TagOf(),
+                            r.is_stop_word());
+        };
+        return attack;
+      }};
 }
 
 Row pwws_row() {
@@ -117,7 +121,7 @@ Row greedy_row() {
           [](const SpecValues& values) {
             const bool bank = values.choice("candidates", {"wordnet", "bank"}) == "bank";
             WordAttack attack;
-            attack.parts = {bank ? WordPart::bank : WordPart::wordnet, WordPart::tagger,
+            attack.parts = {bank ? WordPart::bank : WordPart::wordnet, WordPart::tags,
                             WordPart::stop_words};
             attack.search = [bank](WordResources& r) {
               return greedy(bank ? r.bank_in_text() : r.synonyms_in_text(), r.is_stop_word());

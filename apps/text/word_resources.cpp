@@ -141,7 +141,7 @@ void WordResources::need_vectors() {
     warn(table->warnings);
   }
   parts_->neighbours.emplace(*parts_->vectors, kNeighbours, std::move(table));
-  if (options_.vectors_kind == "glove") need_wordnet();
+  if (drops_antonyms()) need_wordnet();
 }
 
 std::vector<PartOfSpeech> WordResources::tags_of(const Places& places) const {
@@ -176,12 +176,14 @@ CandidatesInText WordResources::by_class(Substitutes substitutes) {
   };
 }
 
+std::vector<std::string> WordResources::synonyms_of(std::string_view word, WordClass of) const {
+  return synonyms(*parts_->wordnet, word, of,
+                  options_.hypernyms ? Relatives::co_hyponyms_too : Relatives::synonyms);
+}
+
 CandidatesInText WordResources::synonyms_in_text() {
   need_wordnet();
-  const Relatives relatives = options_.hypernyms ? Relatives::co_hyponyms_too : Relatives::synonyms;
-  return by_class([this, relatives](std::string_view word, WordClass of) {
-    return synonyms(*parts_->wordnet, word, of, relatives);
-  });
+  return by_class([this](std::string_view word, WordClass of) { return synonyms_of(word, of); });
 }
 
 CandidatesInText WordResources::bank_in_text() {
@@ -195,7 +197,7 @@ CandidatesOfWord WordResources::synonyms_of_word() {
   return [this](std::string_view word) {
     std::vector<std::string> all;
     for (const WordClass of : kWordClasses) {
-      for (std::string& synonym : synonyms(*parts_->wordnet, word, of)) {
+      for (std::string& synonym : synonyms_of(word, of)) {
         if (std::ranges::find(all, synonym) == all.end()) all.push_back(std::move(synonym));
       }
     }
@@ -205,10 +207,9 @@ CandidatesOfWord WordResources::synonyms_of_word() {
 
 CandidatesOfWord WordResources::neighbours() {
   need_vectors();
-  const bool drops_antonyms = options_.vectors_kind == "glove";
-  return [this, drops_antonyms](std::string_view word) {
+  return [this](std::string_view word) {
     std::vector<std::string> near = parts_->neighbours->words_near(word);
-    if (drops_antonyms) {
+    if (drops_antonyms()) {
       std::erase_if(near, [&](const std::string& other) {
         return are_antonyms(*parts_->wordnet, word, other);
       });
@@ -245,24 +246,29 @@ IsStopWord WordResources::is_stop_word() {
   return [&words](std::string_view word) { return words.contains(word); };
 }
 
-std::optional<Resource> WordResources::describe(WordPart part) const {
+std::vector<Resource> WordResources::describe(WordPart part) const {
+  const auto wordnet = [&] {
+    return describe_resource("wordnet", wordnet_files(wordnet_folder(options_.wordnet)));
+  };
   switch (part) {
     case WordPart::wordnet:
-      return describe_resource("wordnet", wordnet_files(wordnet_folder(options_.wordnet)));
-    case WordPart::bank: return describe_resource("bank", {options_.bank});
+    case WordPart::tagger: return {wordnet()};
+    case WordPart::bank: return {describe_resource("bank", {options_.bank})};
     case WordPart::vectors: {
       std::vector<fs::path> files = word_vector_files(vectors_file(options_.vectors));
       if (!options_.neighbours.empty()) files.emplace_back(options_.neighbours);
-      return describe_resource(options_.vectors_kind, files);
+      std::vector<Resource> resources = {describe_resource(options_.vectors_kind, files)};
+      if (drops_antonyms()) resources.push_back(wordnet());
+      return resources;
     }
-    case WordPart::tagger:
-      if (options_.tags.empty()) return std::nullopt;
-      return describe_resource("tags", {options_.tags});
+    case WordPart::tags:
+      if (options_.tags.empty()) return {wordnet()};
+      return {describe_resource("tags", {options_.tags})};
     case WordPart::stop_words:
-      if (options_.stop_words.empty()) return std::nullopt;
-      return describe_resource("stop words", {options_.stop_words});
+      if (options_.stop_words.empty()) return {};
+      return {describe_resource("stop words", {options_.stop_words})};
   }
-  return std::nullopt;
+  return {};
 }
 
 std::string WordResources::remark(WordPart part) const {
@@ -270,11 +276,11 @@ std::string WordResources::remark(WordPart part) const {
     return options_.hypernyms ? "WordNet's synonyms, and nouns that share a hypernym with a word"
                               : "WordNet's synonyms";
   }
-  if (part == WordPart::vectors && options_.vectors_kind == "glove") {
+  if (part == WordPart::vectors && drops_antonyms()) {
     return "the nearest words are those of plain vectors without WordNet's antonyms, not of "
            "counter-fitted ones as in publications";
   }
-  if (part == WordPart::tagger && options_.tags.empty()) {
+  if (part == WordPart::tagger || (part == WordPart::tags && options_.tags.empty())) {
     return "parts of speech are those of the built-in tagger, not of a trained one";
   }
   return "";

@@ -35,8 +35,8 @@ std::vector<Setting> settings_of(WordResourceOptions& options);
 // The folder itself, or where WordNet's files are looked for; throws Error where they are not.
 std::filesystem::path wordnet_folder(const std::string& given);
 
-// The parts that there are.
-enum class WordPart { wordnet, bank, vectors, tagger, stop_words };
+// The parts that there are. `tags` are those of the user's file or else the tagger's.
+enum class WordPart { wordnet, bank, vectors, tags, tagger, stop_words };
 
 // The functions that it hands out refer to it and are of one thread. Each call throws Error where a
 // file that it needs is missing, with the places looked at and the mend, or is not what it should
@@ -62,8 +62,8 @@ class WordResources {
   TagOf tag();           // of the built-in tagger
   IsStopWord is_stop_word();
 
-  // The files behind a part, read once more for their SHA-256; nothing where it is built in.
-  std::optional<Resource> describe(WordPart part) const;
+  // The files behind a part, read once more for their SHA-256; none where it is built in.
+  std::vector<Resource> describe(WordPart part) const;
   // How results that rest on it differ from published ones; empty: they do not.
   std::string remark(WordPart part) const;
   // What was to be said of the files read so far.
@@ -76,6 +76,8 @@ class WordResources {
   void need_wordnet();
   void need_bank();
   void need_vectors();
+  bool drops_antonyms() const { return options_.vectors_kind == "glove"; }
+  std::vector<std::string> synonyms_of(std::string_view word, WordClass of) const;
   CandidatesInText by_class(Substitutes substitutes);
   std::vector<PartOfSpeech> tags_of(const Places& places) const;
   void warn(const std::vector<std::string>& lines);

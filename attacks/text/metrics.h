@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "attacks/text/text_attack.h"
+#include "attacks/text/text_outcome.h"
 
 namespace saddle {
 

@@ -156,15 +156,6 @@ class Searches {
 
 }  // namespace
 
-std::string_view name_of(TextStatus status) {
-  switch (status) {
-    case TextStatus::skipped: return "skipped";
-    case TextStatus::succeeded: return "succeeded";
-    case TextStatus::failed: break;
-  }
-  return "failed";
-}
-
 TextAttackEnd attack_texts(std::span<const TextExample> examples, const TextSearch& search,
                            const TextVictim& victim, const TextAttackOptions& options,
                            const TextAttackEvents& events) {

@@ -16,33 +16,13 @@
 #include <vector>
 
 #include "attacks/text/example_search.h"
+#include "attacks/text/text_outcome.h"
 
 namespace saddle {
 
 // [texts][classes], logits. All that an attack knows of the model.
 using TextVictim =
     std::function<std::vector<std::vector<float>>(std::span<const std::string> texts)>;
-
-enum class TextStatus { skipped, succeeded, failed };
-
-// "skipped", "succeeded", "failed"
-std::string_view name_of(TextStatus status);
-
-// What became of an example. Skipped: the victim takes the original for another class already.
-struct TextOutcome {
-  std::int64_t index = 0;
-  std::int32_t label = 0;
-  TextStatus status = TextStatus::failed;
-  std::int64_t queries = 0;
-  std::int64_t asked = 0;  // of these the ones that the victim had to answer
-  std::string original = {}, adversarial = {};  // the latter: what the search ended with
-  std::size_t words = 0;                        // of the original
-  std::vector<std::size_t> changed = {};        // indices of words
-  Answer before = {}, after = {};               // to both texts
-  std::int64_t rejected_candidates = 0;  // how often one was left out since it was not one word
-
-  bool operator==(const TextOutcome&) const = default;
-};
 
 struct TextAttackOptions {
   Compat compat = Compat::of_2024;

@@ -14,7 +14,8 @@
 
 namespace saddle {
 
-// `neighbours` gives the 50 words nearest to one. The recipe has a list of stop words of its own.
+// `neighbours` gives the 50 words nearest to one; without `tag` parts of speech do not matter. The
+// recipe has a list of stop words of its own.
 TextSearch textfooler(CandidatesOfWord neighbours, WordMeasure cosine, TagOf tag,
                       IsStopWord is_stop_word);
 

@@ -76,6 +76,12 @@ TEST_F(TextAttackRefusals, refuses_flags_that_contradict_each_other) {
   o.strict = true;
   o.ga_check_crossover = true;
   EXPECT_CONTAINS(refusal(o), "--strict means");
+  o = world->options({"pwws"});
+  o.resources.vectors_kind = "counter-fitted";
+  EXPECT_CONTAINS(refusal(o), "--vectors-kind does nothing");
+  o = world->options({"pwws"});
+  o.ga_selection = "fitness";
+  EXPECT_CONTAINS(refusal(o), "--ga-selection does nothing");
   o = world->options({"iga"});
   o.restart = true;
   EXPECT_CONTAINS(refusal(o), "--json FILE");

@@ -197,6 +197,8 @@ TEST_F(TextAttackRun, leaves_antonyms_out_of_the_neighbours_of_plain_vectors) {
     EXPECT_EQ(good_of("original"), good_of("adversarial")) << line;
   }
   EXPECT_EQ(json_in(fitted.json).at("attacks").at(0).at("success_rate"), 100);
+  EXPECT_EQ(json_in(plain.json).at("attacks").at(0).at("resources"), Json({"glove", "wordnet"}));
+  EXPECT_EQ(json_in(fitted.json).at("attacks").at(0).at("resources"), Json({"counter-fitted"}));
 }
 
 TEST_F(TextAttackRun, prints_the_table_what_it_rests_on_and_some_texts) {
@@ -210,6 +212,7 @@ TEST_F(TextAttackRun, prints_the_table_what_it_rests_on_and_some_texts) {
   EXPECT_CONTAINS(lines, "pso-wordnet");
   EXPECT_CONTAINS(lines, "without the sentence encoder");
   EXPECT_CONTAINS(lines, "built-in tagger");
+  EXPECT_CONTAINS(lines, "the quirks of its code (--compat 2024)");
   EXPECT_CONTAINS(contents(o.html), "<del>");
 }
 

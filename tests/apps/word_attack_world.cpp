@@ -59,6 +59,10 @@ TextAttackProgramOptions WordAttackWorld::options(const std::vector<std::string>
   o.checkpoint = (path() / "run" / "last.safetensors").string();
   o.attacks = attacks;
   o.resources.wordnet = (path() / "wordnet").string();
+  const bool of_vectors = std::ranges::any_of(attacks, [](const std::string& spec) {
+    return spec.starts_with("iga") || spec.starts_with("textfooler");
+  });
+  if (!of_vectors) return o;
   o.resources.vectors = (path() / "vectors.txt").string();
   o.resources.vectors_kind = "counter-fitted";
   return o;

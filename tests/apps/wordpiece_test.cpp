@@ -122,19 +122,5 @@ TEST(wordpiece, of_long_texts_takes_no_longer_a_byte) {
   EXPECT_EQ(wordpiece.encode(words, 512).cut_off, std::int64_t(words.size() / 101 * 100 - 510));
 }
 
-TEST(wordpiece, decodes_pieces_into_words) {
-  const WordPiece wordpiece = small_wordpiece();
-
-  EXPECT_EQ(wordpiece.decode(encoded("Unaffable films, café xx [MASK]!")),
-            "unaffable films , cafe [UNK] [MASK] !");
-  EXPECT_EQ(wordpiece.decode(Ids{2, 8, 3, 0, 0}), "a");
-  EXPECT_EQ(wordpiece.decode(Ids{}), "");
-  EXPECT_EQ(error_of([&] {
-              wordpiece.decode(Ids{2, 33});
-            }),
-            "wordpiece: id 33, expected 0 to 32. Is this the vocabulary of the model?");
-  expect_error("wordpiece: id -1", [&] { wordpiece.decode(Ids{-1}); });
-}
-
 }  // namespace
 }  // namespace saddle

@@ -157,6 +157,19 @@ seeds_pixel_state_fuzz() {
 
 words_pixel_state_fuzz() { words_json command results 0.0 0.1 forward backward seconds attacks pgd; }
 
+seeds_text_state_fuzz() {
+  local scores='"score_before":0.25,"predicted_before":1,"score_after":0.75,"predicted_after":0'
+  local counts='"queries":7,"asked":5,"rejected_candidates":0'
+  local one="{\"index\":0,\"label\":1,$scores,$counts,\"original\":\"a good film\",\"adversarial\":\"a bad film\"}"
+  printf '{"command":{"attacks":"pso; iga"},"attacks":[{"seconds":0.5,"outcomes":[%s]},{"seconds":0,"outcomes":[]}]}' \
+    "$one" > "$1/state"
+}
+
+words_text_state_fuzz() {
+  words_json command attacks seconds outcomes index label original adversarial queries asked rejected_candidates \
+    score_before predicted_before score_after predicted_after
+}
+
 seeds_model_json_fuzz() {
   printf '{"model":"preact_resnet10","options":{"width":4,"patch":2},"classes":2,"input_shape":[3,8,8],
 "mean":[0.5,0.5,0.5],"std":[1,1,1],"class_names":["a","b"]}' > "$1/model"

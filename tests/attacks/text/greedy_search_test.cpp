@@ -97,6 +97,9 @@ TEST(textfooler, takes_no_candidate_of_low_cosine_or_other_part_of_speech) {
       log_of("b", textfooler(of_word({{"b", {"x", "y", "z"}}}), cosine, tag, nullptr), kThree);
 
   EXPECT_EQ(log.asked, (Texts{"b", "", "z"}));
+  const Log untagged =
+      log_of("b", textfooler(of_word({{"b", {"x", "y", "z"}}}), cosine, nullptr, nullptr), kThree);
+  EXPECT_EQ(untagged.asked, (Texts{"b", "", "y", "z"}));
 }
 
 // Saliencies are close to one another; what candidates gain decides.
