@@ -174,5 +174,51 @@ TEST(plan, refuses_two_rows_that_train_the_same) {
                   "row 'b' of table 2 has the flags of another row");
 }
 
+TEST(plan, of_the_table_of_texts_calls_the_program_of_texts) {
+  const TemporaryDirectory directory;
+  const Plan plan = make_plan(options_in(directory.path(), "paper"), 10);
+
+  ASSERT_EQ(plan.runs.size(), 2u * 3);
+  const PlannedRun& run = plan.runs[3];
+  EXPECT_EQ(run.row, "SAM");
+  const auto& train = command_of(run, "train");
+  EXPECT_EQ(fs::path(train[0]).filename(), "saddle-text");
+  EXPECT_EQ(train[1], "train");
+  EXPECT_TRUE(has(train, {"--dataset", "rotten-tomatoes"}));
+  EXPECT_TRUE(has(train, {"--encoder", "data/distilbert-base-uncased"}));
+  EXPECT_TRUE(has(train, {"--optimizer", "sam", "--rho", "0.05"}));
+  EXPECT_EQ(examples_of_training(run, 8'530), 3 * 8'530);
+}
+
+// A radius is what a curve is drawn over: attacks upon words have none, but a page of texts.
+TEST(plan, of_the_table_of_texts_has_no_curve_but_pages) {
+  const TemporaryDirectory directory;
+  const PlannedRun run = make_plan(options_in(directory.path(), "paper"), 10).runs[0];
+
+  ASSERT_EQ(run.stages.size(), 1u + 2);
+  const Stage& attack = run.stages[1];
+  EXPECT_EQ(attack.name, "pso-wordnet");
+  EXPECT_EQ(attack.command[1], "attack");
+  EXPECT_TRUE(has(attack.command, {"--attack", "pso-wordnet"}));
+  EXPECT_TRUE(has(attack.command, {"--outcomes", (run.directory / "pso-wordnet.jsonl").string()}));
+  EXPECT_TRUE(has(attack.command, {"--html", (run.directory / "pso-wordnet.html").string()}));
+  EXPECT_FALSE(has(attack.command, {"--test-limit"})) << "the whole test split";
+  EXPECT_EQ(run.stages[2].name, "iga");
+}
+
+TEST(plan, of_the_table_of_texts_is_small_on_the_rated_sentences) {
+  const TemporaryDirectory directory;
+  const Plan small = make_plan(options_in(directory.path(), "short"), 10),
+             tiny = make_plan(options_in(directory.path(), "tiny"), 10);
+
+  EXPECT_EQ(small.dataset, "rotten-tomatoes-rated");
+  EXPECT_EQ(tiny.dataset, "rotten-tomatoes-rated");
+  EXPECT_TRUE(has(command_of(small.runs[0], "train"), {"--encoder", "data/minilm-l6"}));
+  EXPECT_EQ(examples_of_training(small.runs[0], 8'456), 3 * 8'456);
+  EXPECT_EQ(examples_of_attack(small.runs[0].stages[1], 1'058), 200);
+  EXPECT_EQ(examples_of_training(tiny.runs[0], 8'456), 64);
+  EXPECT_EQ(examples_of_attack(tiny.runs[0].stages[1], 1'058), 4);
+}
+
 }  // namespace
 }  // namespace saddle::reproduce
