@@ -218,11 +218,6 @@ RunState read_state(const SafetensorsFile& file, const Json& json, const StateEx
   return state;
 }
 
-[[noreturn]] void unreadable(const std::filesystem::path& path, const std::exception& error) {
-  fail(path.string(), ": the state of the attack cannot be read (", error.what(),
-       "). Begin anew with --restart");
-}
-
 }  // namespace
 
 void save_state(const std::filesystem::path& path, const Command& command,
@@ -255,24 +250,12 @@ RunState load_state(const std::filesystem::path& path, const Command& command,
   const auto found = file.metadata().find(kMetadata);
   require(found != file.metadata().end(), path.string(),
           ": is not the state of an attack. Name another --json, or begin anew with --restart");
-  Json json;
-  std::map<std::string, std::string> saved;
-  try {
-    json = parse_ordered_json(found->second);
-    saved = json.at("command").get<std::map<std::string, std::string>>();
-  } catch (const nlohmann::json::exception& error) {
-    unreadable(path, error);
-  } catch (const Error& error) {
-    unreadable(path, error);
-  }
-  check_command(command, saved, path.string());
-  try {
-    return read_state(file, json, extent);
-  } catch (const nlohmann::json::exception& error) {
-    unreadable(path, error);
-  } catch (const Error& error) {
-    unreadable(path, error);
-  }
+  const Json json = readable(path, [&] { return parse_ordered_json(found->second); });
+  check_command(
+      command,
+      readable(path, [&] { return json.at("command").get<std::map<std::string, std::string>>(); }),
+      path.string());
+  return readable(path, [&] { return read_state(file, json, extent); });
 }
 
 }  // namespace saddle

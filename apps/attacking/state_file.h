@@ -5,9 +5,12 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "core/error.h"
 
 namespace saddle {
 
@@ -19,6 +22,20 @@ using Command = std::vector<std::pair<std::string, std::string>>;
 // Throws Error where the state in `file` is of another command, naming the first part that differs.
 void check_command(const Command& command, std::map<std::string, std::string> saved,
                    const std::string& file);
+
+// What `read` returns. A state may have been damaged or edited: what it throws becomes an Error
+// that names the file and the mend.
+template <class Read>
+auto readable(const std::filesystem::path& file, const Read& read) {
+  try {
+    return read();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail(file.string(), ": the state of the attack cannot be read (", error.what(),
+         "). Begin anew with --restart");
+  }
+}
 
 // "cpu", "cuda", "emulated": results of another kind of device differ by more than their last bits.
 std::string kind_of(const Device& device);

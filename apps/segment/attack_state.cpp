@@ -166,21 +166,11 @@ void load_pixel_state(const std::filesystem::path& path, const Command& command,
       found != file.metadata().end(), path.string(),
       ": is not the state of an attack on segmentation. Name another --json, or begin anew with "
       "--restart");
-  const auto readable = [&](const auto& read) {
-    try {
-      return read();
-    } catch (const std::bad_alloc&) {
-      throw;
-    } catch (const std::exception& error) {
-      fail(path.string(), ": the state of the attack cannot be read (", error.what(),
-           "). Begin anew with --restart");
-    }
-  };
-  const Json json = readable([&] { return parse_json(found->second); });
+  const Json json = readable(path, [&] { return parse_json(found->second); });
   const auto saved =
-      readable([&] { return json.at("command").get<std::map<std::string, std::string>>(); });
+      readable(path, [&] { return json.at("command").get<std::map<std::string, std::string>>(); });
   check_command(command, saved, path.string());
-  readable([&] {
+  readable(path, [&] {
     const Reader reader(file, set, images_kept);
     for (std::size_t job = 0; job < jobs.size(); ++job) {
       for (std::size_t i = 0; i < jobs[job].size(); ++i) {

@@ -48,22 +48,12 @@ void load_text_state(const std::filesystem::path& path, const Command& command,
                      std::span<const TextExample> examples, Compat compat, std::int64_t classes,
                      std::vector<WordAttackResult>& results) {
   const std::vector<std::byte> bytes = read_file(path, kMostBytes);
-  const auto readable = [&](const auto& read) {
-    try {
-      return read();
-    } catch (const std::bad_alloc&) {
-      throw;
-    } catch (const std::exception& error) {
-      fail(path.string(), ": the state of the attack cannot be read (", error.what(),
-           "). Begin anew with --restart");
-    }
-  };
-  const Json json = readable([&] { return parse_json(bytes); });
-  check_command(command, readable([&] {
-                  return json.at("command").get<std::map<std::string, std::string>>();
-                }),
-                path.string());
-  readable([&] {
+  const Json json = readable(path, [&] { return parse_json(bytes); });
+  check_command(
+      command,
+      readable(path, [&] { return json.at("command").get<std::map<std::string, std::string>>(); }),
+      path.string());
+  readable(path, [&] {
     const Json& attacks = json.at("attacks");
     require(attacks.size() == results.size(), "of ", attacks.size(), " attacks");
     for (std::size_t i = 0; i < results.size(); ++i) {
