@@ -77,18 +77,30 @@ TEST_F(TextAttackRun, writes_texts_that_the_network_takes_for_what_it_says) {
   }
 }
 
-TEST_F(TextAttackRun, finds_the_same_in_any_batches_side_by_side_and_on_any_threads) {
-  const ThreadCount restored;
+TEST_F(TextAttackRun, finds_the_same_in_any_batches_and_side_by_side) {
   TextAttackProgramOptions o = world->options({"pso-wordnet", "iga:changed=1"}, "together"),
                            alone = world->options({"pso-wordnet", "iga:changed=1"}, "alone");
   alone.batch_size = 1;
   alone.concurrent = 1;
-  alone.common.threads = 2;
 
   printed_by_attack(o);
   printed_by_attack(alone);
 
   EXPECT_EQ(contents(o.outcomes), contents(alone.outcomes));
+}
+
+// Of few texts: beside other work threads wait for one another.
+TEST_F(TextAttackRun, finds_the_same_on_any_threads) {
+  const ThreadCount restored;
+  TextAttackProgramOptions o = world->options({"pso-wordnet"}, "one"),
+                           threads = world->options({"pso-wordnet"}, "two");
+  o.data.test_limit = threads.data.test_limit = 3;
+  threads.common.threads = 2;
+
+  printed_by_attack(o);
+  printed_by_attack(threads);
+
+  EXPECT_EQ(contents(o.outcomes), contents(threads.outcomes));
 }
 
 TEST_F(TextAttackRun, asks_a_network_that_says_the_same_of_a_text_whatever_is_beside_it) {
