@@ -31,6 +31,7 @@ void build_bank(const BuildBankOptions& o) {
   for (const std::string_view word : plain_words(bytes, o.vocabulary, BlankLines::skip)) {
     words.push_back(lower_case(word));
   }
+  require(!words.empty(), o.vocabulary, ": holds no word");
   const CandidateBank bank =
       wordnet_bank(load_wordnet(wordnet_folder(o.wordnet)), words,
                    o.hypernyms ? Relatives::co_hyponyms_too : Relatives::synonyms);

@@ -15,6 +15,7 @@ using Row = RegisterRow<WordAttack>;
 using Candidates = CandidatesInText (WordResources::*)();
 
 const AttackKey kSeed = {"seed", "--seed", "of its random draws"};
+const AttackKey kIdleSeed = {"seed", "--seed", "accepted, but nothing is random"};
 
 int count_of(const SpecValues& values, const char* key, int fallback) {
   return static_cast<int>(values.integer(key, 1, fallback));
@@ -80,30 +81,30 @@ Row iga_row(const Quirks& quirks) {
 }
 
 Row textfooler_row() {
-  return {
-      "textfooler",
-      "Jin et al. 2020, the most important words first, the nearest words of an embedding",
-      {{"pos", "on", "on, off: whether a substitute must have the word's part of speech"}, kSeed},
-      [](const SpecValues& values) {
-        const bool tagged = values.choice("pos", {"on", "off"}) == "on";
-        WordAttack attack;
-        attack.parts = {WordPart::vectors, WordPart::stop_words};
-        if (tagged) attack.parts.push_back(WordPart::tagger);
-        attack.notes = {
-            "without the sentence encoder of the recipe, so that more substitutes pass: the "
-            "attack is stronger than the published one"};
-        attack.search = [tagged](WordResources& r) {
-          return textfooler(r.neighbours(), r.cosine(), tagged ? r.tag() : TagOf(),
-                            r.is_stop_word());
-        };
-        return attack;
-      }};
+  return {"textfooler",
+          "Jin et al. 2020, the most important words first, the nearest words of an embedding",
+          {{"pos", "on", "on, off: whether a substitute must have the word's part of speech"},
+           kIdleSeed},
+          [](const SpecValues& values) {
+            const bool tagged = values.choice("pos", {"on", "off"}) == "on";
+            WordAttack attack;
+            attack.parts = {WordPart::vectors, WordPart::stop_words};
+            if (tagged) attack.parts.push_back(WordPart::tagger);
+            attack.notes = {
+                "without the sentence encoder of the recipe, so that more substitutes pass: the "
+                "attack is stronger than the published one"};
+            attack.search = [tagged](WordResources& r) {
+              return textfooler(r.neighbours(), r.cosine(), tagged ? r.tag() : TagOf(),
+                                r.is_stop_word());
+            };
+            return attack;
+          }};
 }
 
 Row pwws_row() {
   return {"pwws",
           "Ren et al. 2019, words by saliency and gain, WordNet's synonyms",
-          {kSeed},
+          {kIdleSeed},
           [](const SpecValues&) {
             WordAttack attack;
             attack.parts = {WordPart::wordnet, WordPart::stop_words};
@@ -117,7 +118,7 @@ Row pwws_row() {
 Row greedy_row() {
   return {"greedy",
           "the best swap of all, again and again: the plain baseline",
-          {{"candidates", "wordnet", "wordnet, bank: where substitutes come from"}, kSeed},
+          {{"candidates", "wordnet", "wordnet, bank: where substitutes come from"}, kIdleSeed},
           [](const SpecValues& values) {
             const bool bank = values.choice("candidates", {"wordnet", "bank"}) == "bank";
             WordAttack attack;
