@@ -5,10 +5,10 @@
 #include <iostream>
 #include <set>
 
+#include "apps/attacking/state_file.h"
 #include "apps/common/class_names.h"
 #include "apps/common/output_files.h"
 #include "apps/common/parse.h"
-#include "apps/attacking/state_file.h"
 #include "apps/common/settings.h"
 #include "apps/text/attack_diff.h"
 #include "apps/text/attack_run.h"
@@ -215,9 +215,7 @@ DiffPage page_of(const TextAttackReport& report) {
   DiffPage page;
   page.title = text(report.checkpoint, " on ", report.dataset);
   page.remarks = report.assumptions;
-  for (const auto& lines : {report.warnings}) {
-    page.remarks.insert(page.remarks.end(), lines.begin(), lines.end());
-  }
+  page.remarks.insert(page.remarks.end(), report.warnings.begin(), report.warnings.end());
   for (const WordAttackResult& result : report.attacks) {
     for (const std::string& line : result.warnings) {
       page.remarks.push_back(result.attack.spec + ": " + line);

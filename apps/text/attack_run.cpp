@@ -28,6 +28,15 @@ std::vector<TextExample> examples_of(const TextSet& set) {
   return examples;
 }
 
+std::string fingerprint_of(const Vocabulary& vocabulary) {
+  std::string pieces;
+  for (std::int32_t id = 0; id < vocabulary.size(); ++id) {
+    pieces += vocabulary.piece(id);
+    pieces += '\n';
+  }
+  return fingerprint_of_text(pieces);
+}
+
 // All that decides about the results, so that an interrupted run is not continued as another.
 Command command_of(const TextAttackProgramOptions& o, const TextAttackReport& report,
                    const TextModel& model, const TextSet& set) {
@@ -38,6 +47,7 @@ Command command_of(const TextAttackProgramOptions& o, const TextAttackReport& re
                                ? read_encoder_folder(o.checkpoint).weights
                                : fs::path(o.checkpoint);
   return {{"checkpoint", fingerprint_of_file(weights)},
+          {"vocabulary", fingerprint_of(model.pieces.vocabulary())},
           {"length", text(model.max_length())},
           {"data", fingerprint_of(set)},
           {"attacks", attacks},
