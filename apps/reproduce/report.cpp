@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <ranges>
 #include <set>
 
 #include "apps/reproduce/wording.h"
@@ -111,10 +110,11 @@ void add_saturated(const Report& report, std::vector<std::string>& remarks) {
   const bool texts = report.plan->table.task == Task::text;
   for (const TableColumn& column : report.plan->table.columns) {
     if (column.attack.empty()) continue;
-    const auto [least, most] =
-        std::ranges::minmax(report.runs | std::views::transform([&](const MeasuredRun& run) {
-                              return run.attacks.at(column.key).score;
-                            }));
+    std::vector<double> scores;
+    for (const MeasuredRun& run : report.runs) {
+      scores.push_back(run.attacks.at(column.key).score);
+    }
+    const auto [least, most] = std::ranges::minmax(scores);
     const auto remark = [&](const char* what) {
       remarks.push_back(column.title + what + ": the column compares nothing here.");
     };
