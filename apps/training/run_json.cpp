@@ -21,12 +21,14 @@ std::int64_t count(const Json& json) {
 
 SavedPosition parse_position(const std::string& text) {
   const Json json = parse_json(text);
+  require(json.at("metrics").is_array(), "the metrics are no list");
   SavedPosition saved;
   saved.run = json.value("run", "");
   saved.position = {count(json.at("epochs_done")), count(json.at("steps_done")),
                     json.at("best_accuracy"), json.at("metrics")};
   saved.batches_tracked = count(json.at("batches_tracked"));
   saved.optimizer_steps = count(json.at("optimizer_steps"));
+  std::int64_t last = 0;
   for (const Json& epoch : saved.position.metrics) {
     for (const char* key : {"epoch", "seconds"}) {
       require(epoch.contains(key), "an epoch's metrics lack ", key);
@@ -34,9 +36,10 @@ SavedPosition parse_position(const std::string& text) {
     for (const auto& [key, value] : epoch.items()) {
       require(value.is_number(), "a metric is no number");
     }
+    const std::int64_t number = count(epoch.at("epoch"));
+    require(number > last, "the epochs are not in their order");
+    last = number;
   }
-  const std::int64_t last =
-      saved.position.metrics.empty() ? 0 : count(saved.position.metrics.back().at("epoch"));
   require(saved.position.epochs_done == last, "the metrics end at another epoch");
   return saved;
 }

@@ -15,7 +15,7 @@ struct RunPosition {
   std::int64_t epochs_done = 0;
   std::int64_t steps_done = 0;
   double best_score = -1;               // of best.safetensors, that which it was chosen by
-  std::vector<nlohmann::json> metrics;  // one an epoch
+  std::vector<nlohmann::json> metrics;  // one for each epoch that was scored, in their order
 };
 
 // The metadata of state.safetensors.

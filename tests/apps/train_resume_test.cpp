@@ -410,6 +410,10 @@ TEST(resume, of_a_position_that_cannot_be_is_refused) {
   expect_part("is not a training state", refusal("steps_done", -4));
   expect_part("is not a training state", refusal("metrics", {1, 2}));
   expect_part("is not a training state", refusal("metrics", {{{"epoch", 1}}, {{"epoch", 2}}}));
+  const std::int64_t done = parse_json(state.metadata().at("position")).at("epochs_done");
+  const nlohmann::json last{{"epoch", done}, {"seconds", 1}};
+  expect_part("is not a training state", refusal("metrics", {last, last}));
+  expect_part("is not a training state", refusal("metrics", {{"first", last}}));
   expect_part("is the state of another run", refusal("run", "0123456789abcdef"));
 }
 

@@ -1,6 +1,6 @@
 // Fuzzes config.json and the position of a training run: refused, or numbers that agree.
+#include <cstdint>
 #include <cstdlib>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "apps/training/run_json.h"
@@ -10,7 +10,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const saddle::SavedPosition saved =
         saddle::parse_position({reinterpret_cast<const char*>(data), size});
-    if (saved.position.epochs_done != std::ssize(saved.position.metrics)) std::abort();
+    std::int64_t last = 0;
+    for (const nlohmann::json& epoch : saved.position.metrics) {
+      if (epoch.at("epoch") <= last) std::abort();
+      last = epoch.at("epoch");
+    }
+    if (saved.position.epochs_done != last) std::abort();
     if (saved.batches_tracked < 0 || saved.optimizer_steps < 0) std::abort();
   } catch (const saddle::Error&) {
     // refused
