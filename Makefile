@@ -92,11 +92,17 @@ format-check:
 
 # Images and texts a second of training steps and attacks, with PyTorch beside where PEER is a Python that has it.
 PEER ?= $(shell python3 -c 'import torch' 2>/dev/null && command -v python3)
+HAS_PEER := $(or $(PEER),false) -c 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))'
 bench: build
 	build/bin/saddle-bench $(if $(PEER),--peer $(PEER))
-	@if [ -d data/minilm-l6 ] && $(or $(PEER),false) -c 'import transformers' 2>/dev/null; then \
+	@if [ -d data/minilm-l6 ] && $(HAS_PEER) torch transformers; then \
 	  $(PEER) apps/bench/text_speed.py --program build/bin/saddle-text; \
 	else echo 'make: texts are left out: they take `make text-data` and a PEER with torch and transformers'; fi
+	@if [ -d data/minilm-l6 ] && [ -d data/glove-6b-50d ] && $(HAS_PEER) torch transformers textattack; then \
+	  build/bin/saddle-text train --train-limit 1024 --epochs 1 --quiet --overwrite --output runs/bench-text && \
+	  $(PEER) apps/text/compare_attacks.py --examples 20 --vectors data/glove-6b-50d/vectors.npy \
+	    --checkpoint runs/bench-text/last.safetensors --attacks pwws iga --output runs/bench-text/attacks; \
+	else echo 'make: attacks on words are left out: they take a PEER with textattack (apps/text/compare_attacks.py), too'; fi
 
 # On a machine with a GPU. All tests with it among the devices, then those that run on it once more under
 # compute-sanitizer's checkers.
@@ -119,6 +125,10 @@ bench-gpu: build
 	build/bin/saddle-bench $(BENCH_GPU) --model deeplabv3_mobilenetv2,deeplabv3_resnet50 --seconds 2 \
 	  --json bench-gpu-pixels.json $(if $(PEER),--peer $(PEER) --peer-execution eager,compile)
 	build/bin/saddle-bench $(BENCH_GPU) --kernels --batch 128,512 --seconds 1 --json bench-gpu-kernels.json
+	@if [ -d data/minilm-l6 ] && $(HAS_PEER) torch transformers; then for precision in fp32 tf32 bf16; do \
+	  $(PEER) apps/bench/text_speed.py --program build/bin/saddle-text --device cuda --precision $$precision \
+	    --texts 8000 || exit 1; done; \
+	else echo 'make: texts are left out: they take `make text-data` and a PEER with torch and transformers'; fi
 
 clean:
 	rm -rf build build-debug build-asan build-fuzz

@@ -42,7 +42,7 @@ struct Convolution {
   std::int64_t weight_count() const { return out_channels * kernel * kernel * in_channels; }
   std::int64_t output_count() const { return batch * out_height() * out_width() * out_channels; }
   // Of x, w, y and of the gradients dx and dy. dw is always f32.
-  DType dtype() const { return precision == Precision::bf16 ? DType::bf16 : DType::f32; }
+  DType dtype() const { return activation_type(precision); }
   auto operator<=>(const Convolution&) const = default;
 };
 
@@ -53,16 +53,20 @@ struct Epilogue {
   Activation activation = Activation::none;
 };
 
-// c [m, n] = a b, each of a and b transposed first where asked; all row-major f32. The precision is
-// fp32 or tf32. A batch is so many products of matrices that lie one behind the other. Where
-// batching is invariant, of a single product whose a is not transposed, every row of c has the same
-// bits whatever m is, whichever row it is, and on any number of threads.
+// c [m, n] = a b, each of a and b transposed first where asked; all row-major. a and b are bf16
+// where the precision is, and c is then what `result` says, rounded once; else all three are f32. A
+// batch is so many products of matrices that lie one behind the other. Where batching is invariant,
+// of a single product whose a is not transposed, every row of c has the same bits whatever m is,
+// whichever row it is, and on any number of threads.
 struct Gemm {
   std::int64_t m, n, k;
   bool transpose_a, transpose_b;
   Precision precision = Precision::fp32;
   std::int64_t batch = 1;
   Batching batching = Batching::fastest;
+  DType result = DType::f32;  // or bf16, in that precision
+
+  DType operands() const { return activation_type(precision); }
 };
 
 // The kernel's place in the list of all kernels. Defined (core/kernel_index.cpp) for what is listed
@@ -126,7 +130,7 @@ class Device {
   // before, so that plans exist.
   virtual std::unique_ptr<Graph> capture(const std::function<void()>& work) = 0;
 
-  virtual void gemm(const Gemm& shape, const float* a, const float* b, float* c) = 0;
+  virtual void gemm(const Gemm& shape, const void* a, const void* b, void* c) = 0;
   // y = epilogue(conv(x, w))
   virtual void convolution_forward(const Convolution& shape, const void* x, const void* w,
                                    const Epilogue& epilogue, void* y) = 0;

@@ -141,8 +141,8 @@ class HostDevice final : public Device {
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override;
   void record(std::function<void()> work) { recording_->push_back(std::move(work)); }
 
-  void gemm(const Gemm& shape, const float* a, const float* b, float* c) override {
-    run([=] { onednn::gemm(shape, a, b, c); });
+  void gemm(const Gemm& shape, const void* a, const void* b, void* c) override {
+    run([=] { gemm_in(shape, a, b, c); });
   }
   void convolution_forward(const Convolution& shape, const void* x, const void* w,
                            const Epilogue& epilogue, void* y) override {
@@ -213,9 +213,27 @@ class HostDevice final : public Device {
             " inside captured work, which must not wait for the host. Do it before or after");
   }
 
-  static Convolution f32(Convolution shape) {
+  template <class Product>
+  static Product f32(Product shape) {
     shape.precision = Precision::fp32;
     return shape;
+  }
+
+  static void gemm_in(const Gemm& shape, const void* a, const void* b, void* c) {
+    if (shape.operands() == DType::f32) {
+      onednn::gemm(shape, static_cast<const float*>(a), static_cast<const float*>(b),
+                   static_cast<float*>(c));
+      return;
+    }
+    const std::vector<float> left = widened(a, shape.batch * shape.m * shape.k),
+                             right = widened(b, shape.batch * shape.k * shape.n);
+    if (shape.result == DType::f32) {
+      onednn::gemm(f32(shape), left.data(), right.data(), static_cast<float*>(c));
+      return;
+    }
+    std::vector<float> sums(static_cast<std::size_t>(shape.batch * shape.m * shape.n));
+    onednn::gemm(f32(shape), left.data(), right.data(), sums.data());
+    round_to(sums, c);
   }
 
   static void forward_in(const Convolution& shape, const void* x, const void* w,

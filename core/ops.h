@@ -75,40 +75,42 @@ Var affine(Tape& tape, const Var& x, const Tensor& scale, const Tensor& shift,
 // max(x, 0), f32 or bf16; the gradient at 0 is 0.
 Var relu(Tape& tape, const Var& x);
 
-// [..., in] times [out, in]^T + [out] -> [..., out], all f32; the precision is fp32 or tf32. The
-// weight may be that of a 1x1 convolution, [out, 1, 1, in], which this is with a trained bias.
-// `batching` is that of the forward product.
+// [..., in] times [out, in]^T + [out] -> [..., out]. x and w are bf16 where the precision is bf16,
+// else f32, and so is the result (in bf16 the product is rounded, and again with the bias); bias,
+// dw and dbias are f32 always. The weight may be that of a 1x1 convolution, [out, 1, 1, in], which
+// this is with a trained bias. `batching` is that of the forward product.
 Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias,
            Precision precision = Precision::fp32, Batching batching = Batching::fastest);
 
-// x Phi(x), f32, Phi the standard normal distribution, or its approximation by a tanh. Hendrycks
-// and Gimpel 2016.
+// x Phi(x), f32 or bf16, Phi the standard normal distribution, or its approximation by a tanh.
+// Hendrycks and Gimpel 2016.
 Var gelu(Tape& tape, const Var& x, GeluForm form = GeluForm::exact);
 
 // f32.
 Var tanh(Tape& tape, const Var& x);
 
-// gamma (x - mean) / sqrt(var + eps) + beta along the last axis of x, f32, with the mean and biased
-// variance of each row; gamma and beta are [columns]. Ba, Kiros and Hinton 2016.
+// gamma (x - mean) / sqrt(var + eps) + beta along the last axis of x, f32 or bf16, with the mean
+// and biased variance of each row; gamma and beta are f32 [columns]. Ba, Kiros and Hinton 2016.
 Var layer_norm(Tape& tape, const Var& x, const Var& gamma, const Var& beta, float eps);
 
-// Self-attention of qkv f32 [N, T, 3 D], which holds queries, keys and values one after the other,
+// Self-attention of qkv [N, T, 3 D], which holds queries, keys and values one after the other,
 // each `heads` pieces of D / heads: softmax(q k^T / sqrt(D / heads)) v per head -> [N, T, D].
-// Vaswani et al. 2017. The precision is fp32 or tf32. (Of sequences that differ in length:
-// text_ops.h.)
+// Vaswani et al. 2017. Both are bf16 where the precision is, else f32. (Of sequences that differ in
+// length: text_ops.h.)
 Var attention(Tape& tape, const Var& qkv, std::int64_t heads,
               Precision precision = Precision::fp32);
 
-// Patches f32 [N, H, W, D] -> tokens [N, 1 + H W, D]: `cls` [D] first, then the patches row by row
-// with `bias` [D] added, all plus `position` [1 + H W, D]. Dosovitskiy et al. 2021. The shapes of
-// cls and position may have leading ones.
+// Patches [N, H, W, D], f32 or bf16 -> tokens [N, 1 + H W, D]: `cls` [D] first, then the patches
+// row by row with `bias` [D] added, all plus `position` [1 + H W, D]; these three are f32.
+// Dosovitskiy et al. 2021. The shapes of cls and position may have leading ones.
 Var embed_tokens(Tape& tape, const Var& patches, const Var& bias, const Var& cls,
                  const Var& position);
 
-// [N, T, D] -> [N, D]: of each example the first token.
+// [N, T, D], f32 or bf16 -> f32 [N, D]: of each example the first token.
 Var first_token(Tape& tape, const Var& x);
 
-// x + scale[n] branch of f32 [N, ...] of equal shapes; scale f32 [N] is constant.
+// x + scale[n] branch of [N, ...] of equal shapes and types, f32 or bf16; scale f32 [N] is
+// constant.
 Var add_scaled(Tape& tape, const Var& x, const Var& branch, const Tensor& scale);
 
 // [N, H, W, C], f32 or bf16 -> f32 [N, C], the mean over pixels.

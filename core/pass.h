@@ -59,7 +59,7 @@ struct Pass {
   // The weights of a slot in f32, as a Var whose gradient goes to its place in `gradient`, added to
   // what other passes on the tape have sent there.
   Var parameter(const Slot& slot) const { return from(weights.values, slot); }
-  // The same as convolutions read them: rounded where activations are bf16.
+  // The same as convolutions and products of bf16 activations read them: rounded.
   Var rounded_parameter(const Slot& slot) const {
     return from(weights.rounded ? weights.rounded : weights.values, slot);
   }

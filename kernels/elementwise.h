@@ -85,12 +85,14 @@ struct ScaleByScalar {
 };
 
 // y[row, column] <- y[row, column] + bias[column]
+template <class T>
 struct AddBias {
   Array<const float> bias;  // [columns]
-  Array<float> y;           // [rows, columns]
+  Array<T> y;               // [rows, columns]
   int64_t columns;
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
-    y[row * columns + column] += bias[column];
+    const int64_t i = row * columns + column;
+    y[i] = y[i] + bias[column];
   }
 };
 
@@ -177,11 +179,11 @@ struct TanhGelu {
 };
 
 // y <- x share(x)
-template <class Form>
+template <class T, class Form>
 struct Gelu {
-  static constexpr int kSpan = 4;
-  Array<const float> x;
-  Array<float> y;
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x;
+  Array<T> y;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t i) const {
@@ -194,11 +196,11 @@ struct Gelu {
 };
 
 // dx <- dy (share(x) + x slope(x))
-template <class Form>
+template <class T, class Form>
 struct GeluBackward {
-  static constexpr int kSpan = 4;
-  Array<const float> x, dy;
-  Array<float> dx;
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x, dy;
+  Array<T> dx;
 
   template <int N>
   SADDLE_DEVICE void span(int64_t i) const {

@@ -2,18 +2,21 @@
 //
 //   y = gamma xhat + beta,  xhat = (x - mean) / sqrt(var + eps),  var that of n (biased)
 //
-// One warp a row. The mean and 1 / sqrt(var + eps) are kept for the gradient.
+// One warp a row. The mean and 1 / sqrt(var + eps) are kept for the gradient. T is float or
+// Bfloat16; sums are f32.
 #pragma once
 
+#include "kernels/bfloat16.h"
 #include "kernels/teams.h"
 
 namespace saddle {
 
+template <class T>
 struct LayerNormForward {
   static constexpr int kThreads = kWarp;
-  Array<const float> x;            // [rows, columns]
+  Array<const T> x;                // [rows, columns]
   Array<const float> gamma, beta;  // [columns]
-  Array<float> y;                  // [rows, columns]
+  Array<T> y;                      // [rows, columns]
   Array<float> mean, inverse_std;  // [rows]
   int64_t columns;
   float eps;
@@ -27,8 +30,8 @@ struct LayerNormForward {
  private:
   template <class Team>
   SADDLE_DEVICE void normalise(const Team& team, int64_t row) const {
-    const Array<const float> from = row_of(x, row, columns);
-    const Array<float> to = row_of(y, row, columns);
+    const Array<const T> from = row_of(x, row, columns);
+    const Array<T> to = row_of(y, row, columns);
     const Array<const float> scale = gamma, shift = beta;
     const float n = static_cast<float>(columns);
     const float m = team.sum([=](int64_t i) { return from[i]; }) / n;
@@ -44,12 +47,13 @@ struct LayerNormForward {
 };
 
 // dx = (gamma dy - mean(gamma dy) - xhat mean(gamma dy xhat)) / sqrt(var + eps)
+template <class T>
 struct LayerNormBackward {
   static constexpr int kThreads = kWarp;
-  Array<const float> x, dy;              // [rows, columns]
+  Array<const T> x, dy;                  // [rows, columns]
   Array<const float> gamma;              // [columns]
   Array<const float> mean, inverse_std;  // [rows]
-  Array<float> dx;                       // [rows, columns]
+  Array<T> dx;                           // [rows, columns]
   int64_t columns;
 
   template <class Block>
@@ -61,8 +65,8 @@ struct LayerNormBackward {
  private:
   template <class Team>
   SADDLE_DEVICE void differentiate(const Team& team, int64_t row) const {
-    const Array<const float> from = row_of(x, row, columns), slope = row_of(dy, row, columns);
-    const Array<float> to = row_of(dx, row, columns);
+    const Array<const T> from = row_of(x, row, columns), slope = row_of(dy, row, columns);
+    const Array<T> to = row_of(dx, row, columns);
     const Array<const float> scale = gamma;
     const float m = mean[row], s = inverse_std[row], n = static_cast<float>(columns);
     const TwoSums sums = team.two_sums([=](int64_t i) {
@@ -77,12 +81,13 @@ struct LayerNormBackward {
 
 // The parts of dgamma = sum over rows of dy xhat and of dbeta = sum over rows of dy that kRows rows
 // give; ColumnSum adds the parts. Block (chunk, columns): chunk * column_blocks + column block.
+template <class T>
 struct LayerNormParameters {
   static constexpr int kThreads = 256;
   static constexpr int kColumns = 32;
   static constexpr int kRowLanes = kThreads / kColumns;
   static constexpr int64_t kRows = 128;
-  Array<const float> x, dy;              // [rows, columns]
+  Array<const T> x, dy;                  // [rows, columns]
   Array<const float> mean, inverse_std;  // [rows]
   Array<float> dgamma, dbeta;            // [chunks(rows), columns]
   int64_t rows, columns;

@@ -139,13 +139,14 @@ struct SumAll {
 };
 
 // y[column] <- sum over rows of x[row, column]; one block for kColumns columns. For the bias of a
-// linear layer.
+// linear layer. T is float or Bfloat16.
+template <class T>
 struct ColumnSum {
   static constexpr int kThreads = 256;
   static constexpr int kColumns = 32;
   static constexpr int kRowLanes = kThreads / kColumns;
-  Array<const float> x;  // [rows, columns]
-  Array<float> y;        // [columns]
+  Array<const T> x;  // [rows, columns]
+  Array<float> y;    // [columns]
   int64_t rows, columns;
 
   struct Lanes;

@@ -1,8 +1,10 @@
 // Sequences of tokens: rows of one matrix, sequence after sequence, and what is done to them by
 // their place. Sequences differ in length; a row may also be padding, at the end of its sequence.
+// T is float or Bfloat16; sums are f32.
 #pragma once
 
 #include "kernels/array.h"
+#include "kernels/bfloat16.h"
 #include "kernels/math.h"
 #include "kernels/span.h"
 
@@ -48,15 +50,16 @@ struct PaddedRows {
 
 // y[r, :] <- word[token[r], :] + position[place of r, :] + kind[0, :] + shift[n, place of r, :];
 // `kind` and `shift` may be empty. Padding has no word. Devlin et al. 2019.
+template <class T>
 struct EmbedWords {
-  static constexpr int kSpan = 4;
+  static constexpr int kSpan = kAccessElements<T>;
   Array<const int32_t> token;  // [rows]
   SequenceRows order;
   Array<const float> word;      // [vocabulary, columns]
   Array<const float> position;  // [places, columns]
   Array<const float> kind;      // [kinds, columns]
   Array<const float> shift;     // [N, longest, columns]
-  Array<float> y;               // [rows, columns]
+  Array<T> y;                   // [rows, columns]
   int64_t longest, columns;
 
   template <int N>
@@ -97,9 +100,10 @@ struct RankTokens {
 
 // dword[v, :] <- the sum of dy[r, :] over the rows r of token v, for the tokens that occur, but for
 // `fixed`, whose word is not trained. A call for each place in `order`; the first of a token adds.
+template <class T>
 struct SumByToken {
   Array<const int32_t> token, order;  // [rows]
-  Array<const float> dy;              // [rows, columns]
+  Array<const T> dy;                  // [rows, columns]
   Array<float> dword;                 // [vocabulary, columns]
   int64_t columns;
   int32_t fixed;  // kNoToken: none
@@ -116,8 +120,9 @@ struct SumByToken {
 };
 
 // dposition[t, :] <- the sum over the sequences of dy at their place t, 0 where none is so long.
+template <class T>
 struct SumByPlace {
-  Array<const float> dy;  // [rows, columns]
+  Array<const T> dy;  // [rows, columns]
   SequenceRows order;
   Array<float> dposition;  // [places, columns]
   int64_t sequences, columns;
@@ -131,21 +136,24 @@ struct SumByPlace {
 };
 
 // y[n, t, :] <- x at place t of sequence n, 0 beyond its end. A row is n * longest + t.
+template <class T>
 struct PadSequences {
-  Array<const float> x;  // [rows, columns]
+  Array<const T> x;  // [rows, columns]
   SequenceRows order;
   Array<float> y;  // [N, longest, columns]
   int64_t longest, columns;
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t n = row / longest, place = row % longest;
-    y[row * columns + column] =
-        place < order.rows(n) ? x[(order.begin(n) + place) * columns + column] : 0.f;
+    float value = 0.f;
+    if (place < order.rows(n)) value = x[(order.begin(n) + place) * columns + column];
+    y[row * columns + column] = value;
   }
 };
 
 // y[n, :] <- the mean of x over the tokens of sequence n
+template <class T>
 struct MeanOfTokens {
-  Array<const float> x;  // [rows, columns]
+  Array<const T> x;  // [rows, columns]
   SequenceRows order;
   Array<const int32_t> length;  // [N]
   Array<float> y;               // [N, columns]
@@ -159,11 +167,12 @@ struct MeanOfTokens {
 };
 
 // dx[r, :] <- dy of r's sequence / its tokens, 0 for padding
+template <class T>
 struct MeanOfTokensBackward {
   Array<const float> dy;  // [N, columns]
   SequenceRows order;
   Array<const int32_t> length;  // [N]
-  Array<float> dx;              // [rows, columns]
+  Array<T> dx;                  // [rows, columns]
   int64_t columns;
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t n = order.of(row);
@@ -174,8 +183,9 @@ struct MeanOfTokensBackward {
 };
 
 // y[n, :] <- x at the first place of sequence n
+template <class T>
 struct FirstToken {
-  Array<const float> x;  // [rows, columns]
+  Array<const T> x;  // [rows, columns]
   SequenceRows order;
   Array<float> y;  // [N, columns]
   int64_t columns;
@@ -185,10 +195,11 @@ struct FirstToken {
 };
 
 // dx[r, :] <- dy of r's sequence at its first place, 0 elsewhere
+template <class T>
 struct FirstTokenBackward {
   Array<const float> dy;  // [N, columns]
   SequenceRows order;
-  Array<float> dx;  // [rows, columns]
+  Array<T> dx;  // [rows, columns]
   int64_t columns;
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t n = order.of(row);

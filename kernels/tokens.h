@@ -1,7 +1,9 @@
 // From a map of patches to a sequence of tokens and back, and the branches of its residual blocks.
+// T is float or Bfloat16.
 #pragma once
 
 #include "kernels/array.h"
+#include "kernels/bfloat16.h"
 #include "kernels/philox.h"
 #include "kernels/span.h"
 
@@ -9,11 +11,12 @@ namespace saddle {
 
 // y[n, 0, :] <- cls + position[0, :], y[n, t, :] <- patches[n, t - 1, :] + bias + position[t, :].
 // A row is n * tokens + t. Dosovitskiy et al. 2021.
+template <class T>
 struct EmbedTokens {
-  Array<const float> patches;    // [N, tokens - 1, columns]
+  Array<const T> patches;        // [N, tokens - 1, columns]
   Array<const float> bias, cls;  // [columns]
   Array<const float> position;   // [tokens, columns]
-  Array<float> y;                // [N, tokens, columns]
+  Array<T> y;                    // [N, tokens, columns]
   int64_t tokens, columns;
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t image = row / tokens, token = row % tokens;
@@ -25,9 +28,10 @@ struct EmbedTokens {
 };
 
 // y[n, t, :] <- x[n, t + 1, :]; a row is n * (tokens - 1) + t, tokens those of x.
+template <class T>
 struct WithoutFirstToken {
-  Array<const float> x;
-  Array<float> y;
+  Array<const T> x;
+  Array<T> y;
   int64_t tokens, columns;
   SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
     const int64_t image = row / (tokens - 1), token = row % (tokens - 1);
@@ -36,11 +40,12 @@ struct WithoutFirstToken {
 };
 
 // y <- x + scale[row / rows_each] branch, each example having rows_each rows.
+template <class T>
 struct AddScaledBranch {
-  static constexpr int kSpan = 4;
-  Array<const float> x, branch;  // [rows, columns]
-  Array<const float> scale;      // [examples]
-  Array<float> y;                // [rows, columns]
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x, branch;  // [rows, columns]
+  Array<const float> scale;  // [examples]
+  Array<T> y;                // [rows, columns]
   int64_t rows_each, columns;
 
   template <int N>
@@ -59,11 +64,12 @@ struct AddScaledBranch {
 };
 
 // y <- scale[row / rows_each] x
+template <class T>
 struct ScaleBranch {
-  static constexpr int kSpan = 4;
-  Array<const float> x;      // [rows, columns]
+  static constexpr int kSpan = kAccessElements<T>;
+  Array<const T> x;          // [rows, columns]
   Array<const float> scale;  // [examples]
-  Array<float> y;            // [rows, columns]
+  Array<T> y;                // [rows, columns]
   int64_t rows_each, columns;
 
   template <int N>

@@ -149,7 +149,7 @@ struct BatchNorm {
   }
 };
 
-// Layer-norm over the last axis, in f32 (eps 1e-6, as in timm's transformers; PyTorch's own default
+// Layer-norm over the last axis (eps 1e-6, as in timm's transformers; PyTorch's own default
 // is 1e-5).
 struct LayerNorm {
   Slot weight, bias;
@@ -185,7 +185,8 @@ inline Var convolution_norm_add(const Pass& pass, const Conv2d& convolution_, co
                                 residual);
 }
 
-// x W^T + b, in f32 (bf16 rounds activations between convolutions, not logits).
+// x W^T + b, in bf16 where x is: what comes out of a pooling is f32 in every precision, and so are
+// logits.
 struct Linear {
   Slot weight, bias;
 
@@ -201,6 +202,10 @@ struct Linear {
         bias(layout.weights.add(name + ".bias", {out}, bias_init, SlotKind::bias)) {}
 
   Var operator()(const Pass& pass, const Var& x) const {
+    if (x.value().dtype() == DType::bf16) {
+      return linear(pass.tape, x, pass.rounded_parameter(weight), pass.parameter(bias),
+                    Precision::bf16, pass.batching);
+    }
     return linear(pass.tape, x, pass.parameter(weight), pass.parameter(bias),
                   pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32,
                   pass.batching);

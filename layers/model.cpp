@@ -46,9 +46,8 @@ void Model::take_values(Device& device, std::uint64_t seed) {
 
 Var Model::logits(const Pass& pass, const Var& inputs) const {
   if (!device_mean_) return network.forward(pass, inputs);
-  const DType dtype = pass.precision == Precision::bf16 ? DType::bf16 : DType::f32;
-  return network.forward(pass,
-                         normalise(pass.tape, inputs, device_mean_, device_inverse_std_, dtype));
+  return network.forward(pass, normalise(pass.tape, inputs, device_mean_, device_inverse_std_,
+                                         activation_type(pass.precision)));
 }
 
 LogitsFunction Model::evaluation(const Tensor& tokens, Batching batching) const {

@@ -1,5 +1,6 @@
 #include "core/cuda/cublas_gemm.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -26,9 +27,10 @@ using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDes
 
 // The memory of `batch` row-major matrices [rows, columns], read as the column-major ones they also
 // are.
-Layout layout(std::int64_t batch, std::int64_t rows, std::int64_t columns) {
+Layout layout(DType dtype, std::int64_t batch, std::int64_t rows, std::int64_t columns) {
   cublasLtMatrixLayout_t made = nullptr;
-  check(cublasLtMatrixLayoutCreate(&made, CUDA_R_32F, static_cast<std::uint64_t>(columns),
+  const cudaDataType_t type = dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F;
+  check(cublasLtMatrixLayoutCreate(&made, type, static_cast<std::uint64_t>(columns),
                                    static_cast<std::uint64_t>(rows), columns),
         "cublasLtMatrixLayoutCreate");
   Layout owned(made);
@@ -45,7 +47,7 @@ Layout layout(std::int64_t batch, std::int64_t rows, std::int64_t columns) {
 Product product(const Gemm& shape) {
   cublasLtMatmulDesc_t made = nullptr;
   const cublasComputeType_t compute =
-      shape.precision == Precision::fp32 ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_32F_FAST_TF32;
+      shape.precision == Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   check(cublasLtMatmulDescCreate(&made, compute, CUDA_R_32F), "cublasLtMatmulDescCreate");
   Product owned(made);
   const auto set_transpose = [&](cublasLtMatmulDescAttributes_t name, bool transpose) {
@@ -63,13 +65,16 @@ std::string describe(const Gemm& shape) {
 }
 
 // Of all matrices of the batch; up to 16 bytes, the most that an instruction loads.
-unsigned alignment_of(const Gemm& shape, const float* a, const float* b, const float* c) {
-  const std::int64_t next = shape.batch > 1 ? 1 : 0;
+unsigned alignment_of(const Gemm& shape, const void* a, const void* b, const void* c) {
   unsigned alignment = 16;
-  for (const float* address : {a, b, c, a + next * shape.m * shape.k, b + next * shape.k * shape.n,
-                               c + next * shape.m * shape.n}) {
-    while (reinterpret_cast<std::uintptr_t>(address) % alignment != 0) alignment /= 2;
-  }
+  const auto hold = [&](const void* first, std::int64_t elements, DType dtype) {
+    const std::int64_t next = shape.batch > 1 ? elements * size_of(dtype) : 0;
+    const auto address = reinterpret_cast<std::uintptr_t>(first);
+    while (address % alignment != 0 || next % alignment != 0) alignment /= 2;
+  };
+  hold(a, shape.m * shape.k, shape.operands());
+  hold(b, shape.k * shape.n, shape.operands());
+  hold(c, shape.m * shape.n, shape.result);
   return alignment;
 }
 
@@ -90,9 +95,7 @@ CublasGemm::CublasGemm(CudaDevice& device) : device_(device) {
 
 CublasGemm::~CublasGemm() = default;
 
-void CublasGemm::gemm(const Gemm& shape, const float* a, const float* b, float* c) {
-  require(shape.precision != Precision::bf16, describe(shape),
-          ": matrix products are f32. Ask for fp32 or tf32");
+void CublasGemm::gemm(const Gemm& shape, const void* a, const void* b, void* c) {
   if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return;
   if (shape.batching == Batching::invariant) return batch_invariant_gemm(shape, a, b, c);
   const Plan& plan = plan_for(shape, alignment_of(shape, a, b, c));
@@ -108,7 +111,7 @@ void CublasGemm::gemm(const Gemm& shape, const float* a, const float* b, float* 
         "cublasLtMatmul");
 }
 
-void CublasGemm::batch_invariant_gemm(const Gemm& shape, const float* a, const float* b, float* c) {
+void CublasGemm::batch_invariant_gemm(const Gemm& shape, const void* a, const void* b, void* c) {
   constexpr std::int64_t kRowsAtOnce = 1024;
   require(shape.batch == 1 && !shape.transpose_a, describe(shape),
           ": batch-invariant products are single ones, whose first matrix is not transposed");
@@ -116,33 +119,38 @@ void CublasGemm::batch_invariant_gemm(const Gemm& shape, const float* a, const f
   block.m = kRowsAtOnce;
   block.batching = Batching::fastest;
   const std::int64_t left = shape.m % kRowsAtOnce, whole = shape.m - left;
+  const std::int64_t row_of_a = shape.k * size_of(shape.operands()),
+                     row_of_c = shape.n * size_of(shape.result);
+  const auto* from = static_cast<const std::byte*>(a);
+  auto* to = static_cast<std::byte*>(c);
   for (std::int64_t first = 0; first < whole; first += kRowsAtOnce) {
-    gemm(block, a + first * shape.k, b, c + first * shape.n);
+    gemm(block, from + first * row_of_a, b, to + first * row_of_c);
   }
   if (left == 0) return;
-  const Tensor rows(device_, {kRowsAtOnce, shape.k}), products(device_, {kRowsAtOnce, shape.n});
-  const auto bytes = [&](std::int64_t columns) {
-    return static_cast<std::size_t>(left * columns) * sizeof(float);
-  };
-  device_.copy_within(rows.data<float>(), a + whole * shape.k, bytes(shape.k));
-  gemm(block, rows.data<float>(), b, products.data<float>());
-  device_.copy_within(c + whole * shape.n, products.data<float>(), bytes(shape.n));
+  const Tensor rows(device_, {kRowsAtOnce * row_of_a}, DType::u8),
+      products(device_, {kRowsAtOnce * row_of_c}, DType::u8);
+  device_.copy_within(rows.data<std::uint8_t>(), from + whole * row_of_a,
+                      static_cast<std::size_t>(left * row_of_a));
+  gemm(block, rows.data<std::uint8_t>(), b, products.data<std::uint8_t>());
+  device_.copy_within(to + whole * row_of_c, products.data<std::uint8_t>(),
+                      static_cast<std::size_t>(left * row_of_c));
 }
 
 const CublasGemm::Plan& CublasGemm::plan_for(const Gemm& shape, unsigned alignment) {
   const Key key(shape.m, shape.n, shape.k, shape.transpose_a, shape.transpose_b, shape.precision,
-                shape.batch, alignment);
+                shape.result, shape.batch, alignment);
   const auto found = plans_.find(key);
   if (found != plans_.end()) return *found->second;
   device_.refuse_while_capturing(text("choosing an algorithm for ", describe(shape)).c_str());
 
   const auto stored = [&](bool transposed, std::int64_t rows, std::int64_t columns) {
-    return transposed ? layout(shape.batch, columns, rows) : layout(shape.batch, rows, columns);
+    return transposed ? layout(shape.operands(), shape.batch, columns, rows)
+                      : layout(shape.operands(), shape.batch, rows, columns);
   };
   auto plan = std::make_unique<Plan>(Plan{.product = product(shape),
                                           .a = stored(shape.transpose_a, shape.m, shape.k),
                                           .b = stored(shape.transpose_b, shape.k, shape.n),
-                                          .c = layout(shape.batch, shape.m, shape.n),
+                                          .c = layout(shape.result, shape.batch, shape.m, shape.n),
                                           .algorithm = {},
                                           .workspace_bytes = 0});
   try {

@@ -27,16 +27,17 @@ class CublasGemm {
 
   // As Device::gemm. The first call of a shape asks cuBLASLt for an algorithm, and cannot happen
   // inside captured work (Error). Same bits from run to run.
-  void gemm(const Gemm& shape, const float* a, const float* b, float* c);
+  void gemm(const Gemm& shape, const void* a, const void* b, void* c);
 
  private:
   struct Plan;
-  // m, n, k, transpose_a, transpose_b, precision, batch, alignment of the addresses
-  using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, bool, bool, Precision,
+  // m, n, k, transpose_a, transpose_b, precision, type of the result, batch, alignment of the
+  // addresses
+  using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, bool, bool, Precision, DType,
                          std::int64_t, unsigned>;
 
   // Products of so many rows that they are always as many, one after the other.
-  void batch_invariant_gemm(const Gemm& shape, const float* a, const float* b, float* c);
+  void batch_invariant_gemm(const Gemm& shape, const void* a, const void* b, void* c);
   const Plan& plan_for(const Gemm& shape, unsigned alignment);
   void choose_algorithm(Plan& plan, unsigned alignment);
 

@@ -316,7 +316,7 @@ std::unique_ptr<Graph> CudaDevice::capture(const std::function<void()>& work) {
 
 // Libraries ---------------------------------------------------------------------------------------
 
-void CudaDevice::gemm(const Gemm& shape, const float* a, const float* b, float* c) {
+void CudaDevice::gemm(const Gemm& shape, const void* a, const void* b, void* c) {
   make_current();
   gemm_->gemm(shape, a, b, c);
 }

@@ -64,7 +64,7 @@ class CudaDevice final : public Device {
   bool captures() const override { return true; }
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override;
 
-  void gemm(const Gemm& shape, const float* a, const float* b, float* c) override;
+  void gemm(const Gemm& shape, const void* a, const void* b, void* c) override;
   void convolution_forward(const Convolution& shape, const void* x, const void* w,
                            const Epilogue& epilogue, void* y) override;
   void convolution_backward_data(const Convolution& shape, const void* dy, const void* w,

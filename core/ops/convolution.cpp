@@ -35,10 +35,6 @@ Convolution shape_of(const Var& x, const Var& w, const Window& window, Precision
   return shape;
 }
 
-void* memory_of(const Tensor& x, DType dtype) {
-  return dtype == DType::bf16 ? static_cast<void*>(x.data<Bfloat16>()) : x.data<float>();
-}
-
 // Whether every tap but the middle one lies in the padding wherever the kernel stands: dilations as
 // large as the image (DeepLab's larger rates on small images).
 bool reads_one_tap(const Convolution& s) {

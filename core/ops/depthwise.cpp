@@ -2,6 +2,7 @@
 
 #include "core/element_type.h"
 #include "core/ops.h"
+#include "core/ops/row_sums.h"
 #include "core/ops/through.h"
 #include "kernels/reductions.h"
 
@@ -63,8 +64,7 @@ void backward_weights(const DepthwiseShape& shape, const Var& x, const Var& w, c
     const Tensor partial(device, {chunks, columns});
     launch(device, Kernel{x.value().array<T>(), dy.array<T>(), partial.array(), shape},
            Kernel::blocks(shape));
-    launch(device, ColumnSum{partial.array(), dw.array(), chunks, columns},
-           ColumnSum::blocks(columns));
+    sum_rows(partial, dw);
   });
   w.add_gradient(dw);
 }

@@ -30,21 +30,27 @@ Var relu(Tape& tape, const Var& x) {
       y, {x}, [=](const Tensor& dy) { x.add_gradient(through("relu", Activation::relu, y, dy)); });
 }
 
-template <class Forward, class Backward>
-Var elementwise(Tape& tape, const Var& x) {
-  Device& device = x.device();
-  const Tensor y(device, x.shape());
-  launch(device, Forward{x.value().array(), y.array()}, y.count());
-  return tape.record(y, {x}, [=, &device](const Tensor& dy) {
+template <class Form>
+Var gelu_of(Tape& tape, const Var& x) {
+  const DType dtype = x.value().dtype();
+  const Tensor y(x.device(), x.shape(), dtype);
+  with_element_type("gelu", dtype, [&](auto zero) {
+    using T = decltype(zero);
+    launch(y.device(), Gelu<T, Form>{x.value().array<T>(), y.array<T>()}, y.count());
+  });
+  return tape.record(y, {x}, [=](const Tensor& dy) {
     const Tensor dx = x.gradient_memory();
-    launch(device, Backward{x.value().array(), dy.array(), dx.array()}, dx.count());
+    with_element_type("gelu", dtype, [&](auto zero) {
+      using T = decltype(zero);
+      launch(dx.device(), GeluBackward<T, Form>{x.value().array<T>(), dy.array<T>(), dx.array<T>()},
+             dx.count());
+    });
     x.add_gradient(dx);
   });
 }
 
 Var gelu(Tape& tape, const Var& x, GeluForm form) {
-  return form == GeluForm::exact ? elementwise<Gelu<ExactGelu>, GeluBackward<ExactGelu>>(tape, x)
-                                 : elementwise<Gelu<TanhGelu>, GeluBackward<TanhGelu>>(tape, x);
+  return form == GeluForm::exact ? gelu_of<ExactGelu>(tape, x) : gelu_of<TanhGelu>(tape, x);
 }
 
 Var tanh(Tape& tape, const Var& x) {

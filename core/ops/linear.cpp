@@ -7,13 +7,27 @@
 
 namespace saddle {
 
+namespace {
+
+// c [m, n] = a b of bf16 matrices where these are, else of f32 ones.
+void multiply(Gemm shape, const Tensor& a, const Tensor& b, const Tensor& c) {
+  shape.result = c.dtype();
+  a.device().gemm(shape, memory_of(a, shape.operands()), memory_of(b, shape.operands()),
+                  memory_of(c, c.dtype()));
+}
+
+}  // namespace
+
 void sum_rows(const Tensor& x, const Tensor& y) {
   Device& device = x.device();
   const std::int64_t columns = y.count(), rows = columns > 0 ? x.count() / columns : 0;
   const auto sum = [&](const Tensor& from, const Tensor& to) {
     const std::int64_t width = to.count();
-    launch(device, ColumnSum{from.array(), to.array(), from.count() / width, width},
-           ColumnSum::blocks(width));
+    with_element_type("sum_rows", from.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      launch(device, ColumnSum<T>{from.array<T>(), to.array(), from.count() / width, width},
+             ColumnSum<T>::blocks(width));
+    });
   };
   const std::int64_t outer = x.shape()[0];
   if (outer == 0 || rows == outer) return sum(x, y);
@@ -32,21 +46,25 @@ Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias, Precision pr
           x.shape(), " and weight ", weight, " must be [..., in] and [out, in]");
   require(bias.shape() == Shape{w.shape()[0]}, "linear: bias ", bias.shape(), " must be [",
           w.shape()[0], "]");
-  require(precision != Precision::bf16,
-          "linear: works in f32 (precision fp32 or tf32), bf16 was asked for. Pass tf32");
-  Device& device = x.device();
   const std::int64_t in = x.shape()[last], out = weight[0], batch = x.shape().count() / in;
+  const Gemm product{batch, out, in, false, true, precision, 1, batching};
+  require(x.value().dtype() == product.operands() && w.value().dtype() == product.operands(),
+          "linear: input is ", name_of(x.value().dtype()), " and weight ",
+          name_of(w.value().dtype()), ", the precision wants both in ", name_of(product.operands()),
+          ". Is the precision the one the input was made in, and the weight "
+          "Pass::rounded_parameter?");
   std::vector<std::int64_t> extents(x.shape().begin(), x.shape().end());
   extents.back() = out;
-  const Tensor y(device, Shape(extents));
-  device.gemm({batch, out, in, false, true, precision, 1, batching}, x.value().data<float>(),
-              w.value().data<float>(), y.data<float>());
-  launch(device, AddBias{bias.value().array(), y.array(), out}, batch, out);
-  return tape.record(y, {x, w, bias}, [=, &device](const Tensor& dy) {
+  const Tensor y(x.device(), Shape(extents), product.operands());
+  multiply(product, x.value(), w.value(), y);
+  with_element_type("linear", y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(y.device(), AddBias<T>{bias.value().array(), y.array<T>(), out}, batch, out);
+  });
+  return tape.record(y, {x, w, bias}, [=](const Tensor& dy) {
     if (w.wants_gradient()) {
       const Tensor dw = w.gradient_memory();  // dy^T x
-      device.gemm({out, in, batch, true, false, precision}, dy.data<float>(),
-                  x.value().data<float>(), dw.data<float>());
+      multiply({out, in, batch, true, false, precision}, dy, x.value(), dw);
       w.add_gradient(dw);
     }
     if (bias.wants_gradient()) {
@@ -56,8 +74,7 @@ Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias, Precision pr
     }
     if (x.wants_gradient()) {
       const Tensor dx = x.gradient_memory();  // dy w
-      device.gemm({batch, in, out, false, false, precision}, dy.data<float>(),
-                  w.value().data<float>(), dx.data<float>());
+      multiply({batch, in, out, false, false, precision}, dy, w.value(), dx);
       x.add_gradient(dx);
     }
   });

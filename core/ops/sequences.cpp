@@ -1,5 +1,6 @@
 #include "kernels/sequences.h"
 
+#include "core/element_type.h"
 #include "core/ops.h"
 #include "core/ops/row_sums.h"
 #include "core/text_ops.h"
@@ -22,10 +23,13 @@ void add_word_gradient(const Sequences& sequences, const WordTables& tables, con
   launch(device, RankTokens{sequences.tokens.array<std::int32_t>(), order.array<std::int32_t>()},
          rows);
   launch(device, Fill{dword.array(), 0.f}, dword.count());
-  launch(device,
-         SumByToken{sequences.tokens.array<std::int32_t>(), order.array<std::int32_t>(), dy.array(),
-                    dword.array(), columns, tables.fixed},
-         rows, columns);
+  with_element_type("embed_words", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(device,
+           SumByToken<T>{sequences.tokens.array<std::int32_t>(), order.array<std::int32_t>(),
+                         dy.array<T>(), dword.array(), columns, tables.fixed},
+           rows, columns);
+  });
   tables.word.add_gradient(dword);
 }
 
@@ -36,9 +40,13 @@ void add_place_gradients(const Sequences& sequences, const WordTables& tables, c
   const std::int64_t places = tables.position.shape()[0], columns = dy.shape()[1];
   const Tensor dposition = tables.position.wants_gradient() ? tables.position.gradient_memory()
                                                             : Tensor(device, {places, columns});
-  launch(device,
-         SumByPlace{dy.array(), sequences.order(), dposition.array(), sequences.count, columns},
-         places, columns);
+  with_element_type("embed_words", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(device,
+           SumByPlace<T>{dy.array<T>(), sequences.order(), dposition.array(), sequences.count,
+                         columns},
+           places, columns);
+  });
   if (of_kind) {  // every token is at some place
     const Tensor dkind = tables.kind.gradient_memory();
     launch(device, Fill{dkind.array(), 0.f}, dkind.count());
@@ -52,9 +60,13 @@ void add_shift_gradient(const Sequences& sequences, const Var& shift, const Tens
   if (!shift || !shift.wants_gradient()) return;
   const Tensor dshift = shift.gradient_memory();
   const std::int64_t columns = dy.shape()[1];
-  launch(dy.device(),
-         PadSequences{dy.array(), sequences.order(), dshift.array(), sequences.longest, columns},
-         sequences.count * sequences.longest, columns);
+  with_element_type("embed_words", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(dy.device(),
+           PadSequences<T>{dy.array<T>(), sequences.order(), dshift.array(), sequences.longest,
+                           columns},
+           sequences.count * sequences.longest, columns);
+  });
   shift.add_gradient(dshift);
 }
 
@@ -67,8 +79,8 @@ std::vector<Var> inputs_of(const WordTables& tables, const Var& shift) {
 
 }  // namespace
 
-Var embed_words(Tape& tape, const Sequences& sequences, const WordTables& tables,
-                const Var& shift) {
+Var embed_words(Tape& tape, const Sequences& sequences, const WordTables& tables, const Var& shift,
+                DType dtype) {
   const Shape& word = tables.word.shape();
   const Shape& position = tables.position.shape();
   require(word.rank() == 2 && position.rank() == 2 && position[1] == word[1] &&
@@ -83,15 +95,18 @@ Var embed_words(Tape& tape, const Sequences& sequences, const WordTables& tables
           "embed_words: a shift of ", shift ? shift.shape() : Shape{},
           " must be [N, T, D] = ", Shape{sequences.count, sequences.longest, columns});
   Device& device = tables.word.device();
-  const Tensor y(device, {sequences.rows, columns});
+  const Tensor y(device, {sequences.rows, columns}, dtype);
   const auto array_of = [](const Var& table) {
     return table ? Array<const float>(table.value().array()) : Array<const float>{};
   };
-  launch(device,
-         EmbedWords{sequences.tokens.array<std::int32_t>(), sequences.order(),
-                    array_of(tables.word), array_of(tables.position), array_of(tables.kind),
-                    array_of(shift), y.array(), sequences.longest, columns},
-         sequences.rows, columns);
+  with_element_type("embed_words", dtype, [&](auto zero) {
+    using T = decltype(zero);
+    launch(device,
+           EmbedWords<T>{sequences.tokens.array<std::int32_t>(), sequences.order(),
+                         array_of(tables.word), array_of(tables.position), array_of(tables.kind),
+                         array_of(shift), y.array<T>(), sequences.longest, columns},
+           sequences.rows, columns);
+  });
   return tape.record(y, inputs_of(tables, shift), [=](const Tensor& dy) {
     add_word_gradient(sequences, tables, dy);
     add_place_gradients(sequences, tables, dy);
@@ -104,16 +119,23 @@ Var mean_of_tokens(Tape& tape, const Var& x, const Sequences& sequences) {
   Device& device = x.device();
   const std::int64_t columns = x.shape()[1];
   const Tensor y(device, {sequences.count, columns});
-  launch(device,
-         MeanOfTokens{x.value().array(), sequences.order(), sequences.length.array<std::int32_t>(),
-                      y.array(), columns},
-         sequences.count, columns);
+  with_element_type("mean_of_tokens", x.value().dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(device,
+           MeanOfTokens<T>{x.value().array<T>(), sequences.order(),
+                           sequences.length.array<std::int32_t>(), y.array(), columns},
+           sequences.count, columns);
+  });
   return tape.record(y, {x}, [=, &device](const Tensor& dy) {
     const Tensor dx = x.gradient_memory();
-    launch(device,
-           MeanOfTokensBackward{dy.array(), sequences.order(),
-                                sequences.length.array<std::int32_t>(), dx.array(), columns},
-           sequences.rows, columns);
+    with_element_type("mean_of_tokens", dx.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      launch(
+          device,
+          MeanOfTokensBackward<T>{dy.array(), sequences.order(),
+                                  sequences.length.array<std::int32_t>(), dx.array<T>(), columns},
+          sequences.rows, columns);
+    });
     x.add_gradient(dx);
   });
 }
@@ -125,11 +147,18 @@ Var first_rows(Tape& tape, const Var& x, std::int64_t count,
   Device& device = x.device();
   const std::int64_t columns = x.shape()[x.shape().rank() - 1];
   const Tensor y(device, {count, columns});
-  launch(device, FirstToken{x.value().array(), order(), y.array(), columns}, count, columns);
+  with_element_type("first_token", x.value().dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(device, FirstToken<T>{x.value().array<T>(), order(), y.array(), columns}, count,
+           columns);
+  });
   return tape.record(y, {x}, [=, &device](const Tensor& dy) {
     const Tensor dx = x.gradient_memory();
-    launch(device, FirstTokenBackward{dy.array(), order(), dx.array(), columns},
-           columns > 0 ? dx.count() / columns : 0, columns);
+    with_element_type("first_token", dx.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      launch(device, FirstTokenBackward<T>{dy.array(), order(), dx.array<T>(), columns},
+             columns > 0 ? dx.count() / columns : 0, columns);
+    });
     x.add_gradient(dx);
   });
 }

@@ -1,5 +1,6 @@
 #include "kernels/tokens.h"
 
+#include "core/element_type.h"
 #include "core/ops.h"
 #include "core/ops/row_sums.h"
 
@@ -15,16 +16,23 @@ Var embed_tokens(Tape& tape, const Var& patches, const Var& bias, const Var& cls
           "embed_tokens: patches ", shape, " with bias ", bias.shape(), ", cls ", cls.shape(),
           " and position ", position.shape(), " must be [D], [D] and [1 + H W, D]");
   Device& device = patches.device();
-  const Tensor y(device, {batch, tokens, width});
-  launch(device,
-         EmbedTokens{patches.value().array(), bias.value().array(), cls.value().array(),
-                     position.value().array(), y.array(), tokens, width},
-         batch * tokens, width);
+  const DType dtype = patches.value().dtype();
+  const Tensor y(device, {batch, tokens, width}, dtype);
+  with_element_type("embed_tokens", dtype, [&](auto zero) {
+    using T = decltype(zero);
+    launch(device,
+           EmbedTokens<T>{patches.value().array<T>(), bias.value().array(), cls.value().array(),
+                          position.value().array(), y.array<T>(), tokens, width},
+           batch * tokens, width);
+  });
   return tape.record(y, {patches, bias, cls, position}, [=, &device](const Tensor& dy) {
     if (patches.wants_gradient()) {
       const Tensor dx = patches.gradient_memory();
-      launch(device, WithoutFirstToken{dy.array(), dx.array(), tokens, width}, batch * (tokens - 1),
-             width);
+      with_element_type("embed_tokens", dtype, [&](auto zero) {
+        using T = decltype(zero);
+        launch(device, WithoutFirstToken<T>{dy.array<T>(), dx.array<T>(), tokens, width},
+               batch * (tokens - 1), width);
+      });
       patches.add_gradient(dx);
     }
     if (!bias.wants_gradient() && !cls.wants_gradient() && !position.wants_gradient()) return;
@@ -69,20 +77,30 @@ Var add_scaled(Tape& tape, const Var& x, const Var& branch, const Tensor& scale)
           branch.shape(), " differ");
   require(scale.count() == shape[0], "add_scaled: ", shape[0], " examples, ", scale.count(),
           " scales");
+  const DType dtype = x.value().dtype();
+  require(branch.value().dtype() == dtype, "add_scaled: types ", name_of(dtype), " and ",
+          name_of(branch.value().dtype()), " differ");
   Device& device = x.device();
   const std::int64_t columns = shape[shape.rank() - 1];
   const std::int64_t rows = columns > 0 ? shape.count() / columns : 0;
   const std::int64_t rows_each = shape[0] > 0 ? rows / shape[0] : 0;
-  const Tensor y(device, shape);
-  launch(device,
-         AddScaledBranch{x.value().array(), branch.value().array(), scale.array(), y.array(),
-                         rows_each, columns},
-         rows, columns);
+  const Tensor y(device, shape, dtype);
+  with_element_type("add_scaled", dtype, [&](auto zero) {
+    using T = decltype(zero);
+    launch(device,
+           AddScaledBranch<T>{x.value().array<T>(), branch.value().array<T>(), scale.array(),
+                              y.array<T>(), rows_each, columns},
+           rows, columns);
+  });
   return tape.record(y, {x, branch}, [=, &device](const Tensor& dy) {
     if (branch.wants_gradient()) {
       const Tensor dbranch = branch.gradient_memory();
-      launch(device, ScaleBranch{dy.array(), scale.array(), dbranch.array(), rows_each, columns},
-             rows, columns);
+      with_element_type("add_scaled", dtype, [&](auto zero) {
+        using T = decltype(zero);
+        launch(device,
+               ScaleBranch<T>{dy.array<T>(), scale.array(), dbranch.array<T>(), rows_each, columns},
+               rows, columns);
+      });
       branch.add_gradient(dbranch);
     }
     if (x.wants_gradient()) x.add_gradient(dy);

@@ -58,8 +58,6 @@ Deit::Deit(const DeitShape& shape_, std::int64_t in_channels, std::int64_t class
 }
 
 Var Deit::operator()(const Pass& pass, const Var& x) const {
-  require(pass.precision != Precision::bf16,
-          "deit: works in fp32 or tf32, bf16 was asked for. Use --precision tf32");
   Var y = embed_tokens(pass.tape, patches(pass, x), pass.parameter(patch_bias),
                        pass.parameter(cls_token), pass.parameter(position));
   for (std::int64_t block = 0; block < shape.depth; ++block) {

@@ -119,8 +119,6 @@ TextClassifier::TextClassifier(const std::string& model, const TextOptions& opti
 }
 
 Var TextClassifier::operator()(const Pass& pass, const Var& x) const {
-  require(pass.precision != Precision::bf16,
-          "text classifier: works in fp32 or tf32, bf16 was asked for. Use --precision tf32");
   const bool shifted = x.value().dtype() == DType::f32;
   require(!shifted || pass.tokens, "text classifier: a shift of embeddings needs the tokens");
   const Sequences sequences = sequences_of(shifted ? pass.tokens : x.value());
@@ -136,7 +134,8 @@ Var TextClassifier::embed(const Pass& pass, const Sequences& sequences, const Va
       pass.parameter(words), pass.parameter(positions),
       options.kinds > 0 ? pass.parameter(kinds) : Var(),
       options.padding < 0 ? kNoToken : static_cast<std::int32_t>(options.padding)};
-  const Var y = norm(pass, embed_words(pass.tape, sequences, tables, shift));
+  const Var y =
+      norm(pass, embed_words(pass.tape, sequences, tables, shift, activation_type(pass.precision)));
   return drop(pass, sequences, kOfEmbeddings, y);
 }
 

@@ -112,8 +112,9 @@ TEST(threads, do_not_change_the_sums) {
   expect_same_bits_for_any_thread_count([&] {
     const Tensor total(cpu_device(), {1}), columns(cpu_device(), {kColumns}), biased = rows.clone();
     launch(cpu_device(), SumAll{x.array(), total.array(), 0.5f, 0.f}, 1);
-    launch(cpu_device(), ColumnSum{rows.array(), columns.array(), kRows, kColumns}, kColumns);
-    launch(cpu_device(), AddBias{bias.array(), biased.array(), kColumns}, kRows, kColumns);
+    launch(cpu_device(), ColumnSum<float>{rows.array(), columns.array(), kRows, kColumns},
+           kColumns);
+    launch(cpu_device(), AddBias<float>{bias.array(), biased.array(), kColumns}, kRows, kColumns);
     return std::vector<Tensor>{square_norm(x), total, columns, biased};
   });
 }

@@ -42,6 +42,25 @@ TEST_F(TextRun, learns_which_word_decides) {
             0.5 * double{metrics.front().at("train_loss")});
 }
 
+// Steps that are captured, with dropout and SAM, on the way back from their roundings to f32
+// weights.
+TEST_F(TextRun, in_bf16_follows_the_losses_of_fp32) {
+  TextTrainOptions o = options("exact");
+  o.common.device = "emulated";
+  o.descent.optimizer = "sam";
+  o.epochs = 1;
+  o.data.train_limit = 24;
+  const TrainResult exact = train(resolved(o));
+  o.run.output = path("rounded");
+  o.common.precision = "bf16";
+
+  const TrainResult rounded = train(resolved(o));
+
+  EXPECT_NE(rounded.score("test_loss"), exact.score("test_loss")) << "nothing was rounded";
+  EXPECT_NEAR(rounded.score("test_loss"), exact.score("test_loss"),
+              0.05 * (1 + exact.score("test_loss")));
+}
+
 TEST_F(TextRun, leaves_metrics_checkpoints_and_the_vocabulary) {
   train(resolved(options("run")));
 

@@ -280,7 +280,7 @@ Floats add_bias_on(Device& device, const Extent& extent) {
   const auto [rows, columns] = extent;
   const Tensor bias = Tensor::from_host(device, {columns}, random_values(columns, 1)),
                y = Tensor::from_host(device, {rows, columns}, random_values(rows * columns, 2));
-  launch(device, AddBias{bias.array(), y.array(), columns}, rows, columns);
+  launch(device, AddBias<float>{bias.array(), y.array(), columns}, rows, columns);
   return y.to_host<float>();
 }
 

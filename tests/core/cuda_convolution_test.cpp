@@ -390,20 +390,30 @@ struct GemmCase {
   std::int64_t offset;  // of a, in elements
 };
 
+// What a product can be written as.
+std::vector<DType> results(Precision precision) {
+  if (precision != Precision::bf16) return {DType::f32};
+  return {DType::f32, DType::bf16};
+}
+
+void add_gemm_cases(const std::string& device, Precision precision, DType type,
+                    std::vector<GemmCase>& all) {
+  for (const auto& [m, n, k] : {std::tuple{7, 5, 3}, {33, 10, 512}, {10, 512, 128}, {1, 1, 1}})
+    for (const int transposes : {0, 1, 2, 3})
+      for (const std::int64_t offset : {0, 1}) {
+        const bool a = (transposes & 1) != 0, b = (transposes & 2) != 0;
+        all.push_back({device, {m, n, k, a, b, precision, 1, Batching::fastest, type}, offset});
+      }
+  for (const std::int64_t rows : {5, 1024, 2050}) {
+    all.push_back({device, {rows, 3, 7, false, true, precision, 1, Batching::invariant, type}, 0});
+  }
+}
+
 std::vector<GemmCase> gemm_cases() {
   std::vector<GemmCase> all;
-  for (const auto& [device, precision] : {std::pair{"emulated", Precision::fp32},
-                                          {"cuda", Precision::fp32},
-                                          {"cuda", Precision::tf32}})
-    for (const auto& [m, n, k] : {std::tuple{7, 5, 3}, {33, 10, 512}, {10, 512, 128}, {1, 1, 1}})
-      for (const int transposes : {0, 1, 2, 3})
-        for (const std::int64_t offset : {0, 1})
-          all.push_back(
-              {device, {m, n, k, (transposes & 1) != 0, (transposes & 2) != 0, precision}, offset});
-  for (const std::int64_t rows : {5, 1024, 2050})
-    for (const char* device : {"emulated", "cuda"})
-      all.push_back(
-          {device, {rows, 3, 7, false, true, Precision::fp32, 1, Batching::invariant}, 0});
+  for (const char* device : {"emulated", "cuda"})
+    for (const Precision precision : precisions(device))
+      for (const DType type : results(precision)) add_gemm_cases(device, precision, type, all);
   return all;
 }
 
@@ -419,6 +429,7 @@ std::string name_of_gemm_case(const GemmCase& test) {
   const Gemm& g = test.shape;
   return text(test.device, '_', name_of(g.precision), '_', g.m, 'x', g.n, 'x', g.k,
               g.transpose_a ? "_ta" : "", g.transpose_b ? "_tb" : "",
+              g.result == DType::bf16 ? "_to_bf16" : "",
               g.batching == Batching::invariant ? "_invariant" : "", test.offset ? "_shifted" : "");
 }
 
@@ -428,7 +439,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, GemmOfDevice, ::testing::ValuesIn(gemm_cases())
 TEST_P(GemmOfDevice, agrees_with_plain_loops) {
   const auto& [device_name, g, offset] = GetParam();
   Device& device = device_named(device_name);
-  const Floats a = random_values(g.m * g.k, 1), b = random_values(g.k * g.n, 2);
+  const bool rounded = g.operands() == DType::bf16;
+  const Floats a = rounded ? operand(g.m * g.k, 1) : random_values(g.m * g.k, 1),
+               b = rounded ? operand(g.k * g.n, 2) : random_values(g.k * g.n, 2);
   Sums want(g.m * g.n);
   for (std::int64_t row = 0; row < g.m; ++row)
     for (std::int64_t column = 0; column < g.n; ++column)
@@ -438,13 +451,14 @@ TEST_P(GemmOfDevice, agrees_with_plain_loops) {
         want.add(static_cast<std::size_t>(row * g.n + column),
                  double{a[static_cast<std::size_t>(in_a)]} * b[static_cast<std::size_t>(in_b)]);
       }
-  const Operand a_there(device, DType::f32, a, offset), b_there(device, DType::f32, b);
-  const Operand c = result(device, DType::f32, g.m * g.n);
+  const Operand a_there(device, g.operands(), a, offset), b_there(device, g.operands(), b);
+  const Operand c = result(device, g.result, g.m * g.n);
 
-  device.gemm(g, static_cast<const float*>(a_there.data), static_cast<const float*>(b_there.data),
-              static_cast<float*>(c.data));
+  device.gemm(g, a_there.data, b_there.data, c.data);
 
-  expect_sums(c.values(), want, static_cast<double>(g.k), g.precision, "c");
+  // bf16 operands are exact: what an f32 result errs by is that of its sums.
+  const Precision error = rounded && g.result == DType::f32 ? Precision::fp32 : g.precision;
+  expect_sums(c.values(), want, static_cast<double>(g.k), error, "c");
 }
 
 TEST(cuda_gemm, multiplies_each_row_alike_where_the_batch_must_not_matter) {
@@ -458,8 +472,7 @@ TEST(cuda_gemm, multiplies_each_row_alike_where_the_batch_must_not_matter) {
   const auto product = [&](std::int64_t first, std::int64_t rows) {
     shape.m = rows;
     const Operand c = result(device, DType::f32, rows * kOut);
-    device.gemm(shape, static_cast<const float*>(a.data) + first * kIn,
-                static_cast<const float*>(b.data), static_cast<float*>(c.data));
+    device.gemm(shape, static_cast<const float*>(a.data) + first * kIn, b.data, c.data);
     return c.values();
   };
   const auto together = product(0, kRows);
@@ -478,10 +491,7 @@ TEST(cuda_gemm, can_be_captured_after_its_first_call_and_not_before) {
   const Operand a(device, DType::f32, random_values(15, 1)),
       b(device, DType::f32, random_values(55, 2));
   const Operand eager = result(device, DType::f32, 33), replayed = result(device, DType::f32, 33);
-  const auto multiply = [&](const Operand& c) {
-    device.gemm(shape, static_cast<const float*>(a.data), static_cast<const float*>(b.data),
-                static_cast<float*>(c.data));
-  };
+  const auto multiply = [&](const Operand& c) { device.gemm(shape, a.data, b.data, c.data); };
 
   const std::string refusal =
       message_of<Error>([&] { device.capture([&] { multiply(replayed); }); });

@@ -35,6 +35,8 @@ struct OpCase {
   std::function<Values(const Inputs&, const Values& dy, std::size_t input)> gradient_magnitude;
   // Whether a library's kernel computes a part, which may order its sums as it likes.
   bool library;
+  // How often a term of the result, and of a gradient, is rounded to bf16 on its way.
+  int rounded_terms = 0, rounded_gradient_terms = 0;
   // Whether exp or log occur, which the libraries of the CPU and of a GPU round differently.
   bool transcendental = false;
   // Shapes that do not fit, and a part of what is then said. None for an op that takes any.

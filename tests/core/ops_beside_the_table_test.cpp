@@ -55,23 +55,41 @@ TEST(normalise_op, refuses_to_make_integers) {
                   "normalise: activations are f32 or bf16, this tensor is i32");
 }
 
-TEST(linear_op, refuses_to_work_in_bf16) {
+TEST(linear_op, refuses_types_that_are_not_the_precisions) {
   Tape tape;
 
+  EXPECT_CONTAINS(
+      message_of<Error>([&] {
+        linear(tape, constant({2, 3}, 1.f), bf16({5, 3}), constant({5}, 1.f), Precision::bf16);
+      }),
+      "linear: input is f32 and weight bf16, the precision wants both in bf16");
   EXPECT_CONTAINS(message_of<Error>([&] {
-                    linear(tape, constant({2, 3}, 1.f), constant({5, 3}, 1.f), constant({5}, 1.f),
-                           Precision::bf16);
+                    linear(tape, bf16({2, 3}), constant({5, 3}, 1.f), constant({5}, 1.f));
                   }),
-                  "linear: works in f32 (precision fp32 or tf32), bf16 was asked for");
+                  "linear: input is bf16 and weight f32, the precision wants both in f32");
 }
 
-TEST(attention_op, refuses_to_work_in_bf16) {
+TEST(attention_op, refuses_types_that_are_not_the_precisions) {
   Tape tape;
 
   EXPECT_CONTAINS(message_of<Error>([&] {
                     attention(tape, constant({2, 3, 12}, 1.f), 2, Precision::bf16);
                   }),
-                  "attention: works in f32 (precision fp32 or tf32), bf16 was asked for");
+                  "attention: an input is f32, the precision wants bf16");
+  EXPECT_CONTAINS(message_of<Error>([&] {
+                    attention(tape, bf16({2, 3, 12}), 2);
+                  }),
+                  "attention: an input is bf16, the precision wants f32");
+}
+
+TEST(add_scaled_op, refuses_types_that_differ) {
+  Tape tape;
+
+  EXPECT_CONTAINS(
+      message_of<Error>([&] {
+        add_scaled(tape, constant({3, 2}, 1.f), bf16({3, 2}), Tensor(cpu_device(), {3}));
+      }),
+      "add_scaled: types f32 and bf16 differ");
 }
 
 // As a score of 1000 would overflow exp.

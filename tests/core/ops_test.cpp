@@ -72,7 +72,7 @@ std::string name_of(Activation activation) {
 // activation(conv(x, w) + bias) with constant w and bias.
 OpCase convolution_bias_case(const std::string& name, const ConvolutionSize& s,
                              Activation activation, Precision precision = Precision::fp32) {
-  const DType type = precision == Precision::bf16 ? DType::bf16 : DType::f32;
+  const DType type = activation_type(precision);
   const std::vector<float> drawn = random_values(ohwi(s).count(), 300);
   const Values w = type == DType::bf16 ? to_double(rounded_to<Bfloat16>(drawn)) : to_double(drawn);
   const Values bias = ramp(static_cast<std::size_t>(s.out), -0.5, 0.5);
@@ -299,7 +299,8 @@ OpCase add_case(Activation activation) {
   return multilinear(op);
 }
 
-OpCase linear_case(std::int64_t batch, std::int64_t in, std::int64_t out, std::int64_t tokens = 0) {
+OpCase linear_case(std::int64_t batch, std::int64_t in, std::int64_t out, std::int64_t tokens = 0,
+                   Precision precision = Precision::fp32) {
   OpCase op;
   op.name =
       "linear_" + std::to_string(batch) + "x" + std::to_string(in) + "x" + std::to_string(out);
@@ -309,7 +310,9 @@ OpCase linear_case(std::int64_t batch, std::int64_t in, std::int64_t out, std::i
     op.inputs[0] = {batch, tokens, in};
     batch *= tokens;
   }
-  op.build = [](Tape& tape, const std::vector<Var>& v) { return linear(tape, v[0], v[1], v[2]); };
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return linear(tape, v[0], v[1], v[2], precision);
+  };
   op.reference = [=](const Inputs& v) {
     return linear_reference(static_cast<std::size_t>(in), v[0], v[1], v[2]);
   };
@@ -318,6 +321,14 @@ OpCase linear_case(std::int64_t batch, std::int64_t in, std::int64_t out, std::i
   op.wrong_inputs = {{batch, in}, {out, in + 1}, {out}};
   op.message = "linear: input";
   return multilinear(op);
+}
+
+OpCase linear_in_bf16_case(std::int64_t batch, std::int64_t in, std::int64_t out,
+                           std::int64_t tokens = 0) {
+  OpCase op = in_bf16(linear_case(batch, in, out, tokens, Precision::bf16),
+                      {Kind::bf16, Kind::rounded_weight, Kind::f32});
+  op.rounded_terms = 1;  // the product, before the bias is added
+  return op;
 }
 
 OpCase pool_case() {
@@ -611,11 +622,13 @@ Values attention_reference(std::int64_t batch, std::int64_t tokens, std::int64_t
 }
 
 OpCase attention_case(std::int64_t batch, std::int64_t tokens, std::int64_t heads,
-                      std::int64_t size) {
+                      std::int64_t size, Precision precision = Precision::fp32) {
   OpCase op;
   op.name = "attention_" + std::to_string(tokens) + "_tokens_" + std::to_string(heads) + "_heads";
   op.inputs = {{batch, tokens, 3 * heads * size}};
-  op.build = [=](Tape& tape, const std::vector<Var>& v) { return attention(tape, v[0], heads); };
+  op.build = [=](Tape& tape, const std::vector<Var>& v) {
+    return attention(tape, v[0], heads, precision);
+  };
   op.reference = [=](const Inputs& v) {
     return attention_reference(batch, tokens, heads, size, v[0]);
   };
@@ -634,6 +647,13 @@ OpCase attention_case(std::int64_t batch, std::int64_t tokens, std::int64_t head
   op.transcendental = true;
   op.wrong_inputs = {{batch, tokens, 3 * heads * size + 1}};
   op.message = "attention: [";
+  return op;
+}
+
+OpCase attention_in_bf16_case(std::int64_t batch, std::int64_t tokens, std::int64_t heads,
+                              std::int64_t size) {
+  OpCase op = in_bf16(attention_case(batch, tokens, heads, size, Precision::bf16), {Kind::bf16});
+  op.rounded_terms = op.rounded_gradient_terms = 1;  // the softmax; the scores' gradient
   return op;
 }
 
@@ -763,14 +783,22 @@ std::vector<OpCase> cases() {
       linear_case(3, 33, 7),
       linear_case(33, 31, 2),
       linear_case(3, 7, 5, 11),
+      linear_in_bf16_case(3, 33, 7),
+      linear_in_bf16_case(3, 7, 5, 11),
       gelu_case(),
+      in_bf16(gelu_case(), {Kind::bf16}),
       layer_norm_case({33, 7}),
       layer_norm_case({5, 31, 35}),  // 155 rows: two chunks
+      in_bf16(layer_norm_case({5, 31, 35}), {Kind::bf16, Kind::f32, Kind::f32}),
       attention_case(2, 5, 1, 7),
       attention_case(3, 33, 2, 4),
+      attention_in_bf16_case(3, 33, 2, 4),
       embed_tokens_case(),
+      in_bf16(embed_tokens_case(), {Kind::bf16, Kind::f32, Kind::f32, Kind::f32}),
       first_token_case(),
+      in_bf16(first_token_case(), {Kind::bf16}),
       add_scaled_case(),
+      in_bf16(add_scaled_case(), {Kind::bf16, Kind::bf16}),
       pool_case(),
       in_bf16(pool_case(), {Kind::bf16}),
       normalise_case(),
@@ -872,7 +900,7 @@ INSTANTIATE_TEST_SUITE_P(Table, Ops, ::testing::ValuesIn(cases()),
 
 TEST_P(Ops, forward_equals_the_reference_in_double) {
   expect_all_near(forward(cpu_device()), op.reference(in_double), op.terms, op.magnitude(in_double),
-                  "y", roundings());
+                  "y", roundings(), op.rounded_terms);
 }
 
 TEST_P(Ops, gradient_of_a_random_functional_equals_central_differences_in_double) {
@@ -890,7 +918,8 @@ TEST_P(Ops, gradient_of_a_random_functional_equals_central_differences_in_double
     // The differences themselves err by about 1e-16 / h of the functional's sum and by h^2.
     for (double& m : magnitude) m += 1e-9 / kFloatEps;
     expect_all_near(got[input], want, op.terms, magnitude,
-                    "gradient of input " + std::to_string(input), stored_in_bf16(input));
+                    "gradient of input " + std::to_string(input), stored_in_bf16(input),
+                    op.rounded_gradient_terms);
   }
 }
 

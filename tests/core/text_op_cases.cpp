@@ -22,7 +22,7 @@ Sequences sequences_on(Device& device) {
 
 enum class With { words_and_places, kinds, kinds_and_shift };
 
-OpCase embed_words_case(const std::string& name, With with) {
+OpCase embed_words_case(const std::string& name, With with, DType dtype = DType::f32) {
   constexpr std::size_t kWidth = 8;
   const bool kinds = with != With::words_and_places, shift = with == With::kinds_and_shift;
   OpCase op;
@@ -32,7 +32,7 @@ OpCase embed_words_case(const std::string& name, With with) {
   if (shift) op.inputs.push_back({3, kLongest, kWidth});
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
     return embed_words(tape, sequences_on(v[0].device()),
-                       {v[0], v[1], kinds ? v[2] : Var(), kNoToken}, shift ? v[3] : Var());
+                       {v[0], v[1], kinds ? v[2] : Var(), kNoToken}, shift ? v[3] : Var(), dtype);
   };
   op.reference = [=](const Inputs& v) {
     Values y;
@@ -83,13 +83,14 @@ Values attention_reference(std::size_t heads, std::size_t size, const Inputs& v)
   return y;
 }
 
-OpCase attention_of_sequences_case(std::int64_t heads, std::int64_t size) {
+OpCase attention_of_sequences_case(std::int64_t heads, std::int64_t size,
+                                   Precision precision = Precision::fp32) {
   OpCase op;
   op.name = "attention_of_sequences_" + std::to_string(heads) + "_heads_of_" + std::to_string(size);
   const Shape shape{kRows, heads * size};
   op.inputs = {shape, shape, shape};
   op.build = [=](Tape& tape, const std::vector<Var>& v) {
-    return attention(tape, v[0], v[1], v[2], heads, sequences_on(v[0].device()));
+    return attention(tape, v[0], v[1], v[2], heads, sequences_on(v[0].device()), precision);
   };
   op.reference = [=](const Inputs& v) {
     return attention_reference(static_cast<std::size_t>(heads), static_cast<std::size_t>(size), v);
@@ -107,6 +108,13 @@ OpCase attention_of_sequences_case(std::int64_t heads, std::int64_t size) {
   op.transcendental = true;
   op.wrong_inputs = {shape, {kRows, heads * size + 1}, shape};
   op.message = "must be [rows, D] of 9 tokens";
+  return op;
+}
+
+OpCase attention_of_sequences_in_bf16_case(std::int64_t heads, std::int64_t size) {
+  OpCase op = in_bf16(attention_of_sequences_case(heads, size, Precision::bf16),
+                      {Kind::bf16, Kind::bf16, Kind::bf16});
+  op.rounded_terms = op.rounded_gradient_terms = 1;  // the softmax; the scores' gradient
   return op;
 }
 
@@ -190,16 +198,25 @@ std::vector<OpCase> text_op_cases() {
   return {smooth_case(
               "gelu_by_tanh", 5.f,
               [](Tape& tape, const Var& x) { return gelu(tape, x, GeluForm::tanh); }, gelu_by_tanh),
+          in_bf16(smooth_case(
+                      "gelu_by_tanh", 5.f,
+                      [](Tape& tape, const Var& x) { return gelu(tape, x, GeluForm::tanh); },
+                      gelu_by_tanh),
+                  {Kind::bf16}),
           smooth_case(
               "tanh", 1.f, [](Tape& tape, const Var& x) { return tanh(tape, x); },
               [](double x) { return std::tanh(x); }),
           embed_words_case("", With::words_and_places),
           embed_words_case("_with_kinds", With::kinds),
           embed_words_case("_with_kinds_and_shift", With::kinds_and_shift),
+          embed_words_case("_with_kinds_and_shift_in_bf16", With::kinds_and_shift, DType::bf16),
           attention_of_sequences_case(1, 7),
           attention_of_sequences_case(3, 4),
+          attention_of_sequences_in_bf16_case(3, 4),
           first_token_of_sequences_case(),
-          mean_of_tokens_case()};
+          in_bf16(first_token_of_sequences_case(), {Kind::bf16}),
+          mean_of_tokens_case(),
+          in_bf16(mean_of_tokens_case(), {Kind::bf16})};
 }
 
 }  // namespace saddle::testing_support

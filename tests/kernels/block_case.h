@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/emulator.h"
+#include "tests/support/random_values.h"
 
 namespace saddle::testing_support {
 
@@ -41,6 +42,15 @@ inline std::vector<float> unwritten(std::int64_t count) {
                             std::numeric_limits<float>::quiet_NaN());
 }
 
+template <class T>
+std::vector<float> widened(const std::vector<T>& values) {
+  return {values.begin(), values.end()};
+}
+template <class T>
+std::vector<T> unwritten_as(std::int64_t count) {
+  return rounded_to<T>(unwritten(count));
+}
+
 struct BlockCase {
   std::string name;
   std::type_index kernel;
@@ -58,7 +68,9 @@ inline std::string size_name(std::int64_t rows, std::int64_t channels) {
   return std::to_string(rows) + "x" + std::to_string(channels);
 }
 
-// The cases of the kernels of segmentation (segmentation_block_cases.cpp).
+// The cases of the kernels of segmentation and of transformers (segmentation_block_cases.cpp,
+// transformer_block_cases.cpp).
 std::vector<BlockCase> segmentation_block_cases();
+std::vector<BlockCase> transformer_block_cases();
 
 }  // namespace saddle::testing_support

@@ -102,12 +102,13 @@ BlockCase sum_all(std::int64_t n, float keep) {
           }};
 }
 
+template <class T>
 BlockCase column_sums(std::int64_t rows, std::int64_t columns) {
-  return {"ColumnSum_" + std::to_string(rows) + "x" + std::to_string(columns), typeid(ColumnSum),
-          [=](How how) {
-            const std::vector<float> x = random_values(rows * columns, 14);
+  return {"ColumnSum_" + type_name<T> + std::to_string(rows) + "x" + std::to_string(columns),
+          typeid(ColumnSum<T>), [=](How how) {
+            const std::vector<T> x = rounded_to<T>(random_values(rows * columns, 14));
             std::vector<float> y = unwritten(columns);
-            run(how, ColumnSum{view(x), view(y), rows, columns}, ColumnSum::blocks(columns));
+            run(how, ColumnSum<T>{view(x), view(y), rows, columns}, ColumnSum<T>::blocks(columns));
             return y;
           }};
 }
@@ -265,80 +266,6 @@ BlockCase trades_loss(std::int64_t rows, std::int64_t classes, float smoothing) 
                            view(dnatural), view(dadversarial), classes, 6.f, 0.25f, smoothing},
                 rows);
             return joined({loss, correct, dnatural, dadversarial});
-          }};
-}
-
-BlockCase layer_norm_forward(std::int64_t rows, std::int64_t columns) {
-  return {"LayerNormForward_" + size_name(rows, columns), typeid(LayerNormForward), [=](How how) {
-            const std::vector<float> x = random_values(rows * columns, 41),
-                                     gamma = random_values(columns, 42),
-                                     beta = random_values(columns, 43);
-            std::vector<float> y = unwritten(rows * columns), mean = unwritten(rows),
-                               inverse_std = mean;
-            run(how,
-                LayerNormForward{view(x), view(gamma), view(beta), view(y), view(mean),
-                                 view(inverse_std), columns, 1e-6f},
-                rows);
-            return joined({y, mean, inverse_std});
-          }};
-}
-
-BlockCase layer_norm_backward(std::int64_t rows, std::int64_t columns) {
-  return {"LayerNormBackward_" + size_name(rows, columns), typeid(LayerNormBackward), [=](How how) {
-            const std::vector<float> x = random_values(rows * columns, 41),
-                                     dy = random_values(rows * columns, 44),
-                                     gamma = random_values(columns, 42),
-                                     mean = random_values(rows, 45),
-                                     inverse_std = random_values(rows, 46, 0.5f, 2.f);
-            std::vector<float> dx = unwritten(rows * columns);
-            run(how,
-                LayerNormBackward{view(x), view(dy), view(gamma), view(mean), view(inverse_std),
-                                  view(dx), columns},
-                rows);
-            return dx;
-          }};
-}
-
-BlockCase layer_norm_parameters(std::int64_t rows, std::int64_t columns) {
-  return {"LayerNormParameters_" + size_name(rows, columns), typeid(LayerNormParameters),
-          [=](How how) {
-            const std::vector<float> x = random_values(rows * columns, 41),
-                                     dy = random_values(rows * columns, 44),
-                                     mean = random_values(rows, 45),
-                                     inverse_std = random_values(rows, 46, 0.5f, 2.f);
-            std::vector<float> dgamma = unwritten(LayerNormParameters::chunks(rows) * columns),
-                               dbeta = dgamma;
-            run(how,
-                LayerNormParameters{view(x), view(dy), view(mean), view(inverse_std), view(dgamma),
-                                    view(dbeta), rows, columns},
-                LayerNormParameters::blocks(rows, columns));
-            return joined({dgamma, dbeta});
-          }};
-}
-
-BlockCase softmax(std::int64_t rows, std::int64_t columns) {
-  return {"Softmax_" + size_name(rows, columns), typeid(Softmax), [=](How how) {
-            std::vector<float> p = random_values(rows * columns, 47, -40.f, 40.f);
-            run(how, Softmax{view(p), columns, 0.3f, {}, 1}, rows);
-            return p;
-          }};
-}
-
-// Of three sequences, two rows each.
-BlockCase softmax_of_sequences(std::int64_t columns, const std::vector<std::int32_t>& length) {
-  return {"Softmax_of_sequences_6x" + std::to_string(columns), typeid(Softmax), [=](How how) {
-            std::vector<float> p = random_values(6 * columns, 47, -40.f, 40.f);
-            run(how, Softmax{view(p), columns, 0.3f, view(length), 2}, 6);
-            return p;
-          }};
-}
-
-BlockCase softmax_backward(std::int64_t rows, std::int64_t columns) {
-  return {"SoftmaxBackward_" + size_name(rows, columns), typeid(SoftmaxBackward), [=](How how) {
-            const std::vector<float> p = random_values(rows * columns, 47, 0.f, 1.f);
-            std::vector<float> dp = random_values(rows * columns, 48);
-            run(how, SoftmaxBackward{view(p), view(dp), columns, 0.3f}, rows);
-            return dp;
           }};
 }
 
@@ -799,23 +726,6 @@ std::vector<BlockCase> own_cases() {
       softmax_cross_entropy(3, 33),
       softmax_cross_entropy(2, 1025),
       softmax_cross_entropy(3, 33, 0.1f),
-      layer_norm_forward(1, 1),
-      layer_norm_forward(3, 33),
-      layer_norm_forward(2, 192),
-      layer_norm_backward(1, 1),
-      layer_norm_backward(3, 33),
-      layer_norm_backward(2, 192),
-      layer_norm_parameters(1, 1),
-      layer_norm_parameters(127, 7),
-      layer_norm_parameters(300, 65),
-      softmax(1, 1),
-      softmax(3, 33),
-      softmax(2, 65),
-      softmax_of_sequences(33, {1, 33, 32}),
-      softmax_of_sequences(7, {7, 3, 1}),
-      softmax_backward(1, 1),
-      softmax_backward(3, 33),
-      softmax_backward(2, 65),
       trades_loss(1, 1, 0),
       trades_loss(7, 10, 0),
       trades_loss(3, 33, 0.1f),
@@ -828,11 +738,13 @@ std::vector<BlockCase> own_cases() {
       sum_all(32, 1.f),
       sum_all(33, 0.f),
       sum_all(1025, 1.f),
-      column_sums(1, 1),
-      column_sums(33, 7),
-      column_sums(600, 5),
-      column_sums(31, 33),
-      column_sums(1025, 3),
+      column_sums<float>(1, 1),
+      column_sums<float>(33, 7),
+      column_sums<Bfloat16>(33, 7),
+      column_sums<float>(600, 5),
+      column_sums<float>(31, 33),
+      column_sums<Bfloat16>(31, 33),
+      column_sums<float>(1025, 3),
       batch_norm_chunks<float>(1, 1),
       batch_norm_chunks<Bfloat16>(1, 1),
       batch_norm_chunks<float>(255, 5),
@@ -977,6 +889,7 @@ std::vector<BlockCase> own_cases() {
 std::vector<BlockCase> cases() {
   std::vector<BlockCase> all = own_cases();
   for (const BlockCase& c : segmentation_block_cases()) all.push_back(c);
+  for (const BlockCase& c : transformer_block_cases()) all.push_back(c);
   return all;
 }
 

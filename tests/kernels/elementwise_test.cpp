@@ -273,7 +273,7 @@ TEST_P(Elementwise, sam_perturb_with_zero_gradient_leaves_w_hat_at_w) {
 TEST_P(Elementwise, add_bias_adds_the_columns_bias_to_every_row) {
   const std::vector<float> x = random_values(3 * n, 5);
   y = x;
-  for_all(AddBias{view(a), view(y), n}, 3, n);
+  for_all(AddBias<float>{view(a), view(y), n}, 3, n);
 
   for (std::size_t i = 0; i < y.size(); ++i) {
     EXPECT_EQ(y[i], float(double{x[i]} + a[i % a.size()])) << place(i);

@@ -20,15 +20,6 @@ std::int64_t out_count(const DepthwiseShape& s) {
 }
 
 template <class T>
-std::vector<float> widened(const std::vector<T>& values) {
-  return {values.begin(), values.end()};
-}
-template <class T>
-std::vector<T> unwritten_as(std::int64_t count) {
-  return rounded_to<T>(unwritten(count));
-}
-
-template <class T>
 BlockCase depthwise_forward(const DepthwiseShape& s, std::int64_t offset = 0) {
   return {
       "DepthwiseForward_" + type_name<T> + name_of(s) + offset_name(offset),

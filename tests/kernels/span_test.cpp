@@ -385,77 +385,79 @@ SpanCase resize_axis() {
 }
 
 // Two rows each of three examples; two tokens of three heads.
+template <class T>
 std::vector<SpanCase> of_transformers() {
   const std::int64_t n = kRows * kColumns;
-  const std::vector<float> x = values<float>(n, 10), branch = values<float>(n, 11),
-                           scale = values<float>(3, 12);
+  const std::vector<T> x = values<T>(n, 10), branch = values<T>(n, 11);
+  const std::vector<float> scale = values<float>(3, 12);
   return {
-      {"AddScaledBranch", typeid(AddScaledBranch),
+      {"AddScaledBranch" + type_name<T>, typeid(AddScaledBranch<T>),
        [=](How how) {
-         std::vector<float> y = unwritten<float>(n);
-         run(how, AddScaledBranch{view(x), view(branch), view(scale), view(y), 2, kColumns}, kRows,
+         std::vector<T> y = unwritten<T>(n);
+         run(how, AddScaledBranch<T>{view(x), view(branch), view(scale), view(y), 2, kColumns},
+             kRows, kColumns);
+         return Outputs() << y;
+       }},
+      {"SplitHeads" + type_name<T>, typeid(SplitHeads<T>),
+       [=](How how) {
+         std::vector<T> y = unwritten<T>(n);
+         run(how, SplitHeads<T>{view(x), view(y), {1, 2, 3, 1, {{}, {}, 2}}, kColumns}, kRows,
              kColumns);
          return Outputs() << y;
        }},
-      {"SplitHeads", typeid(SplitHeads),
+      {"MergeHeads" + type_name<T>, typeid(MergeHeads<T>),
        [=](How how) {
-         std::vector<float> y = unwritten<float>(n);
-         run(how, SplitHeads{view(x), view(y), {1, 2, 3, 1, {{}, {}, 2}}, kColumns}, kRows,
+         std::vector<T> y = unwritten<T>(n);
+         run(how, MergeHeads<T>{view(x), view(y), {1, 2, 3, 1, {{}, {}, 2}}, kColumns}, kRows,
              kColumns);
          return Outputs() << y;
        }},
-      {"MergeHeads", typeid(MergeHeads),
+      {"ScaleBranch" + type_name<T>, typeid(ScaleBranch<T>),
        [=](How how) {
-         std::vector<float> y = unwritten<float>(n);
-         run(how, MergeHeads{view(x), view(y), {1, 2, 3, 1, {{}, {}, 2}}, kColumns}, kRows,
-             kColumns);
-         return Outputs() << y;
-       }},
-      {"ScaleBranch", typeid(ScaleBranch),
-       [=](How how) {
-         std::vector<float> y = unwritten<float>(n);
-         run(how, ScaleBranch{view(x), view(scale), view(y), 2, kColumns}, kRows, kColumns);
+         std::vector<T> y = unwritten<T>(n);
+         run(how, ScaleBranch<T>{view(x), view(scale), view(y), 2, kColumns}, kRows, kColumns);
          return Outputs() << y;
        }},
   };
 }
 
-template <class Form>
+template <class T, class Form>
 std::vector<SpanCase> gelu(const std::string& form, std::int64_t n) {
-  const std::vector<float> x = values<float>(n, 10), dy = values<float>(n, 11);
-  return {{"Gelu" + form, typeid(Gelu<Form>),
+  const std::vector<T> x = values<T>(n, 10), dy = values<T>(n, 11);
+  return {{"Gelu" + form + type_name<T>, typeid(Gelu<T, Form>),
            [=](How how) {
-             std::vector<float> y = unwritten<float>(n);
-             run(how, Gelu<Form>{view(x), view(y)}, n);
+             std::vector<T> y = unwritten<T>(n);
+             run(how, Gelu<T, Form>{view(x), view(y)}, n);
              return Outputs() << y;
            }},
-          {"GeluBackward" + form, typeid(GeluBackward<Form>), [=](How how) {
-             std::vector<float> dx = unwritten<float>(n);
-             run(how, GeluBackward<Form>{view(x), view(dy), view(dx)}, n);
+          {"GeluBackward" + form + type_name<T>, typeid(GeluBackward<T, Form>), [=](How how) {
+             std::vector<T> dx = unwritten<T>(n);
+             run(how, GeluBackward<T, Form>{view(x), view(dy), view(dx)}, n);
              return Outputs() << dx;
            }}};
 }
 
 // Sentences of 1, 2 and 3 tokens, the last of which is padding.
+template <class T>
 SpanCase embed_words() {
-  return {"EmbedWords", typeid(EmbedWords), [](How how) {
+  return {"EmbedWords" + type_name<T>, typeid(EmbedWords<T>), [](How how) {
             const std::vector<std::int32_t> token = {2, 0, 1, 1, 2, kNoToken}, first = {0, 1, 3, 6},
                                             sequence = {0, 1, 1, 2, 2, 2};
             const std::vector<float> word = values<float>(3 * kColumns, 10),
                                      position = values<float>(3 * kColumns, 11),
                                      kind = values<float>(2 * kColumns, 12),
                                      shift = values<float>(9 * kColumns, 13);
-            std::vector<float> y = unwritten<float>(kRows * kColumns);
+            std::vector<T> y = unwritten<T>(kRows * kColumns);
             run(how,
-                EmbedWords{view(token),
-                           {view(first), view(sequence), 3},
-                           view(word),
-                           view(position),
-                           view(kind),
-                           view(shift),
-                           view(y),
-                           3,
-                           kColumns},
+                EmbedWords<T>{view(token),
+                              {view(first), view(sequence), 3},
+                              view(word),
+                              view(position),
+                              view(kind),
+                              view(shift),
+                              view(y),
+                              3,
+                              kColumns},
                 kRows, kColumns);
             return Outputs() << y;
           }};
@@ -481,13 +483,16 @@ std::vector<SpanCase> cases() {
     append(all, of_weights(n, true), size);
     append(all, of_the_sam_family(n), size);
     append(all, of_floats(n), size);
-    append(all, gelu<ExactGelu>("Exact", n), size);
-    append(all, gelu<TanhGelu>("Tanh", n), size);
+    append(all, gelu<float, ExactGelu>("Exact", n), size);
+    append(all, gelu<float, TanhGelu>("Tanh", n), size);
+    append(all, gelu<Bfloat16, ExactGelu>("Exact", n), size);
+    append(all, gelu<Bfloat16, TanhGelu>("Tanh", n), size);
   }
   append(all, on_channels<float>(), "");
   append(all, on_channels<Bfloat16>(), "");
-  append(all, of_transformers(), "");
-  append(all, {resize_axis(), embed_words()}, "");
+  append(all, of_transformers<float>(), "");
+  append(all, of_transformers<Bfloat16>(), "");
+  append(all, {resize_axis(), embed_words<float>(), embed_words<Bfloat16>()}, "");
   return all;
 }
 

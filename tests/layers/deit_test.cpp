@@ -28,6 +28,10 @@ INSTANTIATE_TEST_SUITE_P(Devices, DeitVectors, testing::ValuesIn(device_names())
 
 TEST_P(DeitVectors, training_forward_and_every_gradient_agree) { stored.expect_training(); }
 
+TEST_P(DeitVectors, training_in_bf16_agrees_to_its_rounding) {
+  stored.expect_training(Precision::bf16);
+}
+
 TEST_P(DeitVectors, evaluation_agrees) {
   Tape tape;
   stored.expect_evaluation(

@@ -36,15 +36,15 @@ inline void expect_near(double got, double want, double bound, const std::string
 }
 
 // Every element; `magnitudes` holds one number for each element, or one for all. `roundings` is how
-// often the result was rounded to bf16 besides.
+// often the result was rounded to bf16 besides, `of_terms` how often each of its terms.
 inline void expect_all_near(const std::vector<float>& got, const std::vector<double>& want,
                             double terms, const std::vector<double>& magnitudes,
-                            const std::string& place, int roundings = 0) {
+                            const std::string& place, int roundings = 0, int of_terms = 0) {
   ASSERT_EQ(got.size(), want.size()) << place;
   ASSERT_TRUE(magnitudes.size() == 1 || magnitudes.size() == want.size()) << place;
   for (std::size_t i = 0; i < want.size(); ++i) {
     const double magnitude = magnitudes[magnitudes.size() == 1 ? 0 : i];
-    const double bound = summation_bound(terms, magnitude);
+    const double bound = summation_bound(terms, magnitude) + of_terms * kBfloat16Eps * magnitude;
     const double stored = roundings * kBfloat16Eps * (std::abs(want[i]) + bound);
     expect_near(got[i], want[i], bound + stored, place + "[" + std::to_string(i) + "]");
   }
