@@ -9,6 +9,9 @@ Needs Python's standard library alone. Exit 1 where a program ends otherwise; th
 kept.
 """
 import argparse
+import bisect
+import functools
+import itertools
 import os
 import random
 import resource
@@ -17,9 +20,15 @@ import subprocess
 import sys
 import tempfile
 
+import campaign_texts
 import kill_campaign
 
 MEBIBYTE = 1 << 20
+
+
+def name_of(command):
+    """What its errors begin with: "saddle-train", "saddle-text attack"."""
+    return " ".join(itertools.takewhile(lambda word: not word.startswith("-"), command))
 
 
 def limited(limits):
@@ -51,9 +60,9 @@ class Campaign:
     def expect(self, what, command, limits, threads=3, statuses=(0, 1)):
         status, errors = self.run(command, limits, threads)
         lines = [line for line in errors.splitlines() if ": warning: " not in line]
-        prefix = command[0] + ": error: "
-        if status == 127 and "loading shared libraries" in errors:
-            fault = None  # before any program of ours
+        prefix = name_of(command) + ": error: "
+        if "Cannot load symbol cudnn" in errors:
+            fault = None  # cuDNN loads its parts when they are first called, and aborts where it cannot
         elif status not in statuses:
             fault = f"ends with {status}"
         elif status == 0:
@@ -68,21 +77,30 @@ class Campaign:
             fault = f"leaves {self.leftovers()}"
         if fault:
             self.wrong += 1
-            print(f"{command[0]} with {what}: {fault} ({self.place}) {errors[:300]!r}", flush=True)
+            print(f"{name_of(command)} with {what}: {fault} ({self.place}) {errors[:300]!r}", flush=True)
         else:
             shutil.rmtree(self.place)
         return status
 
+    def lives(self, command, mebibytes):
+        return self.run(command, {resource.RLIMIT_AS: mebibytes * MEBIBYTE}, 3)[0] == 0
+
+    @functools.cache
+    def least(self, program):
+        """MiB in which a program's libraries can be loaded: with less they end it before it begins."""
+        sizes = range(8, 64 << 10, 8)
+        return sizes[bisect.bisect_left(sizes, True, key=lambda size: self.lives([program, "--version"], size))] + 8
+
     def starve(self, command, count, draw):
-        """Address spaces from none to what suffices."""
-        low, enough = 16, 64  # MiB
-        while self.run(command, {resource.RLIMIT_AS: enough * MEBIBYTE}, 3)[0] != 0:
-            low, enough = enough, enough * 2
+        """Address spaces from what loads the program to what suffices."""
+        least = self.least(command[0])
+        low, enough = least, least + 16
+        while not self.lives(command, enough):
+            low, enough = enough, least + (enough - least) * 2
             if enough > 64 << 10:
-                raise SystemExit(f"fault_campaign: {command[0]} fails with 64 GiB, too: see {self.place}")
+                raise SystemExit(f"fault_campaign: {name_of(command)} fails with 64 GiB, too: see {self.place}")
         for i in range(count):  # most of them in the last doubling, where the work has begun
-            least = low if i % 4 else 16
-            size = draw.randrange(least, enough) * MEBIBYTE + 4096 * draw.randrange(256)
+            size = draw.randrange(low if i % 4 else least, enough) * MEBIBYTE + 4096 * draw.randrange(256)
             self.expect(f"{size} bytes of memory", command, {resource.RLIMIT_AS: size})
 
     def stunt(self, command, count, draw):
@@ -110,7 +128,12 @@ def main():
     victim = os.path.join(campaign.place, "run", "last.safetensors")
     attack = ["saddle-attack", *data, "--checkpoint", victim, "--json", "result.json", "--csv", "result.csv",
               "--save-adversarial", "images.safetensors", "--attack", "fgsm", "--attack", "square:queries=20"]
-    for command in (train, attack):
+    texts = os.path.join(work, "texts")
+    campaign_texts.make_texts(texts, draw)
+    train_texts = campaign_texts.train(texts, "--epochs", "3")
+    campaign.run(train_texts, {}, 1)
+    attack_texts = campaign_texts.attack(texts, campaign.place, "--test-limit", "3")
+    for command in (train, attack, train_texts, attack_texts):
         campaign.starve(command, given.limits, draw)
         campaign.stunt(command, given.limits, draw)
         campaign.expect("a million threads", command, {}, threads=1_000_000, statuses=(1,))

@@ -3,11 +3,11 @@
 leaves that nobody killed: the same bytes, but for the times.
 
     tests/kill_campaign.py build/bin                      shortened, as `make test` runs it
-    tests/kill_campaign.py build/bin --train 56 --attack 19 --segment 24 --reproduce 11 --demo 16
-    tests/kill_campaign.py build/bin --train 1 --attack 0 --segment 0 --reproduce 0 --demo 0 --seed 7
+    tests/kill_campaign.py build/bin --train 56 --attack 19 --segment 24 --text 40 --reproduce 11 --demo 16
+    tests/kill_campaign.py build/bin --train 1 --attack 0 --segment 0 --text 0 --reproduce 0 --demo 0 --seed 7
 
 A number is that of the kills of a program; --seed draws other moments. Needs Python's standard
-library alone: the images are made here. Exit 1 where anything differs; the folders are then kept.
+library alone: images and texts are made here. Exit 1 where anything differs; the folders are then kept.
 """
 import argparse
 import json
@@ -22,8 +22,11 @@ import tempfile
 import time
 import zlib
 
+import campaign_texts
+
 KILLS_A_RUN = 4  # then a run comes to its end, is compared, and a new one begins
-TIMES = {"seconds", "images_per_second", "training_seconds", "attack_seconds"}
+TIMES = {"seconds", "images_per_second", "texts_per_second", "queries_per_second", "training_seconds",
+         "attack_seconds"}
 
 
 def png(path, side, shade):
@@ -165,22 +168,25 @@ class Campaign:
         os.makedirs(path)
         return path
 
-    def run(self, name, kills, command, prepare=lambda place: None):
-        """`command` writes into its working directory and goes on there when it is given again."""
+    def run(self, name, kills, command, pause=()):
+        """`command` writes into its working directory and goes on there when it is given again. With the flags
+        `pause` it ends early by itself, to go on later: then kills strike such runs, and find one's state."""
         if kills == 0:
             return
         plain = self.place(name + "-plain")
-        prepare(plain)
         longest = self.finish(command, plain)
         wanted = contents(plain)
+        struck = [*command, *pause]
         killed = runs = 0
         while killed < kills:
             place = self.place(f"{name}-{runs}")
-            prepare(place)
+            if pause:
+                longest = self.finish(struck, place)
             for _ in range(min(KILLS_A_RUN, kills - killed)):
-                if not self.kill(command, place, longest):
+                if self.kill(struck, place, longest):
+                    killed += 1
+                elif not pause:
                     break
-                killed += 1
             self.finish(command, place)
             self.compare(place, wanted)
             runs += 1
@@ -197,7 +203,7 @@ class Campaign:
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("programs", help="folder of saddle-train and the others")
-    for name, kills in (("train", 8), ("attack", 6), ("segment", 4), ("reproduce", 4), ("demo", 4)):
+    for name, kills in (("train", 8), ("attack", 6), ("segment", 4), ("text", 6), ("reproduce", 4), ("demo", 4)):
         options.add_argument("--" + name, type=int, default=kills, metavar="N", help=f"kills [default: {kills}]")
     options.add_argument("--seed", type=int, default=1, metavar="N", help="of the moments")
     given = options.parse_args()
@@ -243,6 +249,15 @@ def main():
                       "counts.safetensors", "--save-adversarial", "images.safetensors", "--batch-size", "2",
                       "--attack", "pgd:steps=20", "--attack", "segpgd:norm=l2,eps=1,steps=20",
                       "--attack", "apgd:eps=4/255,steps=20"])
+    texts = os.path.join(work, "texts")
+    campaign_texts.make_texts(texts, draw)
+    campaign.run("text-train", (given.text + 1) // 2,
+                 campaign_texts.train(texts, "--epochs", "20", "--optimizer", "sam", "--adversarial", "embedding-pgd",
+                                      "--at-steps", "2", "--ema", "0.9", "--resume"))
+    if given.text > 0:
+        reader = campaign.place("reader")
+        campaign.finish(campaign_texts.train(texts, "--epochs", "30"), reader)
+        campaign.run("text-attack", given.text // 2, campaign_texts.attack(texts, reader), ["--time-budget", "0.1"])
     campaign.run("reproduce", given.reproduce,
                  ["saddle-reproduce", "--table", "9", "--preset", "tiny", "--tables", tables, *data[0:4],
                   "--output", "out", "--quiet"])

@@ -196,7 +196,8 @@ Values read_values(const SafetensorsFile& file, const NetworkLayout& layout, std
     complaints.add(name.starts_with(front) ? name.substr(front.size()) : name,
                    " is not in the model");
   }
-  complaints.raise(file.file_name(), "Check --model, --width and --classes");
+  complaints.raise(file.file_name() + ": does not fit the model",
+                   "Check --model, --width and --classes");
   return values;
 }
 

@@ -27,10 +27,10 @@ class Complaints {
       list_ += "; and others";
     }
   }
-  // Throws Error that ends in the mend, where there are any.
-  void raise(const std::string& file, const std::string& mend) const {
+  // Throws Error where there are any: the verdict, "FILE: does not fit the model", they, the mend.
+  void raise(const std::string& verdict, const std::string& mend) const {
     if (count_ == 0) return;
-    fail(file, ": does not fit the model (", count_, " tensors): ", list_, ". ", mend);
+    fail(verdict, " (", count_, " tensors): ", list_, ". ", mend);
   }
 
  private:

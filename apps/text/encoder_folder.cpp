@@ -203,7 +203,7 @@ TransformerValues read_transformer(const Network& network, const SafetensorsFile
     const bool of_head = is_classifier(name) || is_pooler(name) || is_pooler(prefix + name);
     if (!of_head) complaints.add(name, " is not in the model");
   }
-  complaints.raise(file.file_name(), "Does config.json belong to it?");
+  complaints.raise(file.file_name() + ": does not fit the model", "Does config.json belong to it?");
   if (new_pooler) {
     values.remarks.push_back(text(file.file_name(),
                                   ": has no layer between encoder and classifier: it begins anew, "

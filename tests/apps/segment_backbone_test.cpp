@@ -164,7 +164,7 @@ TEST(load_backbone, names_what_is_wrong_in_one_line_and_changes_nothing) {
               refusal([](Classifier& c) { c.remove("features.0.0.weight"); }));
   expect_part("features.17.conv.3.running_var is missing",
               refusal([](Classifier& c) { c.remove("features.17.conv.3.running_var"); }));
-  expect_part("features.0.0.weight is f32 [16, 3, 3, 3], expected floats [8, 3, 3, 3]",
+  expect_part("features.0.0.weight has shape [16, 3, 3, 3], expected [8, 3, 3, 3]",
               refusal([](Classifier& c) {
                 c.put("features.0.0.weight", {16, 3, 3, 3}, random_values(432, 1));
               }));

@@ -4,73 +4,21 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <initializer_list>
 #include <set>
 #include <string>
 #include <typeindex>
 #include <vector>
 
-#include "kernels/emulator.h"
 #include "kernels/list.h"
+#include "tests/kernels/span_case.h"
 #include "tests/support/expect_near.h"
-#include "tests/support/random_values.h"
 #include "tests/support/view.h"
 
 namespace saddle {
 namespace {
 
 using namespace testing_support;
-
-enum class How { by_element, in_spans };
-
-template <class Kernel>
-void run(How how, const Kernel& kernel, std::int64_t n) {
-  if (how == How::by_element) return emulate_flat(kernel, n);
-  ASSERT_TRUE(kernel.aligned());
-  const FlatSpans<Kernel> spans{kernel, n};
-  emulate_flat(spans, spans.threads());
-}
-
-template <class Kernel>
-void run(How how, const Kernel& kernel, std::int64_t rows, std::int64_t columns) {
-  if (how == How::by_element) return emulate_flat(kernel, rows, columns);
-  ASSERT_TRUE(kernel.aligned(columns));
-  emulate_flat(GridSpans<Kernel>{kernel}, rows, columns / Kernel::kSpan);
-}
-
-// All that a kernel wrote, widened.
-class Outputs {
- public:
-  template <class T>
-  Outputs& operator<<(const std::vector<T>& values) {
-    all.insert(all.end(), values.begin(), values.end());
-    return *this;
-  }
-  std::vector<float> all;
-};
-
-struct SpanCase {
-  std::string name;
-  std::type_index kernel;
-  std::function<Outputs(How)> outputs;
-};
-
-template <class T>
-const std::string type_name = std::is_same_v<T, float> ? "_f32" : "_bf16";
-
-template <class T>
-std::vector<T> values(std::int64_t n, std::uint64_t seed) {
-  return rounded_to<T>(random_values(n, seed));
-}
-
-template <class T>
-std::vector<T> unwritten(std::int64_t n) {
-  return std::vector<T>(static_cast<std::size_t>(n), T(std::nanf("")));
-}
-
-// Flat
-// ----------------------------------------------------------------------------------------------
+using namespace testing_support::span_cases;
 
 template <class From, class To>
 SpanCase convert(std::int64_t n) {
@@ -279,148 +227,6 @@ std::vector<SpanCase> of_floats(std::int64_t n) {
   };
 }
 
-// Grid
-// ----------------------------------------------------------------------------------------------
-
-constexpr std::int64_t kRows = 6, kColumns = 24;
-
-template <class T>
-std::vector<SpanCase> on_channels() {
-  const std::int64_t n = kRows * kColumns;
-  const std::vector<T> x = values<T>(n, 10), dy = values<T>(n, 11), other = values<T>(n, 12);
-  const std::vector<float> pixels = values<float>(n, 13);
-  const std::vector<float> mean = values<float>(kColumns, 14), scale = values<float>(kColumns, 15),
-                           shift = values<float>(kColumns, 16), slope = values<float>(kColumns, 17),
-                           offset = values<float>(kColumns, 18);
-  const auto backward = [=](std::vector<T>& dx) {
-    return BatchNormBackwardApply<T>{view(x),     view(dy),    view(mean),   view(scale),
-                                     view(shift), view(slope), view(offset), view(dx),
-                                     kColumns,    kRelu6};
-  };
-  const auto affine_backward = [=](How how, Array<const T> addend) {
-    std::vector<T> dx = unwritten<T>(n);
-    run(how,
-        AffineBackward<T>{view(x), view(dy), view(scale), view(shift), addend, view(dx), kColumns,
-                          kRelu},
-        kRows, kColumns);
-    return Outputs() << dx;
-  };
-  const auto epilogue = [=](How how, Array<const T> residual, Array<const float> bias) {
-    std::vector<T> y = x;
-    run(how, ConvolutionEpilogue<T>{residual, bias, view(y), kColumns, kRelu}, kRows, kColumns);
-    return Outputs() << y;
-  };
-  const std::string type = type_name<T>;
-  return {
-      {"BatchNormApply" + type, typeid(BatchNormApply<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(n);
-         run(how, BatchNormApply<T>{view(x), view(scale), view(shift), view(y), kColumns, kRelu},
-             kRows, kColumns);
-         return Outputs() << y;
-       }},
-      {"BatchNormBackwardApply" + type, typeid(BatchNormBackwardApply<T>),
-       [=](How how) {
-         std::vector<T> dx = unwritten<T>(n);
-         run(how, backward(dx), kRows, kColumns);
-         return Outputs() << dx;
-       }},
-      {"BatchNormBackwardApplyAdd" + type, typeid(BatchNormBackwardApplyAdd<T>),
-       [=](How how) {
-         std::vector<T> dx = unwritten<T>(n);
-         run(how, BatchNormBackwardApplyAdd<T>{backward(dx), view(other)}, kRows, kColumns);
-         return Outputs() << dx;
-       }},
-      {"AffineBackward" + type, typeid(AffineBackward<T>),
-       [=](How how) { return affine_backward(how, {}); }},
-      {"AffineBackward_added" + type, typeid(AffineBackward<T>),
-       [=](How how) { return affine_backward(how, view(other)); }},
-      {"ConvolutionEpilogue_relu" + type, typeid(ConvolutionEpilogue<T>),
-       [=](How how) { return epilogue(how, {}, {}); }},
-      {"ConvolutionEpilogue_all" + type, typeid(ConvolutionEpilogue<T>),
-       [=](How how) { return epilogue(how, view(other), view(shift)); }},
-      {"Normalise" + type, typeid(Normalise<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(n);
-         run(how, Normalise<T>{view(pixels), view(mean), view(scale), view(y), kColumns}, kRows,
-             kColumns);
-         return Outputs() << y;
-       }},
-      {"NormaliseBackward" + type, typeid(NormaliseBackward<T>),
-       [=](How how) {
-         std::vector<float> dx = unwritten<float>(n);
-         run(how, NormaliseBackward<T>{view(dy), view(scale), view(dx), kColumns}, kRows, kColumns);
-         return Outputs() << dx;
-       }},
-      {"ShiftPixels_padding" + type, typeid(ShiftPixels<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(20 * kColumns);
-         run(how, ShiftPixels<T>{view(x), view(y), 2, 3, 4, 5, kColumns, -1}, 20, kColumns);
-         return Outputs() << y;
-       }},
-      {"ShiftPixels_cropping" + type, typeid(ShiftPixels<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(kColumns);
-         run(how, ShiftPixels<T>{view(x), view(y), 3, 2, 1, 1, kColumns, 1}, 1, kColumns);
-         return Outputs() << y;
-       }},
-      {"GlobalAveragePoolBackward" + type, typeid(GlobalAveragePoolBackward<T>),
-       [=](How how) {
-         std::vector<T> dx = unwritten<T>(n);
-         run(how, GlobalAveragePoolBackward<T>{view(pixels), view(dx), 3, kColumns}, kRows,
-             kColumns);
-         return Outputs() << dx;
-       }},
-  };
-}
-
-// 6 rows are 2 x 3 of them: to 4 from 3.
-SpanCase resize_axis() {
-  return {"ResizeAxis", typeid(ResizeAxis), [](How how) {
-            const std::vector<float> x = values<float>(kRows * kColumns, 10);
-            std::vector<float> y = unwritten<float>(8 * kColumns);
-            run(how, ResizeAxis{view(x), view(y), 3, 4, kColumns}, 8, kColumns);
-            return Outputs() << y;
-          }};
-}
-
-// Two rows each of three examples; two tokens of three heads.
-template <class T>
-std::vector<SpanCase> of_transformers() {
-  const std::int64_t n = kRows * kColumns;
-  const std::vector<T> x = values<T>(n, 10), branch = values<T>(n, 11);
-  const std::vector<float> scale = values<float>(3, 12);
-  return {
-      {"AddScaledBranch" + type_name<T>, typeid(AddScaledBranch<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(n);
-         run(how, AddScaledBranch<T>{view(x), view(branch), view(scale), view(y), 2, kColumns},
-             kRows, kColumns);
-         return Outputs() << y;
-       }},
-      {"SplitHeads" + type_name<T>, typeid(SplitHeads<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(n);
-         run(how, SplitHeads<T>{view(x), view(y), {1, 2, 3, 1, {{}, {}, 2}}, kColumns}, kRows,
-             kColumns);
-         return Outputs() << y;
-       }},
-      {"MergeHeads" + type_name<T>, typeid(MergeHeads<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(n);
-         run(how, MergeHeads<T>{view(x), view(y), {1, 2, 3, 1, {{}, {}, 2}}, kColumns}, kRows,
-             kColumns);
-         return Outputs() << y;
-       }},
-      {"ScaleBranch" + type_name<T>, typeid(ScaleBranch<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(n);
-         run(how, ScaleBranch<T>{view(x), view(scale), view(y), 2, kColumns}, kRows, kColumns);
-         return Outputs() << y;
-       }},
-  };
-}
-
 template <class T, class Form>
 std::vector<SpanCase> gelu(const std::string& form, std::int64_t n) {
   const std::vector<T> x = values<T>(n, 10), dy = values<T>(n, 11);
@@ -435,32 +241,6 @@ std::vector<SpanCase> gelu(const std::string& form, std::int64_t n) {
              run(how, GeluBackward<T, Form>{view(x), view(dy), view(dx)}, n);
              return Outputs() << dx;
            }}};
-}
-
-// Sentences of 1, 2 and 3 tokens, the last of which is padding.
-template <class T>
-SpanCase embed_words() {
-  return {"EmbedWords" + type_name<T>, typeid(EmbedWords<T>), [](How how) {
-            const std::vector<std::int32_t> token = {2, 0, 1, 1, 2, kNoToken}, first = {0, 1, 3, 6},
-                                            sequence = {0, 1, 1, 2, 2, 2};
-            const std::vector<float> word = values<float>(3 * kColumns, 10),
-                                     position = values<float>(3 * kColumns, 11),
-                                     kind = values<float>(2 * kColumns, 12),
-                                     shift = values<float>(9 * kColumns, 13);
-            std::vector<T> y = unwritten<T>(kRows * kColumns);
-            run(how,
-                EmbedWords<T>{view(token),
-                              {view(first), view(sequence), 3},
-                              view(word),
-                              view(position),
-                              view(kind),
-                              view(shift),
-                              view(y),
-                              3,
-                              kColumns},
-                kRows, kColumns);
-            return Outputs() << y;
-          }};
 }
 
 void append(std::vector<SpanCase>& to, const std::vector<SpanCase>& cases,
@@ -488,11 +268,7 @@ std::vector<SpanCase> cases() {
     append(all, gelu<Bfloat16, ExactGelu>("Exact", n), size);
     append(all, gelu<Bfloat16, TanhGelu>("Tanh", n), size);
   }
-  append(all, on_channels<float>(), "");
-  append(all, on_channels<Bfloat16>(), "");
-  append(all, of_transformers<float>(), "");
-  append(all, of_transformers<Bfloat16>(), "");
-  append(all, {resize_axis(), embed_words<float>(), embed_words<Bfloat16>()}, "");
+  append(all, span_cases_on_rows(), "");
   return all;
 }
 
@@ -514,8 +290,7 @@ TEST_P(SpanKernels, give_the_same_bits_in_spans_as_by_element) {
 template <class Kernel>
 void expect_case(const std::set<std::type_index>& covered) {
   if constexpr (SpanKernel<Kernel>) {
-    EXPECT_TRUE(covered.contains(typeid(Kernel)))
-        << typeid(Kernel).name() << " has no case in this file";
+    EXPECT_TRUE(covered.contains(typeid(Kernel))) << typeid(Kernel).name() << " has no case";
   }
 }
 
