@@ -5,12 +5,13 @@
 
 namespace saddle {
 
-Model::Model(Device& device, Network network_, std::uint64_t seed, Precision precision_)
+Model::Model(Device& device, Network network_, std::optional<std::uint64_t> seed,
+             Precision precision_)
     : network(std::move(network_)), precision(precision_) {
   take_values(device, seed);
 }
 
-Model::Model(Device& device, const ModelDescription& description, std::uint64_t seed,
+Model::Model(Device& device, const ModelDescription& description, std::optional<std::uint64_t> seed,
              Precision precision_)
     : network(make_network(description.network)),
       mean(description.mean),
@@ -39,9 +40,12 @@ Model::Model(Device& device, const ModelDescription& description, std::uint64_t 
   device_inverse_std_ = Tensor::from_host(device, {channels}, inverse);
 }
 
-void Model::take_values(Device& device, std::uint64_t seed) {
-  weights = network.layout.weights.initial(device, seed);
-  statistics = network.layout.statistics.initial(device, seed);
+void Model::take_values(Device& device, std::optional<std::uint64_t> seed) {
+  const auto values_of = [&](const WeightLayout& layout) {
+    return seed ? layout.initial(device, *seed) : layout.zeros(device);
+  };
+  weights = values_of(network.layout.weights);
+  statistics = values_of(network.layout.statistics);
 }
 
 Var Model::logits(const Pass& pass, const Var& inputs) const {

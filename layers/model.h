@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,14 @@ struct ModelDescription {
 
 class Model {
  public:
-  // A network of the register (network.h). Initial values are drawn from `seed`; passes run in
-  // `precision`. Throws Error where mean and std do not fit the channels, or names the classes.
-  Model(Device& device, const ModelDescription& description, std::uint64_t seed,
+  // A network of the register (network.h). Initial values are drawn from `seed`, and 0 without one,
+  // for who reads all of them from a file; passes run in `precision`. Throws Error where mean and
+  // std do not fit the channels, or names the classes.
+  Model(Device& device, const ModelDescription& description, std::optional<std::uint64_t> seed,
         Precision precision = Precision::fp32);
   // A network of one's own, whose inputs are no pixels.
-  Model(Device& device, Network network, std::uint64_t seed, Precision precision = Precision::fp32);
+  Model(Device& device, Network network, std::optional<std::uint64_t> seed,
+        Precision precision = Precision::fp32);
 
   // Inputs [N, ...] -> logits [N, ..., classes], as `pass` says.
   Var logits(const Pass& pass, const Var& inputs) const;
@@ -51,7 +54,7 @@ class Model {
   std::int64_t batches_tracked = 0;  // forwards in training mode, PyTorch's num_batches_tracked
 
  private:
-  void take_values(Device& device, std::uint64_t seed);
+  void take_values(Device& device, std::optional<std::uint64_t> seed);
 
   Tensor device_mean_, device_inverse_std_;  // empty: inputs are no pixels
 };

@@ -329,7 +329,7 @@ Model load_checkpoint(const std::filesystem::path& path, Device& device,
   std::vector<std::string> assumptions;
   choose_normalisation(file, overrides, values, file.metadata().contains("saddle"), description,
                        assumptions);
-  Model model = told_with_name(file, overrides, [&] { return Model(device, description, 0); });
+  Model model = told_with_name(file, overrides, [&] { return Model(device, description, {}); });
   values.copy_to(model);
   model.assumptions = std::move(assumptions);
   return model;

@@ -31,7 +31,7 @@ Model model_of_folder(const EncoderFolder& folder, const Vocabulary& vocabulary,
   if (named) description.class_names = folder.class_names;
   const TransformerValues values =
       read_transformer(make_network(description.network), file, HeadOfFile::needed);
-  Model model(device, description, 0, precision);
+  Model model(device, description, {}, precision);
   values.copy_to(model);
   model.assumptions.push_back(text("texts are cut off at ", folder.text.max_length,
                                    " pieces, which the folder does not say"));

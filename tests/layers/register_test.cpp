@@ -1,8 +1,8 @@
-// The register of networks: what labels pixels beside what names images.
+// The register of networks: what labels pixels beside what names images; models of it.
 #include <gtest/gtest.h>
 
 #include "core/ops.h"
-#include "layers/network.h"
+#include "layers/model.h"
 #include "tests/support/devices.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/random_values.h"
@@ -102,6 +102,16 @@ TEST(network_register, keeps_the_statistics_of_a_frozen_backbone) {
     }
     EXPECT_GT(of_backbone, 10);
     EXPECT_GT(of_head, 10);
+  }
+}
+
+TEST(model, without_a_seed_holds_zeros_for_a_file_to_fill) {
+  const ModelDescription description{{"preact_resnet10", 4, 3, 8, 8, 5}, {0, 0, 0}, {1, 1, 1}};
+  const Model model(cpu_device(), description, {});
+
+  for (const Tensor& values : {model.weights, model.statistics}) {
+    EXPECT_EQ(values.to_host<float>(),
+              std::vector<float>(static_cast<std::size_t>(values.count()), 0.f));
   }
 }
 
