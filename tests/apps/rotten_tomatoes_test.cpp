@@ -1,6 +1,8 @@
 // Both sets of film reviews: their texts, labels and splits, and what is said of wrong files.
 #include "apps/data/rotten_tomatoes.h"
 
+#include <algorithm>
+
 #include "tests/apps/text_tables.h"
 
 namespace saddle {
@@ -68,6 +70,8 @@ TEST(RottenTomatoes, has_the_published_splits) {
   EXPECT_EQ(test.size(), 1066);
   EXPECT_EQ(test.texts.front(), "neg 4799");
   EXPECT_EQ(test.texts.back(), "pos 5331");
+  EXPECT_EQ(std::ranges::count(test.labels, 0), 533);
+  EXPECT_EQ(std::ranges::count(test.labels, 1), 533);
 }
 
 TEST(RottenTomatoes, reads_latin1_and_copies_in_utf8) {

@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "tests/apps/training_runs.h"
 #include "tests/apps/word_attack_world.h"
+#include "tests/attacks/text/npy_files.h"
 #include "tests/support/expect_near.h"
 #include "tests/support/thread_count.h"
 
@@ -90,17 +91,63 @@ TEST_F(TextAttackRun, finds_the_same_in_any_batches_and_side_by_side) {
 }
 
 // Of few texts: beside other work threads wait for one another.
-TEST_F(TextAttackRun, finds_the_same_on_any_threads) {
+TEST_F(TextAttackRun, finds_the_same_on_sixteen_threads_in_large_batches_as_on_one_in_small_ones) {
   const ThreadCount restored;
-  TextAttackProgramOptions o = world->options({"pso-wordnet"}, "one"),
-                           threads = world->options({"pso-wordnet"}, "two");
-  o.data.test_limit = threads.data.test_limit = 3;
-  threads.common.threads = 2;
+  const std::vector<std::string> attacks{"pso-wordnet", "iga:changed=1"};
+  TextAttackProgramOptions small = world->options(attacks, "small"),
+                           large = world->options(attacks, "large");
+  small.data.test_limit = large.data.test_limit = 3;
+  small.batch_size = 1;
+  large.batch_size = 512;
+  large.common.threads = 16;
 
-  printed_by_attack(o);
-  printed_by_attack(threads);
+  printed_by_attack(small);
+  printed_by_attack(large);
 
-  EXPECT_EQ(contents(o.outcomes), contents(threads.outcomes));
+  EXPECT_EQ(contents(small.outcomes), contents(large.outcomes));
+}
+
+// What the report says of the quirks of an attack with these options, on two texts.
+Json quirks_with(TextAttackProgramOptions options) {
+  options.data.test_limit = 2;
+  printed_by_attack(options);
+  return json_in(options.json).at("quirks");
+}
+
+TEST_F(TextAttackRun, has_the_quirks_of_2024_unless_told_otherwise) {
+  EXPECT_EQ(quirks_with(world->options({"pso-wordnet"}, "of-2024")), Json::parse(R"({
+      "ratio_of_one_word": true, "shared_elites": true, "weak_parents": true,
+      "first_word_at_random": true, "unchecked_children": true, "last_generation_unseen": true})"));
+}
+
+TEST_F(TextAttackRun, has_the_quirks_of_2026_where_told_so) {
+  TextAttackProgramOptions o = world->options({"pso-wordnet"}, "of-2026");
+  o.compat = "2026";
+
+  EXPECT_EQ(quirks_with(o), Json::parse(R"({
+      "ratio_of_one_word": false, "shared_elites": false, "weak_parents": true,
+      "first_word_at_random": true, "unchecked_children": true, "last_generation_unseen": true})"));
+}
+
+TEST_F(TextAttackRun, has_no_quirks_at_all_where_it_is_strict) {
+  TextAttackProgramOptions o = world->options({"pso-wordnet"}, "strict");
+  o.strict = true;
+
+  EXPECT_EQ(quirks_with(o), Json::parse(R"({
+      "ratio_of_one_word": false, "shared_elites": false, "weak_parents": false,
+      "first_word_at_random": false, "unchecked_children": false,
+      "last_generation_unseen": false})"));
+}
+
+TEST_F(TextAttackRun, mends_one_quirk_of_the_genetic_search_at_a_time) {
+  TextAttackProgramOptions o = world->options({"iga:changed=1"}, "mended");
+  o.ga_selection = "fitness";
+  EXPECT_EQ(quirks_with(o).at("weak_parents"), false);
+  EXPECT_EQ(quirks_with(o).at("unchecked_children"), true);
+  o.ga_selection = "reference";
+  o.ga_check_crossover = true;
+  EXPECT_EQ(quirks_with(o).at("weak_parents"), true);
+  EXPECT_EQ(quirks_with(o).at("unchecked_children"), false);
 }
 
 TEST_F(TextAttackRun, asks_a_network_that_says_the_same_of_a_text_whatever_is_beside_it) {
@@ -189,6 +236,22 @@ TEST_F(TextAttackRun, takes_parts_of_speech_from_a_file) {
   const Json attack = json_in(o.json).at("attacks").at(0);
   EXPECT_EQ(attack.at("succeeded"), 0);  // no pronoun has a substitute
   EXPECT_CONTAINS(attack.at("warnings").at(0).get<std::string>(), "nothing was tried on them");
+}
+
+// A table of one neighbour for each of the five words, for two attacks.
+TEST_F(TextAttackRun, makes_do_with_a_narrow_table_of_neighbours_and_warns_once) {
+  TextAttackProgramOptions o = world->options({"iga:changed=1", "textfooler"}, "narrow");
+  o.resources.neighbours = (world->path() / "nn.npy").string();
+  const std::vector<std::int32_t> rows{0, 1, 1, 0, 2, 3, 3, 2, 4, 3};
+  write_file_atomically(o.resources.neighbours,
+                        std::string_view(npy_matrix<std::int32_t>("<i4", "5, 2", rows)));
+
+  printed_by_attack(o);
+
+  const Json json = json_in(o.json);
+  ASSERT_EQ(json.at("warnings").size(), 1u) << json.at("warnings");
+  EXPECT_CONTAINS(json.at("warnings").at(0).get<std::string>(), "nn.npy has 1 neighbours a word");
+  EXPECT_EQ(json.at("attacks").at(0).at("success_rate"), 100);
 }
 
 TEST_F(TextAttackRun, leaves_antonyms_out_of_the_neighbours_of_plain_vectors) {

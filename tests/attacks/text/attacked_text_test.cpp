@@ -23,6 +23,12 @@ TEST(attacked_text, keeps_what_stands_between_words) {
   EXPECT_EQ(text.words(), (std::vector<std::string_view>{"ok", "fine"}));
 }
 
+TEST(attacked_text, of_2024_keeps_what_stands_between_words_too) {
+  const AttackedText text("ok ,  bad--day !", Compat::of_2024);
+
+  EXPECT_EQ(replaced(text, 1, "fine")->text(), "ok ,  fine !");
+}
+
 TEST(attacked_text, replaces_several_words_by_longer_and_shorter_ones) {
   const Indices indices{0, 2};
   const std::vector<std::string_view> words{"an", "c"};

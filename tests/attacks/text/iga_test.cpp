@@ -32,6 +32,13 @@ TEST(iga, asks_about_every_child_where_no_word_has_a_candidate) {
   EXPECT_EQ(attacked(words(61), search({}), kUnmoved).queries, 1 + 20 * 59);
 }
 
+TEST(iga, fails_and_changes_nothing_where_no_word_has_a_candidate) {
+  const TextOutcome outcome = attacked(words(10), search({}), kUnmoved);
+
+  EXPECT_EQ(outcome.status, TextStatus::failed);
+  EXPECT_EQ(outcome.adversarial, words(10));
+}
+
 // Five words, two candidates each, all worse: 1 + 5 * 5 * 2 + 20 * 4 * (1 + 5 * 2).
 TEST(iga, asks_again_for_candidates_that_gain_nothing) {
   const WordVictim victim{.theta = {{"u", 1}, {"v", 1}}, .bias = 1};
@@ -44,6 +51,23 @@ TEST(iga, asks_again_for_candidates_that_gain_nothing) {
   }
 
   EXPECT_EQ(queries, std::set<std::int64_t>{931});
+}
+
+// One generation of five words with three candidates each, all worse, and next to nothing is
+// remembered: the original, its 15 neighbours, and four children with theirs. That each neighbour
+// of the original counts five times is no work.
+TEST(iga, counts_what_it_asks_again_without_asking) {
+  const WordVictim victim{.theta = {{"t", 1}, {"u", 1}, {"v", 1}}, .bias = 1};
+  WordBank bank;
+  for (const char* word : {"w0", "w1", "w2", "w3", "w4"}) bank[word] = {"t", "u", "v"};
+  IgaOptions options{.iterations = 1};
+  options.quirks.first_word_at_random = false;
+
+  const TextOutcome outcome =
+      attacked(words(5), search(bank, options), victim, {.queries = {.cached = 0}});
+
+  EXPECT_EQ(outcome.queries, 1 + 5 * 5 * 3 + 4 * (1 + 5 * 3));
+  EXPECT_LE(outcome.asked, 1 + 5 * 3 + 4 * (1 + 5 * 3));
 }
 
 TEST(parent_probabilities, prefer_the_weak_unless_mended) {
@@ -77,6 +101,22 @@ TEST(crossed, takes_over_the_history_of_words_that_differ) {
   EXPECT_TRUE(child.modified(1));
   EXPECT_TRUE(child.modified(2));
   EXPECT_EQ(child.newly_modified(), std::vector<std::size_t>{2});
+}
+
+// Each word may be replaced once, so a child with both replaced has none left, from whichever of
+// its parents it has the one or the other.
+TEST(iga, joins_what_is_left_of_the_words_as_it_joins_the_words) {
+  const WordBank bank{{"a", {"x"}}, {"x", {"xx"}}, {"b", {"y"}}, {"y", {"yy"}}};
+  const WordVictim model{.theta = {{"x", -1}, {"xx", -2}, {"y", -1}, {"yy", -2}}, .bias = 9};
+  std::set<std::string> asked;
+  const auto victim = [&](std::span<const std::string> texts) {
+    asked.insert(texts.begin(), texts.end());
+    return model(texts);
+  };
+
+  attacked(copies("a b", 20), search(bank, {.replacements = 1, .most_changed = 1}), victim);
+
+  EXPECT_EQ(asked, (std::set<std::string>{"a b", "x b", "a y", "x y"}));
 }
 
 // One word of four may change, three must: only children that nobody checks succeed, each by
@@ -128,6 +168,24 @@ TEST(iga, replaces_a_word_five_times_at_most) {
   EXPECT_EQ(successes(attacked(copies("w c0 w w w w", 20), search(kChain), chain_victim(4))), 20);
 }
 
+// b is near a, and c near b, but not near a, from where only two steps lead to it.
+TEST(iga, drifts_from_word_to_word_and_keeps_where_it_ends) {
+  const auto distance = [](std::string_view from, std::string_view to) -> std::optional<float> {
+    return from == "a" && to == "c" ? 1.3f : 0.4f;
+  };
+  const TextSearch both = iga({}, of_word({{"a", {"b", "c"}}, {"b", {"c"}}}), distance, nullptr);
+  const WordVictim fooled{.theta = {{"a", 2}, {"b", 1}, {"c", -1}}, .bias = 0};
+  const WordVictim unmoved{.theta = {{"a", 2}, {"b", 1}, {"c", -1}}, .bias = 3};
+
+  for (const TextOutcome& outcome : attacked(copies("w a w w w", 20), both, fooled)) {
+    EXPECT_EQ(outcome.status, TextStatus::succeeded);
+    EXPECT_EQ(outcome.adversarial, "w c w w w");
+  }
+  for (const TextOutcome& outcome : attacked(copies("w a w w w", 20), both, unmoved)) {
+    EXPECT_EQ(outcome.adversarial, "w c w w w");
+  }
+}
+
 // The first word's own member draws one of two words, twice at most.
 TEST(iga, draws_at_random_for_the_first_word_unless_mended) {
   const WordVictim victim{.theta = {{"a", 1}, {"b", -1}}, .bias = 0};
@@ -166,6 +224,36 @@ TEST(iga, does_not_look_at_the_last_generation_unless_mended) {
 
   EXPECT_EQ(successes_of(kReference), 0);
   EXPECT_GT(successes_of(seen), 10);
+}
+
+// The first population can have d1 and each iteration one more, so d21 comes with the twentieth. At
+// so low a temperature all parents are the best so far, and each of 19 children misses the word
+// that should be replaced with the probability (19 / 20)^20 = 0.36: all do once in 10^8 times.
+TEST(iga, finds_in_its_twentieth_iteration_what_only_the_mended_search_looks_at) {
+  WordBank bank;
+  WordVictim victim;
+  for (int i = 0; i < 22; ++i) {
+    const auto word = [](int number) { return "d" + std::to_string(number); };
+    bank[word(i)] = {word(i + 1)};
+    victim.theta[word(i)] = 0.1f * (20.5f - static_cast<float>(i));
+  }
+  std::string text = words(20);
+  text.replace(text.find("w7"), 2, "d0");
+  const auto successes_of = [&](Quirks quirks, int iterations) {
+    return successes(attacked(
+        copies(text, 5),
+        search(
+            bank,
+            {.quirks = quirks, .iterations = iterations, .temperature = 0.002, .replacements = 30}),
+        victim));
+  };
+  Quirks unseen = kNoQuirks;
+  unseen.last_generation_unseen = true;
+
+  EXPECT_EQ(successes_of(kNoQuirks, 20), 5);
+  EXPECT_EQ(successes_of(unseen, 20), 0);
+  EXPECT_EQ(successes_of(unseen, 21), 5);
+  EXPECT_EQ(successes_of(kNoQuirks, 19), 0);
 }
 
 TEST(iga, keeps_to_its_budget_and_returns_the_best_so_far) {

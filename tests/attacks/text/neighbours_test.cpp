@@ -125,6 +125,22 @@ TEST(Neighbours, may_be_asked_for_by_word) {
   EXPECT_EQ(neighbours.words_near("zebra"), Words{});
 }
 
+// Both files have a word twice; the rows of their first lines count.
+TEST(Neighbours, are_the_same_of_vectors_from_text_and_from_npy) {
+  const WordVectors text = from_text("5 2\na 1 0\nb 0.9 0.3\na 0 1\nzero 0 0\nc 0.2 7\n");
+  const WordVectors npy = parse_npy_vectors(
+      bytes_of(npy_matrix<float>("<f4", "5, 2", {1, 0, 0.9f, 0.3f, 0, 1, 0, 0, 0.2f, 7})),
+      bytes_of("a\nb\na\nzero\nc\n"), RowScale::unit, "v.npy", "words.txt");
+  const Neighbours of_text(text, 50), of_npy(npy, 50);
+
+  EXPECT_EQ(of_npy.words_near("a"), (Words{"b", "c"}));
+  EXPECT_EQ(of_npy.words_near("c"), (Words{"b", "a"}));
+  EXPECT_EQ(of_text.words_near("a"), of_npy.words_near("a"));
+  EXPECT_EQ(of_text.words_near("b"), of_npy.words_near("b"));
+  EXPECT_EQ(of_text.words_near("c"), of_npy.words_near("c"));
+  EXPECT_EQ(of_text.words_near("zero"), of_npy.words_near("zero"));
+}
+
 TEST(NeighbourTable, takes_the_place_of_the_search) {
   const WordVectors vectors = compass();
   const std::string npy =

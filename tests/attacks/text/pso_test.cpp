@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "attacks/text/swarm.h"
 #include "core/error.h"
@@ -26,6 +27,15 @@ TEST(pso, asks_1201_times_where_no_word_has_a_candidate) {
   EXPECT_EQ(outcome.queries, 1201);
   EXPECT_EQ(outcome.adversarial, "a b c d e f g h i j");
   EXPECT_TRUE(outcome.changed.empty());
+}
+
+TEST(pso, of_2026_asks_1201_times_too_where_no_word_has_a_candidate) {
+  const WordVictim victim{.theta = {{"a", 1}}, .bias = 0};
+
+  const TextOutcome outcome = attacked("a b c d e f g h i j", search({}, kOf2026), victim);
+
+  EXPECT_EQ(outcome.status, TextStatus::failed);
+  EXPECT_EQ(outcome.queries, 1201);
 }
 
 TEST(pso, succeeds_before_the_first_iteration_where_one_swap_suffices) {
@@ -59,6 +69,25 @@ TEST(pso, leaves_stop_words_alone) {
   EXPECT_EQ(outcome.queries, 1201);
 }
 
+// Each word stays or becomes one of two others: the digits to the base 3.
+TEST(pso, may_find_15_of_the_81_texts_of_four_words_none_with_fewer_than_3_changed) {
+  int flipped = 0, fewest = 4;
+  for (int text = 0; text < 81; ++text) {
+    std::string letters;
+    int changed = 0;
+    for (int word = 0, rest = text; word < 4; ++word, rest /= 3) {
+      letters += std::string(1, "axy"[rest % 3]) + std::to_string(word) + " ";
+      changed += rest % 3 != 0 ? 1 : 0;
+    }
+    if (kFourWordVictim(std::vector{letters})[0][1] > 0) continue;
+    ++flipped;
+    fewest = std::min(fewest, changed);
+  }
+
+  EXPECT_EQ(flipped, 15);
+  EXPECT_EQ(fewest, 3);
+}
+
 // `queries` is the mean that TextAttack needed for these words under 300 seeds: release 0.3.10
 // needed 251.5, 0.3.11 needed 341.5. 15 of 100 are some ten standard errors. What TextAttack itself
 // does counts: a simulation of 0.3.10 that leaves out its shared elites needs 298 (ours without
@@ -76,6 +105,10 @@ void expect_four_words_solved(const Quirks& quirks, double queries) {
 
 TEST(pso, solves_four_words_as_often_and_as_fast_as_the_reference_of_2024) {
   expect_four_words_solved(kOf2024, 251.5);
+}
+
+TEST(pso, solves_four_words_slower_without_shared_elites) {
+  expect_four_words_solved({.ratio_of_one_word = true, .shared_elites = false}, 298);
 }
 
 TEST(pso, solves_four_words_as_often_and_as_fast_as_the_reference_of_2026) {
@@ -106,6 +139,18 @@ TEST(pso, returns_the_best_of_what_the_budget_allows) {
   EXPECT_EQ(outcome.queries, 5);
   EXPECT_EQ(outcome.adversarial, "c z");
   EXPECT_EQ(outcome.status, TextStatus::failed);
+}
+
+TEST(pso, of_2026_returns_the_best_of_what_the_budget_allows_too) {
+  const WordVictim victim{.theta = {{"c", -5}, {"f", -9}}, .bias = 1};
+  const WordBank bank{{"a", {"h", "g", "f", "e", "d", "c", "b", "i"}}, {"z", {"f"}}};
+
+  const TextOutcome outcome =
+      attacked("a z", search(bank, kOf2026), victim, {.queries = {.budget = 5}});
+
+  EXPECT_EQ(outcome.queries, 5);
+  EXPECT_EQ(outcome.adversarial, "c z");
+  EXPECT_EQ(outcome.status, TextStatus::succeeded);
 }
 
 TEST(pso, returns_a_success_that_took_the_last_query) {
@@ -176,6 +221,18 @@ TEST(turned, is_the_elite_where_nothing_is_kept_and_the_particle_where_all_is) {
   EXPECT_EQ(turned(particle, elite, std::vector<double>{0, 0, 0}, draws).text(), "x y z");
   EXPECT_EQ(turned(particle, elite, std::vector<double>{1, 1, 1}, draws).text(), "a b c");
   EXPECT_EQ(turned(particle, elite, std::vector<double>{0, 1, 0}, draws).text(), "x b z");
+}
+
+TEST(turned, has_every_word_of_one_or_the_other) {
+  TextDraws draws(0, Purpose::text_pso, 0);
+  const AttackedText particle("a b c", Compat::of_2024), elite("x y z", Compat::of_2024);
+  std::set<std::string> texts;
+  for (int i = 0; i < 1000; ++i) {
+    texts.insert(turned(particle, elite, std::vector<double>{0.5, 0.5, 0.5}, draws).text());
+  }
+
+  EXPECT_EQ(texts, (std::set<std::string>{"a b c", "a b z", "a y c", "a y z", "x b c", "x b z",
+                                          "x y c", "x y z"}));
 }
 
 TEST(turned, keeps_a_word_as_often_as_told) {

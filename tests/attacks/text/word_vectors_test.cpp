@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "attacks/text/constraints.h"
 #include "core/error.h"
 #include "core/format.h"
 #include "tests/attacks/text/npy_files.h"
@@ -57,6 +58,7 @@ TEST(WordVectors, are_read_from_lines_of_text) {
 
 TEST(WordVectors, of_word2vec_have_a_first_line_that_must_be_right) {
   EXPECT_EQ(from_text("2 3\na 1 2 3\nb 4 5 6\n").size(), 2);
+  EXPECT_EQ(from_text("3 2\na 1 2\nb 4 5\nc 6 7\n").dimensions(), 2);
   EXPECT_EQ(from_text("2 3 4\n5 6 7\n").word(0), "2");  // three fields are a word and its numbers
   EXPECT_CONTAINS(refusal("3 3\na 1 2 3\nb 4 5 6\n"), "v.txt has 2 words, its first line says 3");
   EXPECT_CONTAINS(refusal("2 2\na 1 2 3\nb 4 5 6\n"), "line 2 has 4 fields, expected a word and 2");
@@ -95,6 +97,21 @@ TEST(WordVectors, on_the_unit_circle_have_distances_of_2_minus_2_cos) {
   EXPECT_EQ(vectors.squared_distance(0, 0), 0);
   EXPECT_EQ(vectors.squared_distance("c", "a"), vectors.squared_distance(0, 2));
   EXPECT_EQ(vectors.squared_distance("c", "zebra"), std::nullopt);
+}
+
+// All of length 1, so that numbers are exact: b has the cosine 0.75 with a, c 0.7499.
+TEST(WordVectors, pass_a_limit_of_a_half_up_to_a_cosine_of_three_quarters) {
+  const WordVectors vectors =
+      from_text("a 1 0 0 0 0\nb 0.75 0.5 0.25 0.25 0.25\n" +
+                formatted("c 0.7499 %.9g 0 0 0\n", std::sqrt(1 - 0.7499 * 0.7499)));
+  const WordFilter near = within_distance(
+      [&](std::string_view a, std::string_view b) { return vectors.squared_distance(a, b); }, 0.5f);
+
+  EXPECT_EQ(vectors.squared_distance("a", "b"), 0.5f);
+  EXPECT_TRUE(near("a", "b"));
+  EXPECT_TRUE(near("B", "A"));
+  EXPECT_FALSE(near("a", "c"));
+  EXPECT_TRUE(near("a", "zebra"));
 }
 
 TEST(WordVectors, are_brought_to_length_1_unless_raw) {

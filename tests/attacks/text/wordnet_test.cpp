@@ -141,27 +141,59 @@ TEST(WordNet, release_3_0_was_met_in_tagged_texts_so_often) {
   EXPECT_EQ(wordnet.tag_count("feel", WordClass::noun), 7);
 }
 
-// Counted by the fields of the lines alone: w_cnt is the fourth, and p_cnt stands behind the words.
-TEST(WordNet, release_3_0_has_as_many_words_and_pointers_as_its_lines_say) {
-  SADDLE_SYSTEM_WORDNET(wordnet);
-  const WordNetTable& verbs = wordnet.table(WordClass::verb);
-  std::ifstream file(kSystemWordNet / "data.verb");
-  std::size_t position = 0, synset = 0, words = 0, pointers = 0;
+// Counted by the fields of the lines alone: w_cnt, in hexadecimal, is the fourth, and p_cnt stands
+// behind the words. The first field is where the line begins.
+void expect_what_the_lines_say(const WordNetTable& table, const std::string& name) {
+  std::ifstream file(kSystemWordNet / name);
+  std::size_t position = 0, synset = 0;
 
   for (std::string line; std::getline(file, line); position += line.size() + 1) {
     if (line.starts_with("  ")) continue;
-    std::istringstream fields(line);
+    std::istringstream fields(line.substr(0, line.find(" | ")));
     const Words split{std::istream_iterator<std::string>(fields), {}};
-    const std::size_t count = std::stoul(split[3], nullptr, 16);
-    words += count;
-    pointers += std::stoul(split[4 + 2 * count]);
-    ASSERT_EQ(verbs.synsets[synset].offset, position);
+    const std::size_t words = std::stoul(split[3], nullptr, 16);
+    ASSERT_EQ(std::stoul(split[0]), position);
+    ASSERT_EQ(table.synsets[synset].offset, position);
+    ASSERT_EQ(table.word_count(synset), words) << line;
+    ASSERT_EQ(table.pointers_of(synset).size(), std::stoul(split[4 + 2 * words])) << line;
     ++synset;
   }
 
-  EXPECT_EQ(verbs.words.size(), words);
-  EXPECT_EQ(verbs.pointers.size(), pointers);
-  EXPECT_EQ(verbs.synset_count(), synset);
+  EXPECT_EQ(table.synset_count(), synset);
+}
+
+TEST(WordNet, release_3_0_has_as_many_words_and_pointers_as_the_lines_of_nouns_say) {
+  SADDLE_SYSTEM_WORDNET(wordnet);
+  expect_what_the_lines_say(wordnet.table(WordClass::noun), "data.noun");
+}
+
+TEST(WordNet, release_3_0_has_as_many_words_and_pointers_as_the_lines_of_verbs_say) {
+  SADDLE_SYSTEM_WORDNET(wordnet);
+  expect_what_the_lines_say(wordnet.table(WordClass::verb), "data.verb");
+}
+
+TEST(WordNet, release_3_0_has_as_many_words_and_pointers_as_the_lines_of_adjectives_say) {
+  SADDLE_SYSTEM_WORDNET(wordnet);
+  expect_what_the_lines_say(wordnet.table(WordClass::adj), "data.adj");
+}
+
+TEST(WordNet, release_3_0_has_as_many_words_and_pointers_as_the_lines_of_adverbs_say) {
+  SADDLE_SYSTEM_WORDNET(wordnet);
+  expect_what_the_lines_say(wordnet.table(WordClass::adv), "data.adv");
+}
+
+// "afloat(p)", "main(a)" and "galore(ip)" are among them.
+TEST(WordNet, release_3_0_has_no_markers_left) {
+  SADDLE_SYSTEM_WORDNET(wordnet);
+  const StringTable& words = wordnet.table(WordClass::adj).words;
+
+  std::size_t marked = 0;
+  for (std::size_t i = 0; i < words.size(); ++i) marked += words[i].ends_with(')') ? 1 : 0;
+
+  EXPECT_EQ(marked, 0u);
+  EXPECT_TRUE(wordnet.lemma("afloat", WordClass::adj));
+  EXPECT_TRUE(wordnet.lemma("main", WordClass::adj));
+  EXPECT_TRUE(wordnet.lemma("galore", WordClass::adj));
 }
 
 }  // namespace
