@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFolder = "image-folder";
-constexpr const char* kTiny = "tiny-imagenet";
+constexpr const char* kTinyImagenet = "tiny-imagenet";
 constexpr std::int64_t kTinySide = 64;
 // In common use; the paper gives none.
 const std::vector<float> kTinyMean{0.4802f, 0.4481f, 0.3975f}, kTinyStd{0.2770f, 0.2691f, 0.2821f};
@@ -171,7 +171,7 @@ DecodedImages decode_once(const DatasetRequest& request, const ImageList& list,
 }
 
 ImageList list_images(const DatasetRequest& request, const std::vector<std::string>& places) {
-  const bool tiny = request.name == kTiny;
+  const bool tiny = request.name == kTinyImagenet;
   std::error_code ignored;  // a place that cannot be looked into has no files for us
   std::string searched;
   for (const std::string& place : places) {
@@ -219,14 +219,14 @@ void check_images(const DatasetRequest& request) {
   const std::int64_t channels = request.images.channels.value_or(3);
   if (channels != 1 && channels != 3)
     throw UsageError(text("--channels ", channels, ": expected 1 (grey) or 3 (colours)"));
-  if (request.name == kTiny && channels != 3)
+  if (request.name == kTinyImagenet && channels != 3)
     throw UsageError("--channels 1: tiny-imagenet's mean and deviation are of its colours");
 }
 
 }  // namespace
 
 const std::vector<std::string>& image_set_names() {
-  static const std::vector<std::string> names{kTiny, kFolder};
+  static const std::vector<std::string> names{kTinyImagenet, kFolder};
   return names;
 }
 
@@ -237,10 +237,10 @@ Dataset load_image_set(const DatasetRequest& request, const std::vector<std::str
   Dataset data;
   data.warnings = list.warnings;
   DecodedImages decoded = decode_once(request, list, data.notices);
-  require(request.name != kTiny || request.images.side ||
+  require(request.name != kTinyImagenet || request.images.side ||
               (decoded.height == kTinySide && decoded.width == kTinySide),
-          kTiny, ": ", list.files[0].string(), " has ", decoded.width, " x ", decoded.height,
-          " pixels, expected 64 x 64. ", kTinyHowToGet);
+          kTinyImagenet, ": ", list.files[0].string(), " has ", decoded.width, " x ",
+          decoded.height, " pixels, expected 64 x 64. ", kTinyHowToGet);
 
   data.name = request.name;
   data.height = decoded.height;
@@ -252,7 +252,7 @@ Dataset load_image_set(const DatasetRequest& request, const std::vector<std::str
   data.labels = list.labels;
   leave_out_broken(data, list, decoded.broken);
   tell_of_turned(data, list, decoded.turned);
-  if (request.name == kTiny) {
+  if (request.name == kTinyImagenet) {
     data.mean = kTinyMean;
     data.std = kTinyStd;
   } else if (request.split == Split::train) {

@@ -18,11 +18,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
 
 double paper_of(const MeasuredRow& row, const std::string& key) {
   const auto found = row.paper.find(key);
-  return found == row.paper.end() ? kNone : found->second;
+  return found == row.paper.end() ? kNotThere : found->second;
 }
 
 std::string markdown_head(const PaperTable& table) {

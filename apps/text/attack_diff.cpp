@@ -84,7 +84,7 @@ std::string class_name(std::int32_t number, const Names& names) {
   return printable(names[place], kMostOfName);
 }
 
-std::string percent(double share) { return formatted("%.1f %%", 100 * share); }
+std::string in_percent(double share) { return formatted("%.1f %%", 100 * share); }
 
 // "1 query", "2 queries"
 template <class Number>
@@ -99,16 +99,16 @@ std::string headline(const TextOutcome& outcome, const Names& names, const char*
     return begin + ": taken for " + class_name(outcome.before.predicted, names) +
            " without an attack";
   }
-  const std::string now = percent(1 - outcome.after.score);
+  const std::string now = in_percent(1 - outcome.after.score);
   std::string after = class_name(outcome.after.predicted, names);
   if (outcome.status == TextStatus::failed) {
     after = "still " + label + " " + now;
   } else if (names.size() == 2) {
-    after += " " + percent(outcome.after.score);
+    after += " " + in_percent(outcome.after.score);
   } else {
     after += " (" + label + " " + now + ")";
   }
-  return text(begin, " ", percent(1 - outcome.before.score), " ", arrow, " ", after, "  (",
+  return text(begin, " ", in_percent(1 - outcome.before.score), " ", arrow, " ", after, "  (",
               outcome.changed.size(), " of ", counted(outcome.words, "word", "words"), ", ",
               counted(outcome.queries, "query", "queries"), ")");
 }

@@ -21,8 +21,6 @@ constexpr std::int64_t kFreeReplays = 8;
 constexpr std::int64_t kTradesAwpWarmup = 10;   // Wu et al. 2020
 constexpr std::int64_t kMostValidation = 1000;  // images, of those that nobody asked for
 
-bool is_transformer(const TrainOptions& options) { return options.model.starts_with("deit"); }
-
 // eps / 4 and eps / 8 are the paper's code; its l2 128/255 needs the larger step to be reached.
 double pgd_alpha(const std::string& norm, double eps) {
   if (norm == "linf") return eps / 4;

@@ -72,6 +72,11 @@ struct TrainOptions {
 // into `options`.
 std::vector<Setting> settings_of(TrainOptions& options);
 
+// Whether the network is one: without batch-norm, with patches.
+inline bool is_transformer(const TrainOptions& options) {
+  return options.model.starts_with("deit");
+}
+
 // The same with every default filled in that depends on other settings (lr by optimiser, alpha by
 // eps, ...). Throws UsageError for combinations that make no sense.
 TrainOptions resolved(TrainOptions options);

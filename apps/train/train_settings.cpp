@@ -10,7 +10,6 @@ namespace {
 // Why a setting would do nothing: `words` unless `ok`.
 std::string unless(bool ok, const std::string& words) { return ok ? "" : words; }
 
-bool is_transformer(const TrainOptions& o) { return o.model.starts_with("deit"); }
 bool is_adversarial(const TrainOptions& o) { return o.adversarial != "none"; }
 
 std::vector<Setting> settings_of_model(TrainOptions& o) {

@@ -11,7 +11,7 @@
 namespace saddle {
 namespace {
 
-constexpr std::int64_t kMaxBytes = std::int64_t{512} << 20;
+constexpr std::int64_t kMaxBankBytes = std::int64_t{512} << 20;
 
 constexpr const char* kShape =
     R"(expected {"word": {"noun": ["substitute", ...], "verb": ..., "adj": ..., "adv": ...}, ...})";
@@ -89,7 +89,7 @@ CandidateBank parse_candidate_bank(Bytes bytes, const std::string& name) {
 }
 
 CandidateBank load_candidate_bank(const std::filesystem::path& file) {
-  return parse_candidate_bank(read_file(file, kMaxBytes), file.string());
+  return parse_candidate_bank(read_file(file, kMaxBankBytes), file.string());
 }
 
 std::string candidate_bank_text(const CandidateBank& bank) {

@@ -10,7 +10,7 @@
 namespace saddle {
 namespace {
 
-constexpr std::int64_t kMaxBytes = std::int64_t{8} << 30;
+constexpr std::int64_t kMaxTableBytes = std::int64_t{8} << 30;
 constexpr std::int32_t kRowsOfPart = 8192;
 
 struct Near {
@@ -102,7 +102,7 @@ NeighbourTable parse_neighbour_table(Bytes bytes, const WordVectors& vectors, in
 
 NeighbourTable load_neighbour_table(const std::filesystem::path& file, const WordVectors& vectors,
                                     int count) {
-  return parse_neighbour_table(read_file(file, kMaxBytes), vectors, count, file.string());
+  return parse_neighbour_table(read_file(file, kMaxTableBytes), vectors, count, file.string());
 }
 
 const std::vector<std::int32_t>& Neighbours::of(std::int32_t row) const {

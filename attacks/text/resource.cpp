@@ -9,7 +9,7 @@
 namespace saddle {
 namespace {
 
-constexpr std::int64_t kMaxBytes = std::int64_t{8} << 30;
+constexpr std::int64_t kMaxResourceBytes = std::int64_t{8} << 30;
 
 std::string sha256_of(Bytes bytes) {
   return sha256({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
@@ -23,7 +23,7 @@ Resource describe_resource(const std::string& kind,
   Resource resource{.kind = kind, .files = {}, .sha256 = {}};
   std::string lines;
   for (const std::filesystem::path& file : files) {
-    const std::vector<std::byte> bytes = read_file(file, kMaxBytes);
+    const std::vector<std::byte> bytes = read_file(file, kMaxResourceBytes);
     resource.files.push_back(file.string());
     resource.bytes += static_cast<std::int64_t>(bytes.size());
     resource.sha256 = sha256_of(bytes);

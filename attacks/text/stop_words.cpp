@@ -8,7 +8,7 @@
 namespace saddle {
 namespace {
 
-constexpr std::int64_t kMaxBytes = std::int64_t{16} << 20;
+constexpr std::int64_t kMaxListBytes = std::int64_t{16} << 20;
 
 constexpr const char* kEnglish[] = {
     // personal and possessive pronouns, reflexives
@@ -57,7 +57,7 @@ StopWords parse_stop_words(Bytes bytes, const std::string& name) {
 }
 
 StopWords load_stop_words(const std::filesystem::path& file) {
-  return parse_stop_words(read_file(file, kMaxBytes), file.string());
+  return parse_stop_words(read_file(file, kMaxListBytes), file.string());
 }
 
 }  // namespace saddle

@@ -11,7 +11,7 @@
 namespace saddle {
 namespace {
 
-constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kMaxTagBytes = std::int64_t{1} << 30;
 
 constexpr const char* kShape = R"(, expected {"index": 0, "tags": ["DET", "NOUN", ...]})";
 
@@ -59,7 +59,7 @@ TagsOfExample parse_tag_file(Bytes bytes, const std::string& name) {
 }
 
 TagsOfExample load_tag_file(const std::filesystem::path& file) {
-  return parse_tag_file(read_file(file, kMaxBytes), file.string());
+  return parse_tag_file(read_file(file, kMaxTagBytes), file.string());
 }
 
 }  // namespace saddle

@@ -15,7 +15,7 @@
 namespace saddle {
 namespace {
 
-constexpr std::int64_t kMaxBytes = std::int64_t{8} << 30;
+constexpr std::int64_t kMaxVectorBytes = std::int64_t{8} << 30;
 constexpr std::int64_t kLanes = 8;  // sums beside each other, however wide the processor's are
 
 // The length of a row; 0 for zeros alone. Squares of floats cannot overflow a double.
@@ -219,9 +219,9 @@ WordVectors parse_npy_vectors(Bytes vectors, Bytes words, RowScale scale, const 
 
 WordVectors load_word_vectors(const std::filesystem::path& file, RowScale scale) {
   const std::vector<std::filesystem::path> files = word_vector_files(file);
-  const std::vector<std::byte> bytes = read_file(file, kMaxBytes);
+  const std::vector<std::byte> bytes = read_file(file, kMaxVectorBytes);
   if (files.size() == 1) return parse_text_vectors(bytes, scale, file.string());
-  const std::vector<std::byte> words = read_file(files[1], kMaxBytes);
+  const std::vector<std::byte> words = read_file(files[1], kMaxVectorBytes);
   return parse_npy_vectors(bytes, words, scale, file.string(), files[1].string());
 }
 

@@ -5,7 +5,7 @@
 namespace saddle {
 namespace {
 
-constexpr std::int64_t kMaxBytes = 100'000'000;  // an offset has eight decimal digits
+constexpr std::int64_t kMaxWordnetBytes = 100'000'000;  // an offset has eight decimal digits
 
 std::string data_name(WordClass of) { return "data." + std::string(name_of(of)); }
 std::string index_name(WordClass of) { return "index." + std::string(name_of(of)); }
@@ -32,7 +32,8 @@ std::vector<std::string> wordnet_file_names() {
 
 WordNet load_wordnet(const std::filesystem::path& directory) {
   return read_wordnet(
-      [&](const std::string& name) { return read_file(directory / name, kMaxBytes); }, directory);
+      [&](const std::string& name) { return read_file(directory / name, kMaxWordnetBytes); },
+      directory);
 }
 
 WordNet read_wordnet(const FileContents& contents, const std::filesystem::path& place) {

@@ -23,7 +23,7 @@ WordVectors from_text(std::string_view text, RowScale scale = RowScale::unit) {
   return parse_text_vectors(bytes_of(text), scale, "v.txt");
 }
 
-std::string refusal(std::string_view text) {
+std::string refusal_of_text(std::string_view text) {
   return testing_support::message_of<Error>([&] { from_text(text); });
 }
 
@@ -60,31 +60,36 @@ TEST(WordVectors, of_word2vec_have_a_first_line_that_must_be_right) {
   EXPECT_EQ(from_text("2 3\na 1 2 3\nb 4 5 6\n").size(), 2);
   EXPECT_EQ(from_text("3 2\na 1 2\nb 4 5\nc 6 7\n").dimensions(), 2);
   EXPECT_EQ(from_text("2 3 4\n5 6 7\n").word(0), "2");  // three fields are a word and its numbers
-  EXPECT_CONTAINS(refusal("3 3\na 1 2 3\nb 4 5 6\n"), "v.txt has 2 words, its first line says 3");
-  EXPECT_CONTAINS(refusal("2 2\na 1 2 3\nb 4 5 6\n"), "line 2 has 4 fields, expected a word and 2");
-  EXPECT_CONTAINS(refusal("a 1\nb 2\n"), "v.txt, line 1 has two fields, 'a 1'");
-  EXPECT_CONTAINS(refusal("2 9999999999\na 1 2\n"), "v.txt, line 1 has two fields");
-  EXPECT_CONTAINS(refusal("2 2147483647\na 1 2\nb 1 2\n"), "line 2 has 3 fields");
+  EXPECT_CONTAINS(refusal_of_text("3 3\na 1 2 3\nb 4 5 6\n"),
+                  "v.txt has 2 words, its first line says 3");
+  EXPECT_CONTAINS(refusal_of_text("2 2\na 1 2 3\nb 4 5 6\n"),
+                  "line 2 has 4 fields, expected a word and 2");
+  EXPECT_CONTAINS(refusal_of_text("a 1\nb 2\n"), "v.txt, line 1 has two fields, 'a 1'");
+  EXPECT_CONTAINS(refusal_of_text("2 9999999999\na 1 2\n"), "v.txt, line 1 has two fields");
+  EXPECT_CONTAINS(refusal_of_text("2 2147483647\na 1 2\nb 1 2\n"), "line 2 has 3 fields");
 }
 
 TEST(WordVectors, are_refused_with_the_number_of_the_line_that_is_wrong) {
-  EXPECT_EQ(refusal("a 1 2\nb 1 2 3\n"),
+  EXPECT_EQ(refusal_of_text("a 1 2\nb 1 2 3\n"),
             "v.txt, line 2 has 4 fields, expected a word and 2 numbers between single blanks");
-  EXPECT_CONTAINS(refusal("a 1 2\nb 1\n"), "line 2 has 2 fields");
-  EXPECT_CONTAINS(refusal("a 1 2\n\n"), "line 2 has 0 fields");
-  EXPECT_CONTAINS(refusal("a 1 2\nb 1  2\n"), "line 2 has 4 fields");
-  EXPECT_CONTAINS(refusal("a 1 2\nb 1 two\n"), "line 2 has 'two', expected a finite number");
-  EXPECT_CONTAINS(refusal("a 1 2\nb 1 nan\n"), "line 2 has 'nan'");
-  EXPECT_CONTAINS(refusal("a 1 2\nb 1 -inf\n"), "line 2 has '-inf'");
-  EXPECT_CONTAINS(refusal("a 1 2\nb 1 1e39\n"), "line 2 has '1e39'");
-  EXPECT_CONTAINS(refusal("a 1 2\nb 1 0x2\n"), "line 2 has '0x2'");
-  EXPECT_CONTAINS(refusal("a 1 2\n\xff 1 2\n"), R"(line 2 has '\xff', expected a word: UTF-8)");
-  EXPECT_CONTAINS(refusal("a 1 2\n 1 2\n"), "line 2 has '', expected a word");
-  EXPECT_CONTAINS(refusal(std::string_view("a 1 2\nb\0 1 2\n", 13)), R"(line 2 has 'b\x00')");
-  EXPECT_CONTAINS(refusal(""), "v.txt holds no vectors");
-  EXPECT_CONTAINS(refusal("2 2\n"), "v.txt has 0 words");
-  EXPECT_CONTAINS(refusal("word\n"), "line 1 has 1 fields");
-  EXPECT_LT(refusal("a 1 2\n" + std::string(1 << 20, 'x') + " 1 y\n").size(), 500u);
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\nb 1\n"), "line 2 has 2 fields");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\n\n"), "line 2 has 0 fields");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\nb 1  2\n"), "line 2 has 4 fields");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\nb 1 two\n"),
+                  "line 2 has 'two', expected a finite number");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\nb 1 nan\n"), "line 2 has 'nan'");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\nb 1 -inf\n"), "line 2 has '-inf'");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\nb 1 1e39\n"), "line 2 has '1e39'");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\nb 1 0x2\n"), "line 2 has '0x2'");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\n\xff 1 2\n"),
+                  R"(line 2 has '\xff', expected a word: UTF-8)");
+  EXPECT_CONTAINS(refusal_of_text("a 1 2\n 1 2\n"), "line 2 has '', expected a word");
+  EXPECT_CONTAINS(refusal_of_text(std::string_view("a 1 2\nb\0 1 2\n", 13)),
+                  R"(line 2 has 'b\x00')");
+  EXPECT_CONTAINS(refusal_of_text(""), "v.txt holds no vectors");
+  EXPECT_CONTAINS(refusal_of_text("2 2\n"), "v.txt has 0 words");
+  EXPECT_CONTAINS(refusal_of_text("word\n"), "line 1 has 1 fields");
+  EXPECT_LT(refusal_of_text("a 1 2\n" + std::string(1 << 20, 'x') + " 1 y\n").size(), 500u);
 }
 
 // cos 10 = 0.984808, cos 50 = 0.642788: 2 - 2 cos.
