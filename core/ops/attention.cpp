@@ -5,6 +5,7 @@
 #include "core/element_type.h"
 #include "core/ops.h"
 #include "core/ops/draws.h"
+#include "core/ops/multiply.h"
 #include "core/text_ops.h"
 
 namespace saddle {
@@ -153,9 +154,7 @@ class Attention {
   // Of every head: c [m, n] = a b.
   void product(std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a, bool transpose_b,
                const Tensor& a, const Tensor& b, const Tensor& c) const {
-    device_.gemm(
-        {m, n, k, transpose_a, transpose_b, precision_, matrices(), Batching::fastest, c.dtype()},
-        memory_of(a, dtype_), memory_of(b, dtype_), memory_of(c, c.dtype()));
+    multiply({m, n, k, transpose_a, transpose_b, precision_, matrices()}, a, b, c);
   }
   Tensor dropped(const Tensor& p) const {
     if (!dropping_) return p;

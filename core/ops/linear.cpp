@@ -1,22 +1,12 @@
 #include "core/element_type.h"
 #include "core/ops.h"
+#include "core/ops/multiply.h"
 #include "core/ops/row_sums.h"
 #include "kernels/elementwise.h"
 #include "kernels/pooling.h"
 #include "kernels/reductions.h"
 
 namespace saddle {
-
-namespace {
-
-// c [m, n] = a b of bf16 matrices where these are, else of f32 ones.
-void multiply(Gemm shape, const Tensor& a, const Tensor& b, const Tensor& c) {
-  shape.result = c.dtype();
-  a.device().gemm(shape, memory_of(a, shape.operands()), memory_of(b, shape.operands()),
-                  memory_of(c, c.dtype()));
-}
-
-}  // namespace
 
 void sum_rows(const Tensor& x, const Tensor& y) {
   Device& device = x.device();
