@@ -106,7 +106,7 @@ LabelCensus census_of(std::span<const std::uint8_t> labels) {
 }
 
 void translate_labels(const SegmentationRequest& request, const SegmentationList& list,
-                      std::vector<LabelImage>& images, std::vector<std::string>& notices) {
+                      std::vector<LabelImage>& images, std::vector<std::string>& warnings) {
   const Translation translation = translation_of(request, list);
   const LabelCensus census = census_of(images);
   check_range(request, list, images, census, translation);
@@ -117,12 +117,14 @@ void translate_labels(const SegmentationRequest& request, const SegmentationList
   check_content(request, census, translation, translated);
   if (request.ignore_label) {
     const auto ignored = static_cast<std::size_t>(*request.ignore_label);
-    notices.push_back(text(request.name, ": label ", ignored,
-                           " is void: ", share_of(census[ignored], census), " of the pixels"));
+    warnings.push_back(text(request.name, ": label ", ignored,
+                            " is void: ", share_of(census[ignored], census), " of the pixels of ",
+                            request.split));
   }
   if (request.reduce_zero_label) {
-    notices.push_back(text(request.name, ": label 0 is void: ", share_of(census[0], census),
-                           " of the pixels; label 1 of the files is class 0"));
+    warnings.push_back(text(request.name, ": label 0 is void: ", share_of(census[0], census),
+                            " of the pixels of ", request.split,
+                            "; label 1 of the files is class 0"));
   }
   if (!request.ignore_label && !request.reduce_zero_label && !list.label_map) return;
 #pragma omp parallel for schedule(dynamic, 16)

@@ -150,7 +150,7 @@ TextSplits load_rated_rotten_tomatoes(const TextRequest& request) {
     loaded.splits[split_of_snippet(line)].add(snippet.text,
                                               snippet.mean > 0 ? kPositive : kNegative);
   }
-  loaded.notices.push_back(
+  loaded.warnings.push_back(
       text(request.name,
            ": labels are the sign of the mean rating of 15 to 29 people, not the verdicts "
            "of the reviewers; ",

@@ -193,7 +193,7 @@ SegmentationSet load_files(const SegmentationRequest& request) {
   // Labels first: wrong ones are told before the larger part of the work is done, and their sizes
   // say where the pixels go, so that these are never there twice.
   std::vector<LabelImage> labels = read_all_labels(request, list, static_cast<std::size_t>(count));
-  translate_labels(request, list, labels, set.notices);
+  translate_labels(request, list, labels, set.warnings);
   lay_out(list, std::move(labels), set);
   tell_of_turned(set, read_all_pixels(request, list, set));
   set.mean = stanford ? kStanfordMean : kImageNetMean;

@@ -32,15 +32,14 @@ struct SegmentationImage {
 struct SegmentationSet {
   std::string name, split;  // "voc2012", "train"
   std::int64_t channels = 3, classes = 0;
-  std::vector<SegmentationImage> images;  // [N], in the order of the split
-  std::vector<std::uint8_t> pixels;       // image after image, each [height, width, channels]
-  std::vector<std::uint8_t> labels;       // image after image, each [height, width]
-  std::vector<float> mean, std;           // [channels], of pixels / 255
-  std::vector<std::string> class_names;   // [classes]
-  Palette palette;                        // [classes], to draw labels with
-  LabelCensus census{};                   // of `labels`
-  // What the user should be told, one line each.
-  std::vector<std::string> warnings = {}, notices = {};
+  std::vector<SegmentationImage> images;   // [N], in the order of the split
+  std::vector<std::uint8_t> pixels;        // image after image, each [height, width, channels]
+  std::vector<std::uint8_t> labels;        // image after image, each [height, width]
+  std::vector<float> mean, std;            // [channels], of pixels / 255
+  std::vector<std::string> class_names;    // [classes]
+  Palette palette;                         // [classes], to draw labels with
+  LabelCensus census{};                    // of `labels`
+  std::vector<std::string> warnings = {};  // what the user should be told, one line each
 
   std::int64_t size() const { return static_cast<std::int64_t>(images.size()); }
 

@@ -144,8 +144,7 @@ TextSet load_text_set(const TextRequest& request) {
               std::move(split.texts),
               std::move(split.labels),
               std::move(loaded.class_names),
-              {},
-              std::move(loaded.notices)};
+              std::move(loaded.warnings)};
   warn_of_blanks(set);
   warn_of_absent_classes(set);
   if (set.split != "train") warn_of_texts_in_train(set, loaded.splits["train"].texts);

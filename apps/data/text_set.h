@@ -15,12 +15,11 @@
 namespace saddle {
 
 struct TextSet {
-  std::string name, split;               // "rotten-tomatoes", "train"
-  std::vector<std::string> texts;        // [N], UTF-8 without zero bytes
-  std::vector<std::int32_t> labels;      // [N], each in [0, classes)
-  std::vector<std::string> class_names;  // [classes]
-  // What the user should be told, one line each.
-  std::vector<std::string> warnings = {}, notices = {};
+  std::string name, split;                 // "rotten-tomatoes", "train"
+  std::vector<std::string> texts;          // [N], UTF-8 without zero bytes
+  std::vector<std::int32_t> labels;        // [N], each in [0, classes)
+  std::vector<std::string> class_names;    // [classes]
+  std::vector<std::string> warnings = {};  // what the user should be told, one line each
 
   std::int64_t size() const { return static_cast<std::int64_t>(texts.size()); }
 };

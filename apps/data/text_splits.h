@@ -23,7 +23,7 @@ struct LabelledTexts {
 struct TextSplits {
   std::map<std::string, LabelledTexts> splits = {};  // the one asked for, and "train" if there is
   std::vector<std::string> class_names = {};
-  std::vector<std::string> notices = {};
+  std::vector<std::string> warnings = {};  // of all splits
 };
 
 }  // namespace saddle

@@ -77,8 +77,11 @@ MeasuredRun read_run(const Plan& plan, const PlannedRun& run) {
 void add_doubts(MeasuredRun& run) {
   std::vector<std::string>& doubts = run.doubts;
   // The same network is warned of by each attack upon it: once is enough.
+  const auto said = [&](const std::string& doubt) {
+    return std::ranges::find(doubts, doubt) != doubts.end();
+  };
   const auto add = [&](const std::string& doubt) {
-    if (std::ranges::find(doubts, doubt) == doubts.end()) doubts.push_back(doubt);
+    if (!said(doubt)) doubts.push_back(doubt);
   };
   const auto beyond = [&](const char* strong, const char* weak, double slack) {
     const auto a = run.attacks.find(strong), b = run.attacks.find(weak);
@@ -101,7 +104,9 @@ void add_doubts(MeasuredRun& run) {
   }
   for (const std::string& warning : run.curve.warnings) add("curve: " + warning);
   for (const std::string& warning : run.curve.model_warnings) add(warning);
-  for (const std::string& warning : run.training.warnings) add("training: " + warning);
+  for (const std::string& warning : run.training.warnings) {
+    if (!said(warning)) add("training: " + warning);  // attacks say it of the data, too
+  }
 }
 
 // An attack that breaks every network compares none, nor does one upon texts that breaks none.

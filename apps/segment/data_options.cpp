@@ -123,9 +123,7 @@ SegmentationSet load(const SegmentationDataOptions& options, SegmentationPart pa
   request.split_seed = static_cast<std::uint64_t>(options.split_seed.value_or(0));
   start_threads();  // images are decoded side by side
   SegmentationSet set = load_segmentation_set(request);
-  for (const auto* lines : {&set.warnings, &set.notices}) {
-    for (const std::string& line : *lines) print_warning(program_invocation_short_name, line);
-  }
+  for (const std::string& line : set.warnings) print_warning(program_invocation_short_name, line);
   return set;
 }
 

@@ -31,7 +31,7 @@ enum class SegmentationPart { train, test };
 // train has no limit of the training images.
 std::vector<Setting> settings_of(SegmentationDataOptions& options, SegmentationPart used_for);
 
-// The part's images, whose warnings and notices are printed. Throws as load_segmentation_set.
+// The part's images, whose warnings are printed. Throws as load_segmentation_set.
 SegmentationSet load(const SegmentationDataOptions& options, SegmentationPart part);
 
 // Which bytes it consists of: sizes, pixels, labels, names of classes, mean and deviation.

@@ -171,7 +171,7 @@ Json fingerprints_of(const SegmentTrainOptions& options, const SegmentationSet& 
 std::vector<std::string> all_warnings(const SegmentationSet& train, const SegmentationSet& test,
                                       const std::vector<std::string>& of_run) {
   std::vector<std::string> all;
-  for (const auto* lines : {&train.warnings, &train.notices, &test.warnings, &of_run}) {
+  for (const auto* lines : {&train.warnings, &test.warnings, &of_run}) {
     all.insert(all.end(), lines->begin(), lines->end());
   }
   return all;

@@ -103,6 +103,7 @@ void check_files(const TextAttackProgramOptions& o) {
 TextSet load_set(const TextAttackProgramOptions& o, TextModel& text_model) {
   Model& model = text_model.model;
   const TextSet set = load(o.data, "test", model.class_names);
+  for (const std::string& line : set.warnings) print_warning(kName, line);
   require(model.classes() == std::ssize(set.class_names), o.checkpoint, ": the model knows ",
           model.classes(), " classes, ", set.name, " has ", set.class_names.size(),
           ". Name the data set it was trained on with --dataset and --data-dir");

@@ -1,8 +1,5 @@
 #include "apps/text/data_options.h"
 
-#include <cerrno>
-
-#include "apps/common/command_line.h"
 #include "apps/common/parse.h"
 #include "apps/common/settings.h"
 #include "core/hash.h"
@@ -76,11 +73,7 @@ std::vector<Setting> settings_of(TextDataOptions& o, TextPart part) {
 
 TextSet load(const TextDataOptions& options, const std::string& split,
              const std::vector<std::string>& classes) {
-  TextSet set = load_text_set(request_of(options, split, classes));
-  for (const auto* lines : {&set.warnings, &set.notices}) {
-    for (const std::string& line : *lines) print_warning(program_invocation_short_name, line);
-  }
-  return set;
+  return load_text_set(request_of(options, split, classes));
 }
 
 bool has_validation(const TextDataOptions& options) {

@@ -22,8 +22,8 @@ struct TextDataOptions {
 enum class TextPart { train_and_test, test_only };  // test_only: no --train-limit
 std::vector<Setting> settings_of(TextDataOptions& options, TextPart part);
 
-// The split, whose warnings and notices are printed. `classes`, where there are any, are those that
-// the labels of a table are to be. Throws as load_text_set.
+// The split, whose warnings are the caller's to print. `classes`, where there are any, are those
+// that the labels of a table are to be. Throws as load_text_set.
 TextSet load(const TextDataOptions& options, const std::string& split,
              const std::vector<std::string>& classes = {});
 // Whether the set has a validation split: a table's folder may lack one.

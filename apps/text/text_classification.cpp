@@ -1,10 +1,12 @@
 #include "apps/text/text_classification.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/class_names.h"
+#include "apps/common/command_line.h"
 #include "apps/common/fingerprint.h"
 #include "apps/common/parse.h"
 #include "apps/text/evaluate_texts.h"
@@ -17,6 +19,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kTestBatch = 64;
+constexpr const char* kTrainProgram = "saddle-text train";
 constexpr const char* kVocabulary = "vocab.txt";
 
 Climb embedding_climb(const EmbeddingPgdOptions& options, std::int64_t width) {
@@ -36,12 +39,26 @@ struct RunData {
   std::optional<TextSet> validation;
 };
 
+// What holds for all splits is said once.
+std::vector<std::string> warnings_of(const RunData& data) {
+  std::vector<std::string> all = data.train.warnings;
+  const auto add = [&](const TextSet& set) {
+    for (const std::string& line : set.warnings) {
+      if (std::ranges::find(all, line) == all.end()) all.push_back(line);
+    }
+  };
+  if (data.validation) add(*data.validation);
+  add(data.test);
+  return all;
+}
+
 RunData load_run_data(const TextDataOptions& options) {
   RunData data{load(options, "train"), {}, {}};
   data.test = load(options, "test", data.train.class_names);
   if (has_validation(options)) {
     data.validation = load(options, "validation", data.train.class_names);
   }
+  for (const std::string& line : warnings_of(data)) print_warning(kTrainProgram, line);
   return data;
 }
 
@@ -119,14 +136,8 @@ void add_cut_texts(const EncodedTexts& encoded, const TextSet& set, std::int64_t
 }
 
 std::vector<std::string> all_warnings(const RunData& data, const std::vector<std::string>& of_run) {
-  std::vector<std::string> all = data.train.notices;  // the same of every split
-  const auto add = [&](const std::vector<std::string>& lines) {
-    all.insert(all.end(), lines.begin(), lines.end());
-  };
-  add(data.train.warnings);
-  if (data.validation) add(data.validation->warnings);
-  add(data.test.warnings);
-  add(of_run);
+  std::vector<std::string> all = warnings_of(data);
+  all.insert(all.end(), of_run.begin(), of_run.end());
   return all;
 }
 
@@ -188,7 +199,7 @@ TrainResult train(const TextTrainOptions& options) {
   TextBatches batches(device, train_texts, data.train.labels, options.batch_size, text.max_length);
   Task task = text_task(batches, data.train.size(), text.width, climb_of(options));
   task.scores = text_scores(test, validation ? &*validation : nullptr);
-  const RunConfig config{"saddle-text train",
+  const RunConfig config{kTrainProgram,
                          to_json(options, text),
                          fingerprints_of(options, data, from.encoder.weights),
                          environment_of(device),

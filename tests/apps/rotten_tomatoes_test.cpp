@@ -37,7 +37,6 @@ TEST(RottenTomatoes, has_a_text_of_each_class_in_turn) {
   EXPECT_EQ(train.name, "rotten-tomatoes");
   EXPECT_EQ(train.split, "train");
   EXPECT_EQ(train.warnings, Texts());
-  EXPECT_EQ(train.notices, Texts());
 }
 
 TEST(RottenTomatoes, rounds_the_shares_of_the_splits) {
@@ -131,16 +130,6 @@ TEST(RottenTomatoes, with_a_zero_byte_is_told_with_the_line) {
 
 // ---- rated ----
 
-std::string good_line(int number) { return text(number, "\t1.5\tsnippet ", number, "\r\n"); }
-
-// The file, with `line` in the place of line `number`.
-void write_rated(const TemporaryDirectory& directory, int number = 0, const std::string& line = "",
-                 int lines = 10605) {
-  std::string letters;
-  for (int i = 1; i <= lines; ++i) letters += i == number ? line : good_line(i);
-  write_letters(directory, "movieReviewSnippets_GroundTruth.txt", letters);
-}
-
 TextSet load_rated(const TemporaryDirectory& directory, const std::string& split = "train") {
   return load_text_set(text_request("rotten-tomatoes-rated", directory, split));
 }
@@ -192,11 +181,10 @@ TEST(RatedRottenTomatoes, leaves_a_mean_of_zero_out_and_says_so) {
 
   EXPECT_EQ(train.texts[1], "snippet 3");
   EXPECT_EQ(train.size(), 8484);
-  EXPECT_EQ(
-      train.notices,
-      (Texts{"rotten-tomatoes-rated: labels are the sign of the mean rating of 15 to 29 "
-             "people, not the verdicts of the reviewers; 1 of 10605 snippets have a mean of 0 "
-             "and are left out"}));
+  EXPECT_EQ(train.warnings.front(),
+            "rotten-tomatoes-rated: labels are the sign of the mean rating of 15 to 29 people, "
+            "not the verdicts of the reviewers; 1 of 10605 snippets have a mean of 0 and are left "
+            "out");
 }
 
 TEST(RatedRottenTomatoes, that_is_nowhere_is_told_with_how_to_get_it) {

@@ -165,6 +165,15 @@ TEST_F(SegmentAttack, predicts_with_a_stretched_network_as_it_is_attacked) {
                 sum_of(images).at(label, seen));
 }
 
+TEST_F(SegmentAttack, records_which_label_was_made_void) {
+  SegmentAttackOptions o = options({});
+  o.data.ignore_label = 254;
+  run(o);
+
+  EXPECT_CONTAINS(json().at("warnings").dump(),
+                  "voc-folder: label 254 is void: 0.0 % of the pixels of val");
+}
+
 TEST_F(SegmentAttack, feeds_pixels_that_are_not_normalised_where_told) {
   SegmentAttackOptions o = options({"pgd:steps=2,start=zero"});
   run(o);

@@ -30,7 +30,6 @@ TEST(VocFolder, images_and_labels_come_in_the_order_of_the_list) {
   pixels.insert(pixels.end(), 6, 10);
   EXPECT_EQ(set.pixels, pixels);
   EXPECT_TRUE(set.warnings.empty());
-  EXPECT_TRUE(set.notices.empty());
 }
 
 TEST(VocFolder, each_image_keeps_its_size) {
@@ -217,8 +216,9 @@ TEST(VocFolder, zero_label_becomes_void_and_the_others_one_less) {
 
   EXPECT_EQ(set.labels, (Labels{255, 0, 0, 1, 1, 255, 1, 255}));
   EXPECT_EQ(set.census[255], 3);
-  EXPECT_EQ(set.notices, (Names{"voc-folder: label 0 is void: 12.5 % of the pixels; label 1 of the "
-                                "files is class 0"}));
+  EXPECT_EQ(set.warnings,
+            (Names{"voc-folder: label 0 is void: 12.5 % of the pixels of train; label 1 "
+                   "of the files is class 0"}));
   std::filesystem::remove(directory.path() / "classes.txt");
   EXPECT_EQ(load_segmentation_set(request).class_names.front(), "aeroplane");
 }
@@ -233,7 +233,7 @@ TEST(VocFolder, ignored_label_becomes_void) {
   const SegmentationSet set = load_segmentation_set(request);
 
   EXPECT_EQ(set.labels, (Labels{0, 1, 1, 255, 255, 255, 255, 255}));
-  EXPECT_EQ(set.notices, (Names{"voc-folder: label 2 is void: 37.5 % of the pixels"}));
+  EXPECT_EQ(set.warnings, (Names{"voc-folder: label 2 is void: 37.5 % of the pixels of train"}));
 }
 
 // More images than a thread takes at a time.

@@ -8,6 +8,8 @@
 #include "apps/text/evaluate_texts.h"
 #include "apps/text/text_victim.h"
 #include "core/file.h"
+#include "tests/apps/text_runs.h"
+#include "tests/apps/text_tables.h"
 #include "tests/apps/training_runs.h"
 #include "tests/apps/word_attack_world.h"
 #include "tests/attacks/text/npy_files.h"
@@ -36,6 +38,12 @@ class TextAttackRun : public ::testing::Test {
 };
 WordAttackWorld* TextAttackRun::world = nullptr;
 
+int times_in(const std::string& whole, const std::string& part) {
+  int times = 0;
+  for (auto at = whole.find(part); at != whole.npos; at = whole.find(part, at + 1)) ++times;
+  return times;
+}
+
 // A word in each text says its class, and its only synonym says the other: one swap is enough.
 TEST_F(TextAttackRun, swaps_the_word_that_says_the_class) {
   const TextAttackProgramOptions o = world->options({"pso-wordnet"}, "swap");
@@ -55,6 +63,33 @@ TEST_F(TextAttackRun, swaps_the_word_that_says_the_class) {
     const bool good = original.find("good") != std::string::npos;
     EXPECT_NE(other.find(good ? "bad" : "good"), std::string::npos) << line;
   }
+}
+
+// Whose labels are not those of the reviewers: a number of it never stands without saying so.
+TEST_F(TextAttackRun, says_once_what_the_labels_of_the_rated_set_are) {
+  const TemporaryDirectory directory;
+  write_rated(directory);
+  TextTrainOptions run = small_text_run(world->path(), directory.path() / "run");
+  run.data.name = "rotten-tomatoes-rated";
+  run.data.directory = directory.path().string();
+  run.data.train_limit = run.data.test_limit = 8;
+  run.epochs = 1;
+  TextAttackProgramOptions o = world->options({"pwws"}, "rated");
+  o.data = run.data;
+  o.checkpoint = (directory.path() / "run" / "last.safetensors").string();
+  const std::string remark = "labels are the sign of the mean rating";
+
+  ::testing::internal::CaptureStderr();
+  train(resolved(run));
+  const std::string told_by_training = ::testing::internal::GetCapturedStderr();
+  ::testing::internal::CaptureStderr();
+  printed_by_attack(o);
+  const std::string told_by_attack = ::testing::internal::GetCapturedStderr();
+
+  EXPECT_EQ(times_in(told_by_training, remark), 1) << told_by_training;
+  EXPECT_EQ(times_in(told_by_attack, remark), 1) << told_by_attack;
+  EXPECT_EQ(times_in(contents(directory.path() / "run" / "config.json"), remark), 1);
+  EXPECT_EQ(times_in(contents(o.json), remark), 1);
 }
 
 // The texts it writes, asked about as saddle-text predict asks.

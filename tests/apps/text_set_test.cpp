@@ -128,7 +128,6 @@ TEST(TextSet, without_a_flaw_has_no_warnings) {
   const TextSet test = load_rows(kRows, "text,label\nd,1\ne,0\n", "test");
 
   EXPECT_EQ(test.warnings, Texts());
-  EXPECT_EQ(test.notices, Texts());
 }
 
 TEST(TextSet, warns_of_texts_without_a_letter) {
