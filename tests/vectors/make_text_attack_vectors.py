@@ -8,7 +8,8 @@ of 2026): the first writes the file, the second adds to it. The searches are Tex
 victim adds up numbers of words, and candidates, vectors and tags come from tables that are made here.
 Numbers of words are multiples of 1/64 and no sentence repeats a word, so that sums are exact and ties
 rare. Searches that draw are run many times; of them the file has, by sentence, how many runs succeeded
-and mean and standard deviation of the queries.
+and mean and standard deviation of the queries. The swarm has a sentence of its own besides, of four
+words with two candidates each: all its 81 texts can be counted.
 """
 import importlib.metadata
 import json
@@ -33,7 +34,7 @@ from textattack.transformations import WordSwap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILE = os.path.join(HERE, "text_attacks.json")
-WORDS, SENTENCES, DRAWN, RUNS = 120, 40, 12, 60
+WORDS, SENTENCES, DRAWN, RUNS, FOUR_WORDS_RUNS = 120, 40, 12, 60, 300
 RELEASE = importlib.metadata.version("textattack")
 YEAR = {"0.3.10": "2024", "0.3.11": "2026"}[RELEASE]
 
@@ -64,6 +65,14 @@ def make_problem():
         examples.append({"text": text, "label": right if len(examples) % 8 else 1 - right})
     return {"theta": theta, "bias": 0.125, "bank": bank, "vectors": vectors, "stop_words": words[:12],
             "tags": {word: draw.choice(["NOUN", "VERB", "ADJ"]) for word in words}, "examples": examples}
+
+
+def four_words():
+    theta, bank = {}, {}
+    for i in "0123":
+        theta.update({"a" + i: 1, "x" + i: -1, "y" + i: 0.5})
+        bank["a" + i] = ["x" + i, "y" + i]
+    return {"theta": theta, "bias": 0.6, "bank": bank, "vectors": {}, "stop_words": [], "tags": {}}
 
 
 class Victim(ModelWrapper):
@@ -151,8 +160,8 @@ def outcome(attack, example):
     return {"status": status, "queries": result.num_queries, "text": text}
 
 
-def drawn(attack, example):
-    runs = [outcome(attack, example) for _ in range(RUNS)]
+def drawn(attack, example, runs):
+    runs = [outcome(attack, example) for _ in range(runs)]
     queries = np.array([run["queries"] for run in runs])
     return {"successes": sum(run["status"] == "succeeded" for run in runs),
             "queries": float(queries.mean()), "deviation": float(queries.std(ddof=1))}
@@ -173,7 +182,10 @@ def main():
         assert vectors.setdefault(name, outcomes) == outcomes, name + " changed between the releases"
     for name in ["pso", "iga"]:
         attack = make_attack(name, problem)
-        vectors[name + "_" + YEAR] = [drawn(attack, example) for example in problem["examples"][:DRAWN]]
+        vectors[name + "_" + YEAR] = [drawn(attack, example, RUNS) for example in problem["examples"][:DRAWN]]
+    sentence = {"text": "a0 a1 a2 a3", "label": 1}
+    vectors["four_words_runs"] = FOUR_WORDS_RUNS
+    vectors["four_words_" + YEAR] = drawn(make_attack("pso", four_words()), sentence, FOUR_WORDS_RUNS)
     vectors["textattack_" + YEAR] = RELEASE
     with open(FILE, "w") as file:
         file.write("{" + ",\n".join(json.dumps(key) + ": " + json.dumps(value, separators=(",", ":"))

@@ -147,6 +147,23 @@ TEST(text_attack_reference, of_2026_is_met_by_pso_in_the_mean) {
                                "pso_2026");
 }
 
+void expect_four_words(Compat compat, const std::string& name) {
+  const Json& stored = problem().stored.at(name);
+  const int runs = problem().stored.at("four_words_runs");
+  const TextSearch search = pso({.quirks = quirks_of(compat)}, in_text(kFourWordBank), nullptr);
+
+  const auto outcomes = attacked(copies(kFourWords, runs), search, kFourWordVictim);
+
+  EXPECT_EQ(successes(outcomes), stored.at("successes").get<int>());
+  const double deviation = stored.at("deviation");
+  expect_mean(mean_queries(outcomes), stored.at("queries"), 2 * deviation * deviation / runs, name);
+}
+
+TEST(text_attack_reference, is_met_by_pso_upon_four_words) {
+  expect_four_words(Compat::of_2024, "four_words_2024");
+  expect_four_words(Compat::of_2026, "four_words_2026");
+}
+
 TEST(text_attack_reference, is_met_by_iga_in_the_mean) {
   const auto square = [](float a, float b) { return (a - b) * (a - b); };
   const TextSearch search =
