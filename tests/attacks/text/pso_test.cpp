@@ -99,19 +99,6 @@ TEST(pso, solves_four_words_slower_without_shared_elites) {
   EXPECT_NEAR(mean_queries(outcomes), 298, 0.15 * 298);
 }
 
-TEST(pso, solves_four_words_by_changing_three_or_four) {
-  for (const Quirks& quirks : {kOf2024, kOf2026}) {
-    const auto outcomes =
-        attacked(copies(kFourWords, 300), search(kFourWordBank, quirks), kFourWordVictim);
-
-    EXPECT_EQ(successes(outcomes), 300);
-    const auto by_changed = [](const TextOutcome& a, const TextOutcome& b) {
-      return a.changed.size() < b.changed.size();
-    };
-    EXPECT_EQ(std::ranges::min(outcomes, by_changed).changed.size(), 3u);
-  }
-}
-
 TEST(pso, asks_about_all_candidates_of_the_original_before_the_first_round) {
   std::vector<std::size_t> batches;
   const auto victim = [&](std::span<const std::string> texts) {
