@@ -89,7 +89,7 @@ std::vector<std::vector<PixelResult>> run_jobs(const SegmentAttackOptions& o,
     if (!o.common.quiet) std::cerr << "resuming from " << state.string() << std::endl;
   }
   SaveClock clock;
-  const LogitsFunction f = model.evaluation();
+  const LogitsFunction f = model.evaluation({}, Batching::invariant);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const auto& done = results[i].back().done;
     Progress progress(jobs[i].attack.spec, set.size(), "images",
@@ -118,7 +118,7 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
   report.unnormalised = o.seg_norm == "official";
   report.assumptions = model.assumptions;
   report.left_out = classes_left_out(o.miou_without, set.classes);
-  const LogitsFunction f = model.evaluation();
+  const LogitsFunction f = model.evaluation({}, Batching::invariant);
   {
     Progress progress("clean", set.size(), "images",
                       o.common.quiet ? Progress::Show::nothing : Progress::Show::line);
@@ -181,7 +181,8 @@ void attack(const SegmentAttackOptions& o) {
     }
   }
   if (!o.adversarial.empty()) save_adversarial(o.adversarial, report, set);
-  if (!o.images.empty()) save_picture(o.images, report, set, model.evaluation(), device);
+  if (!o.images.empty())
+    save_picture(o.images, report, set, model.evaluation({}, Batching::invariant), device);
   if (o.json.empty()) return;
   // The JSON comes last: where it is, all that belongs to it is there, whatever interrupts us.
   write_file_atomically(o.json, std::string_view(report_json(report, set)));

@@ -1,5 +1,6 @@
 #include "apps/segment/evaluate_pixels.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/ops.h"
@@ -21,7 +22,6 @@ PixelEvaluation evaluate_pixels(const LogitsFunction& logits, Device& device,
   PixelEvaluation found;
   found.images.assign(set.images.size(), Confusion(set.classes));
   found.cross_entropy.assign(set.images.size(), 0);
-  double loss = 0;
   for (const std::vector<std::int32_t>& indices : batches_of_equal_size(set, batch_size)) {
     const Batch batch = whole_images(device, set, indices, range);
     const JudgedPixels judged = judge_pixels(logits, batch.inputs, batch.targets, set.classes);
@@ -31,18 +31,18 @@ PixelEvaluation evaluate_pixels(const LogitsFunction& logits, Device& device,
       const double own = static_cast<double>(judged.losses[row]);
       require(std::isfinite(own), set.name, ": the loss of image ", set.images[image].id, " is ",
               own);
-      Confusion& confusion = found.images[image];
-      confusion.add(set.labels_of(indices[row]),
-                    std::span(judged.predictions).subspan(row * area, area));
-      loss += own;
-      if (confusion.pixels() > 0) {
-        found.cross_entropy[image] = own / static_cast<double>(confusion.pixels());
-      }
+      found.images[image].add(set.labels_of(indices[row]),
+                              std::span(judged.predictions).subspan(row * area, area));
+      found.cross_entropy[image] = own;  // of all its pixels, until all images are judged
     }
     if (progress) progress->advance(static_cast<std::int64_t>(indices.size()));
   }
-  const std::int64_t pixels = sum_of(found.images).pixels();
-  found.loss = pixels > 0 ? loss / static_cast<double>(pixels) : 0;
+  // In the images' order: batches take them in another.
+  for (std::size_t image = 0; image < found.images.size(); ++image) {
+    found.loss += found.cross_entropy[image];
+    found.cross_entropy[image] /= std::max(1., static_cast<double>(found.images[image].pixels()));
+  }
+  found.loss /= std::max(1., static_cast<double>(sum_of(found.images).pixels()));
   return found;
 }
 

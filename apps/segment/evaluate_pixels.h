@@ -26,7 +26,8 @@ struct PixelEvaluation {
   double loss = 0;                    // mean cross-entropy over all pixels with a class
 };
 
-// Whole images, in batches of one size: the results of an image do not depend on the others. Throws
+// Whole images, in batches of one size: where `logits` has invariant batching, and the library that
+// convolves has it, the results of an image do not depend on the others. Throws
 // Error where the loss of an image is not finite, naming it.
 PixelEvaluation evaluate_pixels(const LogitsFunction& logits, Device& device,
                                 const SegmentationSet& set, PixelRange range,

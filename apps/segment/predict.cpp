@@ -205,7 +205,7 @@ void predict(const PredictOptions& o) {
       o.palette.empty() ? voc_palette(model.classes()) : read_palette(o.palette, model.classes());
   for (const std::string& folder : {o.masks, o.overlays})
     if (!folder.empty()) make_folder(folder);
-  const LogitsFunction f = model.evaluation();
+  const LogitsFunction f = model.evaluation({}, Batching::invariant);
   Progress progress("images", std::ssize(files), "images",
                     o.common.quiet ? Progress::Show::nothing : Progress::Show::line);
   for (const fs::path& file : files) {

@@ -78,8 +78,8 @@ Task segmentation_task(CropBatches& crops, std::int64_t images, const Tensor& cl
 std::function<Scores(const Model&)> segmentation_scores(const SegmentationSet& test,
                                                         PixelRange range, std::int64_t batch_size) {
   return [&test, range, batch_size](const Model& model) {
-    const PixelEvaluation found =
-        evaluate_pixels(model.evaluation(), model.device(), test, range, batch_size);
+    const PixelEvaluation found = evaluate_pixels(model.evaluation({}, Batching::invariant),
+                                                  model.device(), test, range, batch_size);
     const SegmentationScores scores = scores_of(sum_of(found.images));
     const double miou = 100 * scores.miou, accuracy = 100 * scores.pixel_accuracy;
     return Scores{{{"test_miou", miou},

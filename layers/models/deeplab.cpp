@@ -55,7 +55,8 @@ Var DeepLabHead::operator()(const Pass& pass, const Var& x) const {
     y = saddle::dropout(pass.tape, y, *pass.random, kDropoutPlace, dropout);
   y = last(pass, y);
   return linear(pass.tape, to_f32(pass.tape, y), pass.parameter(weight), pass.parameter(bias),
-                pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32);
+                pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32,
+                pass.batching);
 }
 
 }  // namespace saddle

@@ -97,7 +97,8 @@ TEST(evaluate_pixels, gives_the_same_bits_in_batches_of_any_size) {
     description.network.model = name;
     const Model model(cpu_device(), description, 4);
     const auto evaluated = [&](std::int64_t batch) {
-      return evaluate_pixels(model.evaluation(), cpu_device(), set, PixelRange::plain, batch);
+      return evaluate_pixels(model.evaluation({}, Batching::invariant), cpu_device(), set,
+                             PixelRange::plain, batch);
     };
     const PixelEvaluation one = evaluated(1);
     std::int64_t predicted_other = 0;
