@@ -1,7 +1,6 @@
 // The two devices whose memory is the host's: cpu and emulated. They differ in their launch tables,
 // and in that the emulated one can be captured and asked for bf16, as a GPU can.
 #include <omp.h>
-#include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/host_launch.h"
+#include "core/host_memory.h"
 #include "core/onednn.h"
 #include "core/sparse_taps.h"
 #include "core/thin_convolution.h"
@@ -19,18 +19,6 @@
 
 namespace saddle {
 namespace {
-
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
-// Large pieces sit on huge pages, which saves most of the page faults and address look-ups.
-void* allocate_host(std::size_t bytes) {
-  const bool large = bytes >= kHugePage;
-  const std::size_t alignment = large ? kHugePage : 64;
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) fail("out of memory: ", bytes, " bytes more are not to be had on the CPU");
-  if (large) madvise(memory, bytes, MADV_HUGEPAGE);
-  return memory;
-}
 
 // A pool that adds what it takes to `held`.
 std::shared_ptr<Pool> host_pool(std::size_t& held) {
@@ -50,15 +38,30 @@ void copy(void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
 
+// y <- clip(y + bias) over rows of `channels`; the residual is there already.
+void finish_rows(const Finish& finish, std::int64_t rows, std::int64_t channels, float* y) {
+  const Limits limits{finish.low, finish.high};
+  if (finish.bias == nullptr && limits.low == kNoLimits.low && limits.high == kNoLimits.high)
+    return;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t row = 0; row < rows; ++row) {
+    float* values = y + row * channels;
+    if (finish.bias != nullptr) {
+      for (std::int64_t c = 0; c < channels; ++c) values[c] += finish.bias[c];
+    }
+    for (std::int64_t c = 0; c < channels; ++c) values[c] = limits(values[c]);
+  }
+}
+
 // The f32 convolutions: our own where they apply, else oneDNN. The choice is a function of the
 // shape, so bits do not change from run to run.
-void forward(const Convolution& shape, const float* x, const float* w, const float* residual,
+void forward(const Convolution& shape, const float* x, const float* w, const Finish& finish,
              float* y) {
   if (winograd::applies(shape)) {
-    winograd::convolution_forward(shape, x, w, residual, y);
-  } else {
-    onednn::convolution_forward(shape, x, w, residual, y);
+    return winograd::convolution_forward(shape, x, w, finish, y);
   }
+  onednn::convolution_forward(shape, x, w, finish.residual, y);
+  finish_rows(finish, shape.output_count() / shape.out_channels, shape.out_channels, y);
 }
 
 void backward_data(const Convolution& shape, const float* dy, const float* w, float* dx) {
@@ -72,26 +75,12 @@ void backward_data(const Convolution& shape, const float* dy, const float* w, fl
 }
 
 void backward_weights(const Convolution& shape, const float* x, const float* dy, float* dw) {
-  if (winograd::applies_to_weights(shape)) {
+  if (winograd::applies(shape)) {
     winograd::convolution_backward_weights(shape, x, dy, dw);
   } else if (sparse_taps::applies(shape)) {
     sparse_taps::convolution_backward_weights(shape, x, dy, dw);
   } else {
     onednn::convolution_backward_weights(shape, x, dy, dw);
-  }
-}
-
-// y <- activation(y + bias) over rows of `channels`.
-void finish(const Epilogue& epilogue, std::int64_t rows, std::int64_t channels, float* y) {
-  if (epilogue.bias == nullptr && epilogue.activation == Activation::none) return;
-  const Limits limits = limits_of(epilogue.activation);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < rows; ++row) {
-    float* values = y + row * channels;
-    if (epilogue.bias != nullptr) {
-      for (std::int64_t c = 0; c < channels; ++c) values[c] += epilogue.bias[c];
-    }
-    for (std::int64_t c = 0; c < channels; ++c) values[c] = limits(values[c]);
   }
 }
 
@@ -238,19 +227,20 @@ class HostDevice final : public Device {
 
   static void forward_in(const Convolution& shape, const void* x, const void* w,
                          const Epilogue& epilogue, void* y) {
-    const std::int64_t rows = shape.output_count() / shape.out_channels;
+    const Limits limits = limits_of(epilogue.activation);
     if (shape.dtype() == DType::f32) {
-      forward(shape, static_cast<const float*>(x), static_cast<const float*>(w),
-              static_cast<const float*>(epilogue.residual), static_cast<float*>(y));
-      finish(epilogue, rows, shape.out_channels, static_cast<float*>(y));
+      forward(
+          shape, static_cast<const float*>(x), static_cast<const float*>(w),
+          {static_cast<const float*>(epilogue.residual), epilogue.bias, limits.low, limits.high},
+          static_cast<float*>(y));
       return;
     }
     std::vector<float> sums(static_cast<std::size_t>(shape.output_count())), residual;
     if (epilogue.residual) residual = widened(epilogue.residual, shape.output_count());
     forward(f32(shape), widened(x, shape.input_count()).data(),
-            widened(w, shape.weight_count()).data(), epilogue.residual ? residual.data() : nullptr,
+            widened(w, shape.weight_count()).data(),
+            {epilogue.residual ? residual.data() : nullptr, epilogue.bias, limits.low, limits.high},
             sums.data());
-    finish(epilogue, rows, shape.out_channels, sums.data());
     round_to(sums, y);
   }
 

@@ -452,4 +452,17 @@ std::string version() {
   return text(v->major, '.', v->minor, '.', v->patch);
 }
 
+bool uses_avx512() {
+  static const bool answer = [] {
+    constexpr auto kWanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kWanted) == kWanted;
+  }();
+  return answer;
+}
+
+void hold_to_avx2() {
+  require(dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2) == dnnl::status::success && !uses_avx512(),
+          "cpu-isa: oneDNN has begun to work and can no longer be held to AVX2");
+}
+
 }  // namespace saddle::onednn

@@ -1,19 +1,50 @@
-// Eight floats at once, for the hand-written convolutions of the CPU device.
+// Lanes: so many floats at once, for the hand-written convolutions of the CPU device.
+//
+// All that uses it is a template of the number of lanes and is compiled twice, for 8 lanes and for
+// the 16 of AVX-512 (vector_code.h). Such code calls nothing of the library's that is inline: what
+// is compiled for a processor that may not be there must have no name in common with other code.
 #pragma once
+
+#include <cstdint>
+#include <utility>
 
 namespace saddle {
 
-inline constexpr int kLanes = 8;
+template <int kLanes>
+struct Lanes {
+  typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
 
-// At any address that is aligned for float.
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
+  // From and to any address that is aligned for float.
+  static Vec load(const float* from) {
+    Vec value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+  }
+  static void store(float* to, Vec value) { __builtin_memcpy(to, &value, sizeof value); }
 
-inline Vec load(const float* from) { return *reinterpret_cast<const Vec*>(from); }
-inline void store(float* to, Vec value) { *reinterpret_cast<Vec*>(to) = value; }
+  // rows[i][j] <-> rows[j][i]
+  static void transpose(Vec rows[kLanes]) { exchange<kLanes / 2>(rows); }
 
-// In a fixed order: halves, quarters, pairs.
-inline float sum_of_lanes(Vec v) {
-  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
-}
+ private:
+  // Exchanges the off-diagonal squares of kHalf x kHalf, then those within each quarter.
+  template <int kHalf>
+  static void exchange(Vec rows[kLanes]) {
+    for (int row = 0; row < kLanes; ++row) {
+      if ((row & kHalf) == 0) {
+        exchange<kHalf>(rows[row], rows[row + kHalf], std::make_integer_sequence<int, kLanes>());
+      }
+    }
+    if constexpr (kHalf > 1) exchange<kHalf / 2>(rows);
+  }
+  template <int kHalf, int... kLane>
+  static void exchange(Vec& upper, Vec& lower, std::integer_sequence<int, kLane...>) {
+    const Vec left =
+        __builtin_shufflevector(upper, lower, (kLane & kHalf ? kLane - kHalf + kLanes : kLane)...);
+    const Vec right =
+        __builtin_shufflevector(upper, lower, (kLane & kHalf ? kLane + kLanes : kLane + kHalf)...);
+    upper = left;
+    lower = right;
+  }
+};
 
 }  // namespace saddle

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/device.h"
+#include "core/error.h"
 #include "core/pool.h"
 #include "tests/support/thread_count.h"
 
@@ -31,6 +32,11 @@ bool grants() {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
+// As the convolutions' working memory is taken.
+extern "C" void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
+  void* memory = nullptr;
+  return grants() && posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
@@ -43,8 +49,9 @@ bool succeeds_with(std::int64_t count, const Work& work) {
   granted = count;
   try {
     work();
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception& error) {
     granted = -1;
+    EXPECT_TRUE(is_out_of_memory(error)) << error.what();
     return false;
   }
   granted = -1;

@@ -22,7 +22,7 @@ constexpr int kLinesOfFile = 400, kLinesOfFunction = 60;
 // "cases": tests of one subject, one after the other, each to be read alone.
 const Reasons kLongFiles = {
     {"core/onednn.cpp", "one library, named nowhere else"},
-    {"core/winograd.cpp", "one algorithm: three directions of the same transforms"},
+    {"core/winograd_lanes.h", "one algorithm: three directions of the same transforms"},
     {"kernels/batch_norm.h", "forward beside backward, which mirrors it"},
     {"kernels/emulator.cpp", "one machine: fibers, barriers and what is checked at them"},
     {"tests/apps/attack_program_test.cpp", "cases"},

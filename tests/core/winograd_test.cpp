@@ -1,0 +1,238 @@
+// The CPU's Winograd convolution: its transforms against the polynomials that they come from, its
+// sums against plain loops in double precision within the bound that its header states.
+#include "core/winograd.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "core/onednn.h"
+#include "core/winograd_transform.h"
+#include "tests/core/winograd_bound.h"
+#include "tests/support/expect_near.h"
+#include "tests/support/products.h"
+#include "tests/support/random_values.h"
+#include "tests/support/thread_count.h"
+
+namespace saddle {
+namespace {
+
+using testing_support::bits_of;
+using testing_support::for_each_product;
+using testing_support::kFloatEps;
+using testing_support::random_values;
+using namespace winograd_bound;
+
+// The matrix of a linear function from In numbers to Out.
+template <std::size_t kIn, std::size_t kOut>
+Matrix matrix_of(const std::function<void(const double*, double*)>& transform) {
+  Matrix result(kOut, std::vector<double>(kIn));
+  for (std::size_t i = 0; i < kIn; ++i) {
+    double in[kIn] = {}, out[kOut];
+    in[i] = 1;
+    transform(in, out);
+    for (std::size_t o = 0; o < kOut; ++o) result[o][i] = out[o];
+  }
+  return result;
+}
+
+void expect_equal(const Matrix& got, const Matrix& want, const char* what) {
+  for (std::size_t i = 0; i < want.size(); ++i)
+    for (std::size_t j = 0; j < want[0].size(); ++j)
+      EXPECT_NEAR(got[i][j], want[i][j], 2 * kFloatEps * std::abs(want[i][j]))
+          << what << '[' << i << "][" << j << ']';
+}
+
+TEST(winograd, transforms_are_interpolation_at_its_points) {
+  using winograd::Transform;
+  const Interpolation want;
+
+  expect_equal(matrix_of<6, 6>(Transform::input<double>), want.bt, "B^T");
+  expect_equal(matrix_of<3, 6>(Transform::weights<double>), want.g, "G");
+  expect_equal(matrix_of<6, 4>(Transform::output<double>), want.at, "A^T");
+  expect_equal(matrix_of<4, 6>(Transform::output_gradient<double>), transposed(want.at), "A");
+  expect_equal(matrix_of<6, 3>(Transform::weight_gradient<double>), transposed(want.g), "G^T");
+}
+
+TEST(winograd, interpolation_gives_the_four_sums_of_products) {
+  const Interpolation f;
+  const double d[6] = {3, -1, 4, 1, -5, 9}, g[3] = {2, -7, 1};
+
+  for (std::size_t i = 0; i < 4; ++i) {
+    double y = 0;
+    for (std::size_t p = 0; p < 6; ++p) {
+      double of_inputs = 0, of_weights = 0;
+      for (std::size_t k = 0; k < 6; ++k) of_inputs += f.bt[p][k] * d[k];
+      for (std::size_t k = 0; k < 3; ++k) of_weights += f.g[p][k] * g[k];
+      y += f.at[i][p] * of_inputs * of_weights;
+    }
+    EXPECT_NEAR(y, d[i] * g[0] + d[i + 1] * g[1] + d[i + 2] * g[2], 1e-12);
+  }
+}
+
+struct Data {
+  std::vector<float> x, w, y;  // y: a gradient, or a residual
+
+  explicit Data(const Convolution& s)
+      : x(random_values(s.input_count(), 1)),
+        w(random_values(s.weight_count(), 2)),
+        y(random_values(s.output_count(), 3)) {}
+};
+
+// The transpose of a convolution is one, of weights [in, 3, 3, out] turned by 180 degrees.
+std::vector<float> turned(const Convolution& s, const std::vector<float>& w) {
+  std::vector<float> result(w.size());
+  for (std::int64_t o = 0; o < s.out_channels; ++o)
+    for (std::int64_t tap = 0; tap < 9; ++tap)
+      for (std::int64_t i = 0; i < s.in_channels; ++i)
+        result[static_cast<std::size_t>((i * 9 + 8 - tap) * s.out_channels + o)] =
+            w[static_cast<std::size_t>((o * 9 + tap) * s.in_channels + i)];
+  return result;
+}
+
+void expect_within(const std::vector<float>& got, const std::vector<double>& want,
+                   const std::vector<double>& bound, const std::string& what) {
+  for (std::size_t i = 0; i < want.size(); ++i)
+    testing_support::expect_near(got[i], want[i], bound[i], what + "[" + std::to_string(i) + "]");
+}
+
+class Winograd : public testing::TestWithParam<Convolution> {};
+
+TEST_P(Winograd, agrees_with_plain_loops_within_its_bound_in_all_three_directions) {
+  const Convolution s = GetParam();
+  const Data data(s);
+  std::vector<double> y(data.y.size()), dx(data.x.size()), dw(data.w.size());
+  for_each_product(s, [&](std::size_t x, std::size_t w, std::size_t o) {
+    y[o] += double{data.x[x]} * data.w[w];
+    dx[x] += double{data.y[o]} * data.w[w];
+    dw[w] += double{data.y[o]} * data.x[x];
+  });
+  Convolution back = s;
+  std::swap(back.in_channels, back.out_channels);
+  const std::vector<float> w_turned = turned(s, data.w);
+
+  std::vector<float> got_y(y.size()), got_dx(dx.size(), 7.f), got_dw(dw.size(), 7.f);
+  winograd::convolution_forward(s, data.x.data(), data.w.data(), kUnfinished, got_y.data());
+  winograd::convolution_backward_data(s, data.y.data(), data.w.data(), got_dx.data());
+  winograd::convolution_backward_weights(s, data.x.data(), data.y.data(), got_dw.data());
+
+  expect_within(got_y, y, Bound(s, data.x, data.w, data.y).of_outputs(), "y");
+  expect_within(got_dx, dx, Bound(back, data.y, w_turned, data.x).of_outputs(), "dx");
+  expect_within(got_dw, dw, Bound(s, data.x, data.w, data.y).of_weights(), "dw");
+}
+
+// All three results, one behind the other.
+std::vector<std::uint32_t> results(const VectorCode& code, const Convolution& s) {
+  const Data data(s);
+  const Convolution3x3 extents{s.batch, s.height, s.width, s.in_channels, s.out_channels};
+  std::vector<float> all;
+  const auto append = [&](std::size_t count, const auto& compute) {
+    std::vector<float> result(count);
+    compute(result.data());
+    all.insert(all.end(), result.begin(), result.end());
+  };
+  const std::vector<float> bias = random_values(s.out_channels, 4);
+  append(data.y.size(), [&](float* y) {
+    code.winograd_forward(extents, data.x.data(), data.w.data(),
+                          {data.y.data(), bias.data(), -1.f, 2.f}, y);
+  });
+  append(data.x.size(), [&](float* dx) {
+    code.winograd_backward_data(extents, data.y.data(), data.w.data(), dx);
+  });
+  append(data.w.size(), [&](float* dw) {
+    code.winograd_backward_weights(extents, data.x.data(), data.y.data(), dw);
+  });
+  return bits_of(all);
+}
+
+TEST_P(Winograd, gives_the_same_bits_for_any_number_of_threads) {
+  const ThreadCount restored;
+  std::vector<std::vector<std::uint32_t>> got;
+
+  for (const int count : {1, 2, 3}) {
+    set_threads(count);
+    got.push_back(results(vector_code_for(8), GetParam()));
+  }
+
+  EXPECT_EQ(got[0], got[1]);
+  EXPECT_EQ(got[0], got[2]);
+}
+
+TEST_P(Winograd, gives_the_same_bits_for_vectors_of_either_width) {
+  const Convolution s = GetParam();
+  if (vector_lanes() == 8) GTEST_SKIP() << "no AVX-512 here";
+  if (s.in_channels % 16 != 0 || s.out_channels % 16 != 0) return;  // 8 lanes only
+
+  EXPECT_EQ(results(vector_code<8>(), s), results(vector_code<16>(), s));
+}
+
+// Odd and even sides, one tile and many blocks of them, panels of one vector and of two, more
+// weights than are transformed at once (256 channels), more tiles than are summed at once.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Winograd,
+    testing::Values(Convolution{1, 1, 1, 8, 8, 3, 1, 1}, Convolution{2, 2, 3, 8, 24, 3, 1, 1},
+                    Convolution{3, 7, 7, 24, 16, 3, 1, 1}, Convolution{2, 14, 13, 16, 40, 3, 1, 1},
+                    Convolution{5, 28, 28, 16, 48, 3, 1, 1}, Convolution{7, 4, 4, 64, 32, 3, 1, 1},
+                    Convolution{1, 5, 3, 256, 240, 3, 1, 1},
+                    Convolution{19, 28, 28, 16, 16, 3, 1, 1}));
+
+TEST(winograd, adds_residual_and_bias_and_clips) {
+  const Convolution s{2, 5, 6, 16, 32, 3, 1, 1};
+  const Data data(s);
+  const std::vector<float> bias = random_values(s.out_channels, 4);
+  std::vector<float> plain(data.y.size()), got(data.y.size()), want;
+  winograd::convolution_forward(s, data.x.data(), data.w.data(), kUnfinished, plain.data());
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    want.push_back(std::min(std::max(plain[i] + data.y[i] + bias[i % 32], 0.f), 6.f));
+
+  winograd::convolution_forward(s, data.x.data(), data.w.data(),
+                                {data.y.data(), bias.data(), 0.f, 6.f}, got.data());
+
+  EXPECT_EQ(bits_of(got), bits_of(want));
+}
+
+// The root mean square of what is wrong with `got`.
+double error_of(const std::vector<float>& got, const std::vector<double>& want) {
+  double sum = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) sum += (got[i] - want[i]) * (got[i] - want[i]);
+  return std::sqrt(sum / static_cast<double>(want.size()));
+}
+
+// A bound is what could be; this is what is.
+TEST(winograd, typically_errs_at_most_thrice_as_much_as_a_direct_sum) {
+  const Convolution s{2, 16, 16, 64, 64, 3, 1, 1};
+  const Data data(s);
+  std::vector<double> want(data.y.size());
+  for_each_product(s, [&](std::size_t x, std::size_t w, std::size_t o) {
+    want[o] += double{data.x[x]} * data.w[w];
+  });
+  std::vector<float> direct(want.size()), got(want.size());
+  onednn::convolution_forward(s, data.x.data(), data.w.data(), nullptr, direct.data());
+
+  winograd::convolution_forward(s, data.x.data(), data.w.data(), kUnfinished, got.data());
+
+  EXPECT_LT(error_of(got, want), 3 * error_of(direct, want));  // 2.0
+}
+
+TEST(winograd, takes_only_the_shapes_it_is_made_for) {
+  const Convolution fits{2, 8, 8, 32, 32, 3, 1, 1};
+  Convolution strided = fits, point = fits, odd = fits, narrow = fits, spread = fits;
+  strided.stride = 2;
+  point.kernel = 1;
+  point.padding = 0;
+  odd.in_channels = 20;
+  narrow.out_channels = 8;
+  spread.dilation = 2;
+
+  EXPECT_TRUE(winograd::applies(fits));
+  EXPECT_FALSE(winograd::applies(strided));
+  EXPECT_FALSE(winograd::applies(point));
+  EXPECT_FALSE(winograd::applies(odd));
+  EXPECT_FALSE(winograd::applies(narrow));
+  EXPECT_FALSE(winograd::applies(spread));
+}
+
+}  // namespace
+}  // namespace saddle
