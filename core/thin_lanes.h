@@ -39,7 +39,8 @@ class ThinImages {
       for (int n = 0; n < kVectors; ++n) taps[n] = Lanes<kLanes>::load(w + o * kRow + n * kLanes);
       for (int t = 0; t < kPixels; ++t) {
         const float gradient = dy[t * out + o];
-        for (int n = 0; n < kVectors; ++n) sum[t][n] += gradient * taps[n];
+        for (int n = 0; n < kVectors; ++n)
+          sum[t][n] = Lanes<kLanes>::multiply_add(gradient, taps[n], sum[t][n]);
       }
     }
     for (int t = 0; t < kPixels; ++t) {

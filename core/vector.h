@@ -5,14 +5,49 @@
 // is compiled for a processor that may not be there must have no name in common with other code.
 #pragma once
 
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
+
 #include <cstdint>
 #include <utility>
 
 namespace saddle {
 
+// A vector, and of its arithmetic what the compiler has no operator for.
 template <int kLanes>
-struct Lanes {
-  typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
+struct Register;
+
+template <>
+struct Register<8> {
+  typedef float Vec __attribute__((vector_size(32)));
+  // a b + c, rounded once.
+  static Vec multiply_add(float a, Vec b, Vec c) {
+#if defined(__FMA__)
+    return _mm256_fmadd_ps(Vec{} + a, b, c);
+#else
+    for (int lane = 0; lane < 8; ++lane) c[lane] = __builtin_fmaf(a, b[lane], c[lane]);
+    return c;
+#endif
+  }
+};
+
+template <>
+struct Register<16> {
+  typedef float Vec __attribute__((vector_size(64)));
+  static Vec multiply_add(float a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+    return _mm512_fmadd_ps(Vec{} + a, b, c);
+#else
+    for (int lane = 0; lane < 16; ++lane) c[lane] = __builtin_fmaf(a, b[lane], c[lane]);
+    return c;
+#endif
+  }
+};
+
+template <int kLanes>
+struct Lanes : Register<kLanes> {
+  using Vec = typename Register<kLanes>::Vec;
 
   // From and to any address that is aligned for float.
   static Vec load(const float* from) {

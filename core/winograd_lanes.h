@@ -33,6 +33,7 @@ class Tiles {
 
  private:
   using Vec = typename Lanes<kLanes>::Vec;
+  using Steps = Transform<Lanes<kLanes>>;
   static constexpr int kTile = 4, kSide = kTile + 2, kPoints = kSide * kSide;
   // Tiles whose products are summed side by side, with one vector of output channels or two.
   static constexpr int kRows = 12, kRowsOfTwo = kLanes == 16 ? 12 : 6;
@@ -120,12 +121,12 @@ class Tiles {
         for (int s = 0; s < kSide; ++s) {
           Vec d[kSide], column[kSide];
           for (int r = 0; r < kSide; ++r) d[r] = load(source[r * kSide + s] + c);
-          Transform::input(d, column);
+          Steps::input(d, column);
           for (int r = 0; r < kSide; ++r) rows[r][s] = column[r];
         }
         for (int r = 0; r < kSide; ++r) {
           Vec out[kSide];
-          Transform::input(rows[r], out);
+          Steps::input(rows[r], out);
           for (int s = 0; s < kSide; ++s) store(to + (r * kSide + s) * stride + c, out[s]);
         }
       }
@@ -160,13 +161,13 @@ class Tiles {
           for (int s = 0; s < 3; ++s) {
             const Vec g[3] = {taps[s][lane], taps[3 + s][lane], taps[6 + s][lane]};
             Vec column[kSide];
-            Transform::weights(g, column);
+            Steps::weights(g, column);
             for (int r = 0; r < kSide; ++r) rows[r][s] = column[r];
           }
           float* to = u + (i + lane) * panel + o;
           for (int r = 0; r < kSide; ++r) {
             Vec row[kSide];
-            Transform::weights(rows[r], row);
+            Steps::weights(rows[r], row);
             for (int s = 0; s < kSide; ++s) store(to + (r * kSide + s) * stride, row[s]);
           }
         }
@@ -186,7 +187,8 @@ class Tiles {
       for (int n = 0; n < kVectors; ++n) weights[n] = load(u + i * kPanel + n * kLanes);
       for (int t = 0; t < kCount; ++t) {
         const float value = v[t * in + i];
-        for (int n = 0; n < kVectors; ++n) sum[t][n] += value * weights[n];
+        for (int n = 0; n < kVectors; ++n)
+          sum[t][n] = Lanes<kLanes>::multiply_add(value, weights[n], sum[t][n]);
       }
     }
     for (int t = 0; t < kCount; ++t) {
@@ -212,12 +214,12 @@ class Tiles {
           for (int r = 0; r < kSide; ++r) {
             column[r] = load(m + (r * kSide + s) * stride + t * panel + n);
           }
-          Transform::output(column, out);
+          Steps::output(column, out);
           for (int r = 0; r < kTile; ++r) rows[r][s] = out[r];
         }
         for (std::int64_t r = 0; r < height; ++r) {
           Vec out[kTile];
-          Transform::output(rows[r], out);
+          Steps::output(rows[r], out);
           const std::int64_t at = (place.pixel + r * tiling.width) * task.out + channel;
           for (std::int64_t s = 0; s < width; ++s) {
             Vec sum = out[s];
@@ -376,12 +378,12 @@ class Tiles {
         for (int s = 0; s < kTile; ++s) {
           Vec gradients[kTile], column[kSide];
           for (int r = 0; r < kTile; ++r) gradients[r] = load(source[r][s] + c);
-          Transform::output_gradient(gradients, column);
+          Steps::output_gradient(gradients, column);
           for (int r = 0; r < kSide; ++r) rows[r][s] = column[r];
         }
         for (int r = 0; r < kSide; ++r) {
           Vec out[kSide];
-          Transform::output_gradient(rows[r], out);
+          Steps::output_gradient(rows[r], out);
           for (int s = 0; s < kSide; ++s) store(to + (r * kSide + s) * stride + c, out[s]);
         }
       }
@@ -401,7 +403,8 @@ class Tiles {
       for (int n = 0; n < kVectors; ++n) inputs[n] = load(v + t * in + n * kLanes);
       for (int o = 0; o < kOutputs; ++o) {
         const float gradient = d[t * out + o];
-        for (int n = 0; n < kVectors; ++n) sum[o][n] += gradient * inputs[n];
+        for (int n = 0; n < kVectors; ++n)
+          sum[o][n] = Lanes<kLanes>::multiply_add(gradient, inputs[n], sum[o][n]);
       }
     }
     for (int o = 0; o < kOutputs; ++o) {
@@ -431,12 +434,12 @@ class Tiles {
       for (int s = 0; s < kSide; ++s) {
         Vec column[kSide], g[3];
         for (int r = 0; r < kSide; ++r) column[r] = load(du + (r * kSide + s) * stride + i);
-        Transform::weight_gradient(column, g);
+        Steps::weight_gradient(column, g);
         for (int r = 0; r < 3; ++r) rows[r][s] = g[r];
       }
       for (int r = 0; r < 3; ++r) {
         Vec g[3];
-        Transform::weight_gradient(rows[r], g);
+        Steps::weight_gradient(rows[r], g);
         for (int s = 0; s < 3; ++s) store(dw + (r * 3 + s) * in + i, g[s]);
       }
     }

@@ -4,8 +4,8 @@
 // its values at 6 points: the values of both are multiplied, and the 4 outputs interpolated
 // (Winograd 1980; Lavin and Gray 2016),
 //   y = A^T [ (G g) . (B^T d) ].
-// In two dimensions each is applied to columns, then to rows. `Vec` is a vector of any number of
-// lanes.
+// In two dimensions each is applied to columns, then to rows. `Number` is Lanes, or whatever has a
+// Vec that adds, is multiplied by a float, and a multiply_add.
 //
 // The points are 0, 3/4, -3/4, 3/2, -3/2 and infinity. The usual ones, 0, 1, -1, 2, -2 and
 // infinity, err twice as much, for powers of 2 grow faster (compare Barabasz et al. 2020, "Error
@@ -21,7 +21,10 @@
 
 namespace saddle::winograd {
 
+template <class Number>
 struct Transform {
+  using Vec = typename Number::Vec;
+
   // The points are 0, a, -a, b, -b and infinity. A^T holds their powers,
   //   1  1   1   1   1  0
   //   0  a  -a   b  -b  0
@@ -37,56 +40,59 @@ struct Transform {
   static constexpr float a0 = 1 / kNa, a1 = kA / kNa, a22 = kA2 / kNa;  // at a and -a
   static constexpr float b0 = 1 / kNb, b1 = kB / kNb, b22 = kB2 / kNb;  // at b and -b
 
-  template <class Vec>
+  // B^T d, of 6 inputs.
   static void input(const Vec d[6], Vec v[6]) {
-    const Vec even_a = d[4] - b2 * d[2], odd_a = d[3] - b2 * d[1];
-    const Vec even_b = d[4] - a2 * d[2], odd_b = d[3] - a2 * d[1];
-    v[0] = a2_b2 * d[0] + (d[4] - a2_plus_b2 * d[2]);
-    v[1] = even_a + a * odd_a;
-    v[2] = even_a - a * odd_a;
-    v[3] = even_b + b * odd_b;
-    v[4] = even_b - b * odd_b;
-    v[5] = a2_b2 * d[1] + (d[5] - a2_plus_b2 * d[3]);
+    const Vec even_a = add(-b2, d[2], d[4]), odd_a = add(-b2, d[1], d[3]);
+    const Vec even_b = add(-a2, d[2], d[4]), odd_b = add(-a2, d[1], d[3]);
+    v[0] = add(a2_b2, d[0], add(-a2_plus_b2, d[2], d[4]));
+    v[1] = add(a, odd_a, even_a);
+    v[2] = add(-a, odd_a, even_a);
+    v[3] = add(b, odd_b, even_b);
+    v[4] = add(-b, odd_b, even_b);
+    v[5] = add(a2_b2, d[1], add(-a2_plus_b2, d[3], d[5]));
   }
-  template <class Vec>
+  // G g, of 3 weights.
   static void weights(const Vec g[3], Vec u[6]) {
-    const Vec even_a = a0 * g[0] + a22 * g[2], odd_a = a1 * g[1];
-    const Vec even_b = b0 * g[0] + b22 * g[2], odd_b = b1 * g[1];
+    const Vec even_a = add(a0, g[0], a22 * g[2]), even_b = add(b0, g[0], b22 * g[2]);
     u[0] = zero0 * g[0];
-    u[1] = even_a + odd_a;
-    u[2] = even_a - odd_a;
-    u[3] = even_b + odd_b;
-    u[4] = even_b - odd_b;
+    u[1] = add(a1, g[1], even_a);
+    u[2] = add(-a1, g[1], even_a);
+    u[3] = add(b1, g[1], even_b);
+    u[4] = add(-b1, g[1], even_b);
     u[5] = g[2];
   }
-  template <class Vec>
+  // A^T m: 4 outputs.
   static void output(const Vec m[6], Vec y[4]) {
     const Vec sum_a = m[1] + m[2], difference_a = m[1] - m[2];
     const Vec sum_b = m[3] + m[4], difference_b = m[3] - m[4];
     y[0] = m[0] + sum_a + sum_b;
-    y[1] = a * difference_a + b * difference_b;
-    y[2] = a2 * sum_a + b2 * sum_b;
-    y[3] = a3 * difference_a + (b3 * difference_b + m[5]);
+    y[1] = add(a, difference_a, b * difference_b);
+    y[2] = add(a2, sum_a, b2 * sum_b);
+    y[3] = add(a3, difference_a, add(b3, difference_b, m[5]));
   }
-  template <class Vec>
+  // A dy: what `output` does, transposed.
   static void output_gradient(const Vec dy[4], Vec d[6]) {
-    const Vec even_a = dy[0] + a2 * dy[2], odd_a = a * dy[1] + a3 * dy[3];
-    const Vec even_b = dy[0] + b2 * dy[2], odd_b = b * dy[1] + b3 * dy[3];
+    const Vec even_a = add(a2, dy[2], dy[0]), odd_a = add(a2, dy[3], dy[1]);
+    const Vec even_b = add(b2, dy[2], dy[0]), odd_b = add(b2, dy[3], dy[1]);
     d[0] = dy[0];
-    d[1] = even_a + odd_a;
-    d[2] = even_a - odd_a;
-    d[3] = even_b + odd_b;
-    d[4] = even_b - odd_b;
+    d[1] = add(a, odd_a, even_a);
+    d[2] = add(-a, odd_a, even_a);
+    d[3] = add(b, odd_b, even_b);
+    d[4] = add(-b, odd_b, even_b);
     d[5] = dy[3];
   }
-  template <class Vec>
+  // G^T du: what `weights` does, transposed.
   static void weight_gradient(const Vec du[6], Vec dg[3]) {
     const Vec sum_a = du[1] + du[2], difference_a = du[1] - du[2];
     const Vec sum_b = du[3] + du[4], difference_b = du[3] - du[4];
-    dg[0] = zero0 * du[0] + (a0 * sum_a + b0 * sum_b);
-    dg[1] = a1 * difference_a + b1 * difference_b;
-    dg[2] = a22 * sum_a + (b22 * sum_b + du[5]);
+    dg[0] = add(zero0, du[0], add(a0, sum_a, b0 * sum_b));
+    dg[1] = add(a1, difference_a, b1 * difference_b);
+    dg[2] = add(a22, sum_a, add(b22, sum_b, du[5]));
   }
+
+ private:
+  // x y + z
+  static Vec add(float x, Vec y, Vec z) { return Number::multiply_add(x, y, z); }
 };
 
 }  // namespace saddle::winograd

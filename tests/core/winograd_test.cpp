@@ -45,15 +45,20 @@ void expect_equal(const Matrix& got, const Matrix& want, const char* what) {
           << what << '[' << i << "][" << j << ']';
 }
 
+struct Doubles {
+  using Vec = double;
+  static double multiply_add(float a, double b, double c) { return a * b + c; }
+};
+
 TEST(winograd, transforms_are_interpolation_at_its_points) {
-  using winograd::Transform;
+  using Transform = winograd::Transform<Doubles>;
   const Interpolation want;
 
-  expect_equal(matrix_of<6, 6>(Transform::input<double>), want.bt, "B^T");
-  expect_equal(matrix_of<3, 6>(Transform::weights<double>), want.g, "G");
-  expect_equal(matrix_of<6, 4>(Transform::output<double>), want.at, "A^T");
-  expect_equal(matrix_of<4, 6>(Transform::output_gradient<double>), transposed(want.at), "A");
-  expect_equal(matrix_of<6, 3>(Transform::weight_gradient<double>), transposed(want.g), "G^T");
+  expect_equal(matrix_of<6, 6>(Transform::input), want.bt, "B^T");
+  expect_equal(matrix_of<3, 6>(Transform::weights), want.g, "G");
+  expect_equal(matrix_of<6, 4>(Transform::output), want.at, "A^T");
+  expect_equal(matrix_of<4, 6>(Transform::output_gradient), transposed(want.at), "A");
+  expect_equal(matrix_of<6, 3>(Transform::weight_gradient), transposed(want.g), "G^T");
 }
 
 TEST(winograd, interpolation_gives_the_four_sums_of_products) {
