@@ -2,18 +2,21 @@
 // installed; and the bandwidth of single kernels.
 //
 // Each row is one (precision, mode, model, batch). With --peer the same row is measured by
-// torch_peer.py directly afterwards, in its own process with as many threads, eager and, where
-// asked, compiled, and the ratios are printed: a number from another day or another machine says
-// little.
+// torch_peer.py, in its own process with as many threads, eager and, where asked, compiled. The two
+// take turns for some rounds, and medians, their ratio and its spread are printed: a number from
+// another day or another machine says little.
+#include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/bench/disturbance.h"
 #include "apps/bench/kernels.h"
 #include "apps/bench/peak_memory.h"
 #include "apps/bench/timing.h"
 #include "apps/bench/workload.h"
 #include "apps/common/program_options.h"
 #include "apps/common/table.h"
+#include "core/cpu_isa.h"
 #include "core/file.h"
 #include "core/format.h"
 #include "core/json_text.h"
@@ -28,6 +31,8 @@ using Json = nlohmann::json;
 // those that label pixels.
 const std::vector<BenchModel> kModels = {{"preact_resnet10", 16, 1, 28, 28, 10, {32, 128}},
                                          {"preact_resnet18", 64, 3, 32, 32, 10, {32, 128}},
+                                         {"wrn_28_10", 32, 3, 32, 32, 10, {32}},
+                                         {"deit_tiny", 192, 3, 32, 32, 10, {32}},
                                          {"deeplabv3_mobilenetv2", 0, 3, 96, 96, 21, {8}},
                                          {"deeplabv3_mobilenetv2", 0, 3, 240, 240, 21, {4}},
                                          {"deeplabv3_resnet50", 0, 3, 96, 96, 9, {8}},
@@ -50,10 +55,12 @@ std::string shown_model(const BenchModel& model) {
 struct Options {
   CommonOptions common;
   std::vector<std::string> modes = bench_modes();
-  std::vector<std::string> models = {"preact_resnet10", "preact_resnet18"};
+  std::vector<std::string> models = {"preact_resnet10", "preact_resnet18", "wrn_28_10",
+                                     "deit_tiny"};
   std::vector<std::int64_t> batches;    // empty: the model's own
   std::vector<std::string> precisions;  // empty: --precision alone
-  double seconds = 5;
+  double seconds = 2;
+  std::int64_t rounds = 5;
   bool kernels = false;
   std::string peer;  // a Python with torch
   std::vector<std::string> executions = {"eager"};
@@ -69,7 +76,7 @@ struct Row {
 
 // Runs the PyTorch script for one row and returns its line of JSON; null where it failed.
 Json run_peer(const Options& options, const Device& device, const Row& row,
-              const std::string& execution) {
+              const std::string& execution, const std::string& memory_format) {
   const std::string where = device.name().starts_with("cuda") ? device.name() : "cpu";
   const BenchModel& model = row.model;
   const std::vector<std::string> line = {options.peer,       options.peer_script,
@@ -84,7 +91,8 @@ Json run_peer(const Options& options, const Device& device, const Row& row,
                                          "--seconds",        text(options.seconds),
                                          "--device",         where,
                                          "--dtype",          row.precision,
-                                         "--execution",      execution};
+                                         "--execution",      execution,
+                                         "--memory-format",  memory_format};
   std::string output;
   if (run_process(line, output).well()) return parse_json(output);
   print_warning("saddle-bench",
@@ -93,12 +101,41 @@ Json run_peer(const Options& options, const Device& device, const Row& row,
   return nullptr;
 }
 
+// What turns of Saddle and one way of running PyTorch gave.
+struct Opponent {
+  std::string execution, memory_format = "channels_last";
+  std::vector<Json> rounds = {};  // the script's line of each
+  bool failed = false;
+
+  double median_rate() const {
+    std::vector<double> rates;
+    for (const Json& round : rounds) rates.push_back(round.at("images_per_second"));
+    return median(rates);
+  }
+
+  // One turn. The first tells which order of memory PyTorch is faster with on a CPU.
+  void measure(const Options& options, const Device& device, const Row& row) {
+    if (failed) return;
+    Json found = run_peer(options, device, row, execution, memory_format);
+    if (rounds.empty() && !found.is_null() && device.name() == "cpu" && execution == "eager") {
+      Json other = run_peer(options, device, row, execution, "contiguous");
+      if (!other.is_null() && other.at("images_per_second") > found.at("images_per_second")) {
+        found = std::move(other);
+        memory_format = "contiguous";
+      }
+    }
+    failed = found.is_null();
+    if (!failed) rounds.push_back(std::move(found));
+  }
+};
+
 void print_heading(const Options& options) {
   std::vector<std::string> titles = {"precision",       "mode",    "model", "batch",
                                      "Saddle images/s", "peak MiB"};
   if (!options.peer.empty()) {
     for (const std::string& execution : options.executions) {
-      titles.insert(titles.end(), {"PyTorch " + execution + " images/s", "peak MiB", "ratio"});
+      titles.insert(titles.end(), {"PyTorch " + execution + " images/s", "peak MiB", "ratio",
+                                   "least", "greatest"});
     }
   }
   std::cout << markdown_heading(titles) << std::flush;
@@ -106,48 +143,82 @@ void print_heading(const Options& options) {
 
 double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
+// Says so where the machine did more than what was measured.
+void warn_if_disturbed(const Disturbance& since, Json& row) {
+  constexpr double kMostOthers = 0.1;
+  const double others = since.other_processors();
+  const std::int64_t swapped = since.pages_swapped();
+  row["other_processors"] = others;
+  row["pages_swapped"] = swapped;
+  if (others <= kMostOthers && swapped == 0) return;
+  print_warning("saddle-bench", text("the row above was disturbed: ", formatted("%.2f", others),
+                                     " processors worked for others, ", swapped,
+                                     " pages were swapped. Measure it again on an idle machine"));
+}
+
+// Appends an opponent's cells to a row's line, and what it is made of to its JSON.
+void report(const Opponent& opponent, const std::vector<double>& rates, Json& json,
+            std::vector<std::string>& line) {
+  const std::string of = "_" + opponent.execution;
+  if (opponent.failed) {
+    line.insert(line.end(), {"failed", "", "", "", ""});
+    json["torch" + of] = nullptr;
+    return;
+  }
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < rates.size(); ++i)
+    ratios.push_back(rates[i] / opponent.rounds[i].at("images_per_second").get<double>());
+  const double ratio = median(rates) / opponent.median_rate();
+  const auto [least, greatest] = std::ranges::minmax(ratios);
+  json["torch" + of] = opponent.rounds;
+  json["ratio" + of] = ratio;
+  json["ratios" + of] = ratios;
+  line.insert(line.end(),
+              {formatted("%.1f", opponent.median_rate()),
+               formatted("%.0f", mebibytes(opponent.rounds[0].at("peak_bytes").get<std::size_t>())),
+               formatted("%.2f", ratio), formatted("%.2f", least), formatted("%.2f", greatest)});
+}
+
 Json measure(const Options& options, Device& device, const Row& row) {
-  double seconds = 0;
+  const Disturbance disturbance;
+  std::vector<Opponent> opponents;
+  if (!options.peer.empty()) {
+    for (const std::string& execution : options.executions)
+      opponents.push_back({.execution = execution});
+  }
+  const std::int64_t rounds = opponents.empty() ? 1 : options.rounds;
+  std::vector<double> rates;
   std::size_t peak = 0;
   {
     device.pool().trim();
     const PeakMemory grown;
     Workload workload(device, row.model, row.mode, row.batch, precision_named(row.precision));
-    seconds = median_seconds(device, options.seconds, [&] { workload.step(); });
-    // Of a CPU all that the process took, as of the peer; of a GPU what the pools took.
-    peak = device.name() == "cpu" ? grown.bytes() : device.memory_held();
+    for (std::int64_t round = 0; round < rounds; ++round) {
+      const double seconds = median_seconds(device, options.seconds, [&] { workload.step(); });
+      rates.push_back(static_cast<double>(row.batch) / seconds);
+      // Of a CPU all that the process took, as of the peer; of a GPU what the pools took.
+      if (round == 0) peak = device.name() == "cpu" ? grown.bytes() : device.memory_held();
+      for (Opponent& opponent : opponents) opponent.measure(options, device, row);
+    }
   }
   device.pool().trim();
-  const double rate = static_cast<double>(row.batch) / seconds;
+  const double rate = median(rates);
   Json json = {{"precision", row.precision},
                {"mode", row.mode},
                {"model", row.model.name},
                {"width", row.model.width},
                {"batch", row.batch},
                {"images_per_second", rate},
+               {"rounds", rates},
                {"input", {row.model.channels, row.model.height, row.model.input_width}},
-               {"step_seconds", seconds},
+               {"step_seconds", static_cast<double>(row.batch) / rate},
                {"peak_bytes", peak}};
   std::vector<std::string> line = {row.precision,           row.mode,
                                    shown_model(row.model),  text(row.batch),
                                    formatted("%.1f", rate), formatted("%.0f", mebibytes(peak))};
-  if (!options.peer.empty()) {
-    for (const std::string& execution : options.executions) {
-      const Json peer = run_peer(options, device, row, execution);
-      json["torch_" + execution] = peer;
-      if (peer.is_null()) {
-        line.insert(line.end(), {"failed", "", ""});
-        continue;
-      }
-      const double peer_rate = peer.at("images_per_second");
-      json["ratio_" + execution] = rate / peer_rate;
-      line.insert(line.end(),
-                  {formatted("%.1f", peer_rate),
-                   formatted("%.0f", mebibytes(peer.at("peak_bytes").get<std::size_t>())),
-                   formatted("%.2f", rate / peer_rate)});
-    }
-  }
+  for (const Opponent& opponent : opponents) report(opponent, rates, json, line);
   std::cout << markdown_line(line) << std::flush;
+  warn_if_disturbed(disturbance, json);
   return json;
 }
 
@@ -219,8 +290,16 @@ Json bench_kernels(const Options& options, Device& device,
   return {{"copy_bytes_per_second", copy}, {"rows", rows}};
 }
 
+// oneDNN, PyTorch's own kernels and MKL, each by its variable.
+void hold_peers_to_avx2() {
+  ::setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+  ::setenv("ATEN_CPU_CAPABILITY", "avx2", 1);
+  ::setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2", 1);
+}
+
 void run(Options options) {
   if (options.precisions.empty()) options.precisions = {options.common.precision};
+  if (options.common.cpu_isa == "avx2") hold_peers_to_avx2();
   Device& device = open_device(options.common);
   for (const std::string& precision : options.precisions) {
     if (!device.supports(precision_named(precision))) {
@@ -228,7 +307,10 @@ void run(Options options) {
           text("--precisions: the device ", device.name(), " does not compute in ", precision));
     }
   }
-  Json report = {{"device", device.name()}, {"backends", backends()}, {"threads", threads()}};
+  Json report = {{"device", device.name()},
+                 {"backends", backends()},
+                 {"threads", threads()},
+                 {"cpu_isa", cpu_isa()}};
   if (options.kernels) {
     report["kernels"] = bench_kernels(options, device, options.precisions);
   } else {
@@ -242,15 +324,19 @@ void add_flags(CLI::App& app, Options& options) {
   add_choices(app, "--mode", options.modes, bench_modes(),
               "what to measure; at: PGD-10 training, pgd: PGD-10");
   add_choices(app, "--model", options.models, model_names(),
-              "the networks, preact_resnets of width 16 on 28x28x1 and of 64 on 32x32x3, deeplabv3 "
-              "on 96x96x3 and 240x240x3");
-  add_integers(app, "--batch", options.batches, 2,
-               "batch sizes; 32 and 128 (preact_resnet), 8 and 4 (deeplabv3) unless given");
+              "the networks, preact_resnets of width 16 on 28x28x1 and of 64 on 32x32x3, wrn_28_10 "
+              "of width 32 and deit_tiny on 32x32x3, deeplabv3 on 96x96x3 and 240x240x3");
+  add_integers(
+      app, "--batch", options.batches, 2,
+      "batch sizes; 32 and 128 (preact_resnet), 32 (wrn, deit), 8 and 4 (deeplabv3) unless given");
   add_choices(app, "--precisions", options.precisions, {"fp32", "tf32", "bf16"},
               "several precisions in one table, instead of --precision");
   add_switch(app, "--kernels", options.kernels,
              "the bandwidth of single kernels over that of a copy, instead of steps");
-  add_number(app, "--seconds", options.seconds, "least time to measure a row, seconds");
+  add_number(app, "--seconds", options.seconds, "least time to measure a row in a round, seconds");
+  add_integer(app, "--rounds", options.rounds, 1,
+              "turns of Saddle and the peer, of which medians are printed, and the least and "
+              "greatest of their ratios");
   add_text(app, "--peer", options.peer, "FILE",
            "a Python with torch; measures PyTorch beside every row");
   add_choices(app, "--peer-execution", options.executions, {"eager", "compile"},

@@ -11,6 +11,13 @@
 
 namespace saddle::bench {
 
+// The middle value, of an even number the greater of the two; there is one at least.
+inline double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 // The median seconds of a call. Before measuring come three calls: one that makes plans and
 // buffers, one that may capture, one as they all go on. A group lasts at least 50 ms, so that
 // waiting for the device at its end weighs nothing; groups are timed for `seconds` in all, three at
@@ -34,9 +41,7 @@ inline double median_seconds(Device& device, double seconds, const std::function
     times.push_back(time_of(group));
     total += times.back();
   }
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::nth_element(times.begin(), middle, times.end());
-  return *middle / static_cast<double>(group);
+  return median(times) / static_cast<double>(group);
 }
 
 }  // namespace saddle::bench

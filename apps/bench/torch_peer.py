@@ -32,6 +32,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "vectors"))
 from deeplab import deeplab_mobilenetv2, deeplab_resnet50  # noqa: E402
 from preact_resnet import BLOCKS_PER_STAGE, Normalised, build  # noqa: E402
+from wide_resnet import WideResNet  # noqa: E402
 
 OF_PIXELS = {"deeplabv3_mobilenetv2": deeplab_mobilenetv2, "deeplabv3_resnet50": deeplab_resnet50}
 
@@ -46,6 +47,55 @@ MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.cont
 MODES = ("sgd", "sam", "at", "pgd")
 
 
+class DeitBlock(torch.nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = torch.nn.LayerNorm(width, 1e-6), torch.nn.LayerNorm(width, 1e-6)
+        self.qkv, self.proj = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
+        self.fc1, self.fc2 = torch.nn.Linear(width, 4 * width), torch.nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        batch, tokens, width = x.shape
+        q, k, v = self.qkv(self.norm1(x)).view(
+            batch, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+        x = x + self.proj(y)
+        return x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
+
+
+class Deit(torch.nn.Module):
+    """DeiT (Touvron et al. 2021) of 12 blocks with heads of 64, patches of 4 x 4."""
+
+    def __init__(self, width, input_shape, classes, patch=4, depth=12):
+        super().__init__()
+        channels, height, image_width = input_shape
+        tokens = 1 + height // patch * (image_width // patch)
+        self.patches = torch.nn.Conv2d(channels, width, patch, stride=patch)
+        self.cls_token = torch.nn.Parameter(torch.zeros(1, 1, width))
+        self.position = torch.nn.Parameter(0.02 * torch.randn(1, tokens, width))
+        self.blocks = torch.nn.Sequential(*[DeitBlock(width, width // 64) for _ in range(depth)])
+        self.norm = torch.nn.LayerNorm(width, 1e-6)
+        self.head = torch.nn.Linear(width, classes)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1) + self.position
+        return self.head(self.norm(self.blocks(x))[:, 0])
+
+
+def network_of(arguments):
+    """The network that Saddle's flags of the same names ask for."""
+    if arguments.model in OF_PIXELS:
+        return OF_PIXELS[arguments.model](arguments.classes)
+    channels = arguments.input[0]
+    if arguments.model == "wrn_28_10":
+        return WideResNet(28, 16, arguments.width // 16, channels, arguments.classes)
+    if arguments.model == "deit_tiny":
+        return Deit(arguments.width, arguments.input, arguments.classes)
+    return build(arguments.model, arguments.width, channels, arguments.classes)
+
+
 class Bench:
     """One model with one fixed batch; each method below named after a mode runs one step of it."""
 
@@ -53,8 +103,7 @@ class Bench:
         torch.manual_seed(0)
         channels = arguments.input[0]
         of_pixels = arguments.model in OF_PIXELS
-        network = (OF_PIXELS[arguments.model](arguments.classes) if of_pixels else
-                   build(arguments.model, arguments.width, channels, arguments.classes))
+        network = network_of(arguments)
         self.device = torch.device(arguments.device)
         memory_format = MEMORY_FORMATS[arguments.memory_format]
         mean, std = torch.full((channels,), 0.5), torch.full((channels,), 0.25)
@@ -184,7 +233,8 @@ def comma_list(kind, allowed=None):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="preact_resnet18", choices=sorted(BLOCKS_PER_STAGE) + sorted(OF_PIXELS))
+    parser.add_argument("--model", default="preact_resnet18", choices=[
+        *sorted(BLOCKS_PER_STAGE), "wrn_28_10", "deit_tiny", *sorted(OF_PIXELS)])
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--input", type=int, nargs=3, default=[3, 32, 32], metavar=("C", "H", "W"))
     parser.add_argument("--classes", type=int, default=10)
