@@ -31,11 +31,8 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
 // "3.2.0"
 std::string version();
 
-// Whether the processor has AVX-512 (F, BW, DQ, VL) and is not held to less: by hold_to_avx2, or by
-// ONEDNN_MAX_CPU_ISA.
+// As cpu_isa.h says.
 bool uses_avx512();
-// Holds the library, and all that asks uses_avx512, to AVX2. To be called before any work; throws
-// Error afterwards.
 void hold_to_avx2();
 
 }  // namespace saddle::onednn

@@ -42,7 +42,7 @@ const VectorCode& vector_code<8>();
 template <>
 const VectorCode& vector_code<16>();
 
-// 16 where the processor has AVX-512 and is not held to less (limit_cpu_isa), else 8.
+// 16 where the processor has AVX-512 and is not held to less (core/cpu_isa.h), else 8.
 int vector_lanes();
 
 // The widest code that the processor runs and whose lanes fill `channels`, a multiple of 8.

@@ -9,6 +9,7 @@
 #include "apps/common/checkpoint.h"
 #include "apps/common/parse.h"
 #include "apps/data/image_set.h"
+#include "core/cpu_isa.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "core/format.h"
@@ -84,6 +85,8 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
   add_integer(app, "--seed", options.seed, 0, "Fixes every random number");
   add_integer(app, "--threads", options.threads, 0,
               "CPU threads; 0 is OMP_NUM_THREADS or all cores");
+  add_choice(app, "--cpu-isa", options.cpu_isa, {"auto", "avx2"},
+             "CPU instructions: the processor's widest, or as without AVX-512");
   add_switch(app, "--deterministic", options.deterministic,
              "Two runs of one command give the same bits (the CPU always does)");
   add_switch(app, "--quiet", options.quiet, "Warnings and the final result only");
@@ -113,6 +116,7 @@ Device& open_device(const CommonOptions& options) {
     throw UsageError(
         text("--threads: ", options.threads, " is above ", kMostThreads, ", the most there are"));
   }
+  if (options.cpu_isa == "avx2") hold_to_avx2();
   set_threads(static_cast<int>(options.threads));
   start_threads();
   Device& device = chosen_device(options);

@@ -35,6 +35,7 @@ PlanOptions plan_options(const Options& options) {
   PlanOptions plan = options.plan;
   plan.device = options.common.device;
   plan.precision = options.common.precision;
+  plan.cpu_isa = options.common.cpu_isa;
   plan.deterministic = options.common.deterministic;
   plan.threads = options.common.threads > 0 ? options.common.threads : 1;
   plan.tables = options.tables;

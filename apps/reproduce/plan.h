@@ -52,7 +52,7 @@ struct PlanOptions {
   std::string only;            // rows whose name begins with it are worked at; empty: all
   std::optional<std::int64_t> seeds;
   std::int64_t threads = 1;  // of each program
-  std::string device = "auto", precision = "fp32";
+  std::string device = "auto", precision = "fp32", cpu_isa = "auto";
   bool deterministic = false;
   std::filesystem::path tables, programs, output;
 };

@@ -1,5 +1,6 @@
 #include "apps/training/run_config.h"
 
+#include "core/cpu_isa.h"
 #include "core/device.h"
 #include "core/threads.h"
 
@@ -9,7 +10,8 @@ nlohmann::json environment_of(Device& device) {
   return {{"version", SADDLE_VERSION},
           {"device", device.name()},
           {"backends", backends()},
-          {"threads", threads()}};
+          {"threads", threads()},
+          {"cpu_isa", cpu_isa()}};
 }
 
 }  // namespace saddle

@@ -218,14 +218,15 @@ TEST(RunProgram, returns_1_and_leaves_nothing_where_a_file_may_not_grow) {
 TEST(CommonOptions, are_read) {
   CommonOptions options;
 
-  const Answer answer = run_common(
-      {"--device", "emulated", "--seed", "7", "--threads", "3", "--quiet", "--deterministic"},
-      options);
+  const Answer answer = run_common({"--device", "emulated", "--seed", "7", "--threads", "3",
+                                    "--cpu-isa", "avx2", "--quiet", "--deterministic"},
+                                   options);
 
   EXPECT_EQ(answer.exit_code, 0) << answer.err;
   EXPECT_EQ(options.device, "emulated");
   EXPECT_EQ(options.seed, 7);
   EXPECT_EQ(options.threads, 3);
+  EXPECT_EQ(options.cpu_isa, "avx2");
   EXPECT_TRUE(options.quiet);
   EXPECT_TRUE(options.deterministic);
 }
@@ -236,6 +237,7 @@ TEST(CommonOptions, reject_values_by_name_of_the_flag) {
   EXPECT_EQ(run_common({"--seed", "-1"}, options).exit_code, 2);
   EXPECT_EQ(run_common({"--device", "gpu"}, options).exit_code, 2);
   EXPECT_EQ(run_common({"--device", "cuda:x"}, options).exit_code, 2);
+  EXPECT_EQ(run_common({"--cpu-isa", "sse2"}, options).exit_code, 2);
   const Answer answer = run_common({"--precision", "fp8"}, options);
   EXPECT_EQ(answer.exit_code, 2);
   expect_part("--precision: 'fp8' is not one of fp32, tf32, bf16", answer.err);

@@ -100,6 +100,18 @@ TEST(plan, runs_on_any_data_set_and_with_chosen_rows_and_seeds) {
                   "no row's name begins with --only");
 }
 
+TEST(plan, passes_on_the_instructions_that_the_cpu_may_use) {
+  const TemporaryDirectory directory;
+  PlanOptions options = options_in(directory.path());
+  EXPECT_FALSE(has(make_plan(options, 2).runs[0].stages[0].command, {"--cpu-isa"}));
+  options.cpu_isa = "avx2";
+
+  const Plan plan = make_plan(options, 2);
+  for (const Stage& stage : plan.runs[0].stages) {
+    EXPECT_TRUE(has(stage.command, {"--cpu-isa", "avx2"})) << stage.name;
+  }
+}
+
 TEST(plan, passes_on_that_it_is_to_be_deterministic) {
   const TemporaryDirectory directory;
   PlanOptions options = options_in(directory.path());

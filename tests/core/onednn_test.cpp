@@ -6,14 +6,18 @@
 
 #include <array>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <thread>
 #include <vector>
 
 #include "core/convolution_check.h"
+#include "core/cpu_isa.h"
 #include "core/error.h"
 #include "core/guarded_memory.h"
 #include "core/onednn.h"
+#include "core/vector_code.h"
 #include "tests/support/products.h"
 #include "tests/support/thread_count.h"
 
@@ -267,6 +271,35 @@ TEST(guarded_memory, keeps_its_memory_where_less_is_asked_for) {
   EXPECT_EQ(memory.size(), 10u);
   EXPECT_EQ(memory.resize(5 * kPage), block);
   EXPECT_TRUE(memory.intact());
+}
+
+void exit_held() {
+  hold_to_avx2();
+  std::exit(cpu_isa() == "avx2" && vector_lanes() == 8 ? 0 : 1);
+}
+
+void exit_refused_after_work() {
+  const float a = 2, b = 3;
+  float c = 0;
+  onednn::gemm({1, 1, 1, false, false}, &a, &b, &c);
+  try {
+    hold_to_avx2();
+  } catch (const Error& error) {
+    std::fputs(error.what(), stderr);
+    std::exit(0);
+  }
+  std::exit(1);
+}
+
+// A process can be held once, before oneDNN has looked at its processor: each case is a process.
+TEST(CpuIsaDeathTest, is_held_to_avx2_before_any_work) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(exit_held(), testing::ExitedWithCode(0), "");
+}
+
+TEST(CpuIsaDeathTest, is_not_held_to_avx2_after_work_has_begun) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(exit_refused_after_work(), testing::ExitedWithCode(0), "has begun to work");
 }
 
 }  // namespace
