@@ -118,7 +118,7 @@ test-gpu: build
 	    build/bin/$$program --gtest_brief=1 --gtest_filter='$(SANITIZED)' || exit 1; done; done
 
 # Training, attacks and single kernels on the GPU, with PyTorch (eager and compiled) beside each row.
-BENCH_GPU := --device cuda --precisions fp32,tf32,bf16
+BENCH_GPU := --device cuda --precisions fp32,tf32,bf16 --rounds 1
 bench-gpu: build
 	build/bin/saddle-bench $(BENCH_GPU) --model preact_resnet18 --batch 128,512 --seconds 2 \
 	  --json bench-gpu.json $(if $(PEER),--peer $(PEER) --peer-execution eager,compile)
