@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -12,26 +13,33 @@
 
 namespace saddle::winograd_bound {
 
-using Matrix = std::vector<std::vector<double>>;
+// Of at most 6 x 6.
+struct Matrix {
+  Matrix(std::size_t rows_, std::size_t columns_) : rows(rows_), columns(columns_) {}
+  double* operator[](std::size_t row) { return values.data() + row * columns; }
+  const double* operator[](std::size_t row) const { return values.data() + row * columns; }
+
+  std::size_t rows, columns;
+  std::array<double, 36> values = {};
+};
 
 inline Matrix transposed(const Matrix& a) {
-  Matrix result(a[0].size(), std::vector<double>(a.size()));
-  for (std::size_t i = 0; i < a.size(); ++i)
-    for (std::size_t j = 0; j < a[0].size(); ++j) result[j][i] = a[i][j];
+  Matrix result(a.columns, a.rows);
+  for (std::size_t i = 0; i < a.rows; ++i)
+    for (std::size_t j = 0; j < a.columns; ++j) result[j][i] = a[i][j];
   return result;
 }
 
 inline Matrix operator*(const Matrix& a, const Matrix& b) {
-  Matrix result(a.size(), std::vector<double>(b[0].size()));
-  for (std::size_t i = 0; i < a.size(); ++i)
-    for (std::size_t k = 0; k < b.size(); ++k)
-      for (std::size_t j = 0; j < b[0].size(); ++j) result[i][j] += a[i][k] * b[k][j];
+  Matrix result(a.rows, b.columns);
+  for (std::size_t i = 0; i < a.rows; ++i)
+    for (std::size_t k = 0; k < b.rows; ++k)
+      for (std::size_t j = 0; j < b.columns; ++j) result[i][j] += a[i][k] * b[k][j];
   return result;
 }
 
 inline Matrix absolute(Matrix a) {
-  for (auto& row : a)
-    for (double& value : row) value = std::abs(value);
+  for (double& value : a.values) value = std::abs(value);
   return a;
 }
 
@@ -39,8 +47,7 @@ inline Matrix absolute(Matrix a) {
 // of them over the product of its distances from the others in G, and in B^T the coefficients of
 // the polynomial whose zeros the others are.
 struct Interpolation {
-  Matrix at = Matrix(4, std::vector<double>(6)), g = Matrix(6, std::vector<double>(3)),
-         bt = Matrix(6, std::vector<double>(6));
+  Matrix at = Matrix(4, 6), g = Matrix(6, 3), bt = Matrix(6, 6);
 
   Interpolation() {
     const double points[] = {0, 0.75, -0.75, 1.5, -1.5};
@@ -73,8 +80,7 @@ struct Images {
 
   Matrix square(std::int64_t n, std::int64_t top, std::int64_t left, std::int64_t side,
                 std::int64_t channel) const {
-    Matrix result(static_cast<std::size_t>(side),
-                  std::vector<double>(static_cast<std::size_t>(side)));
+    Matrix result(static_cast<std::size_t>(side), static_cast<std::size_t>(side));
     for (std::int64_t r = std::max<std::int64_t>(0, -top); r < std::min(side, height - top); ++r) {
       for (std::int64_t s = std::max<std::int64_t>(0, -left); s < std::min(side, width - left);
            ++s) {
@@ -111,7 +117,7 @@ class Bound {
       u.push_back(g * absolute(weights(k / s_.in_channels, k % s_.in_channels)) * transposed(g));
     for (std::int64_t tile = 0; tile < tiles_; ++tile) {
       for (std::int64_t o = 0; o < s_.out_channels; ++o) {
-        Matrix sum(6, std::vector<double>(6));
+        Matrix sum(6, 6);
         for (std::int64_t i = 0; i < s_.in_channels; ++i)
           add_products(v[at_(tile * s_.in_channels + i)], u[at_(o * s_.in_channels + i)], sum);
         const Matrix y = at * sum * transposed(at);
@@ -134,7 +140,7 @@ class Bound {
     std::vector<double> bound(w_.size());
     for (std::int64_t o = 0; o < s_.out_channels; ++o) {
       for (std::int64_t i = 0; i < s_.in_channels; ++i) {
-        Matrix sum(6, std::vector<double>(6));
+        Matrix sum(6, 6);
         for (std::int64_t tile = 0; tile < tiles_; ++tile)
           add_products(v[at_(tile * s_.in_channels + i)], d[at_(tile * s_.out_channels + o)], sum);
         const Matrix dw = gt * sum * transposed(gt);
@@ -177,7 +183,7 @@ class Bound {
     return result;
   }
   Matrix weights(std::int64_t o, std::int64_t i) const {
-    Matrix result(3, std::vector<double>(3));
+    Matrix result(3, 3);
     for (std::int64_t tap = 0; tap < 9; ++tap)
       result[at_(tap / 3)][at_(tap % 3)] = w_[at_((o * 9 + tap) * s_.in_channels + i)];
     return result;

@@ -28,7 +28,7 @@ using namespace winograd_bound;
 // The matrix of a linear function from In numbers to Out.
 template <std::size_t kIn, std::size_t kOut>
 Matrix matrix_of(const std::function<void(const double*, double*)>& transform) {
-  Matrix result(kOut, std::vector<double>(kIn));
+  Matrix result(kOut, kIn);
   for (std::size_t i = 0; i < kIn; ++i) {
     double in[kIn] = {}, out[kOut];
     in[i] = 1;
@@ -39,8 +39,8 @@ Matrix matrix_of(const std::function<void(const double*, double*)>& transform) {
 }
 
 void expect_equal(const Matrix& got, const Matrix& want, const char* what) {
-  for (std::size_t i = 0; i < want.size(); ++i)
-    for (std::size_t j = 0; j < want[0].size(); ++j)
+  for (std::size_t i = 0; i < want.rows; ++i)
+    for (std::size_t j = 0; j < want.columns; ++j)
       EXPECT_NEAR(got[i][j], want[i][j], 2 * kFloatEps * std::abs(want[i][j]))
           << what << '[' << i << "][" << j << ']';
 }
