@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "core/error.h"
-#include "core/vector_code.h"
 
 namespace saddle {
 

@@ -9,6 +9,7 @@
 
 #include <omp.h>
 
+#include "core/host_memory.h"
 #include "core/vector.h"
 #include "core/vector_code.h"
 

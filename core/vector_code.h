@@ -48,9 +48,4 @@ int vector_lanes();
 // The widest code that the processor runs and whose lanes fill `channels`, a multiple of 8.
 const VectorCode& vector_code_for(std::int64_t channels);
 
-// So many floats that keep their address until the next call, contents not defined. They stay
-// allocated: convolutions that follow one another use them anew. One host thread drives the device.
-// Throws Error ("out of memory: ..."), and so is called before threads begin.
-float* working_memory(std::int64_t floats);
-
 }  // namespace saddle

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/convolution_3x3.h"
+
 namespace saddle::winograd {
 namespace {
 
@@ -10,16 +12,11 @@ const VectorCode& code_for(const Convolution& shape) {
   return vector_code_for(std::gcd(shape.in_channels, shape.out_channels));
 }
 
-Convolution3x3 extents_of(const Convolution& shape) {
-  return {shape.batch, shape.height, shape.width, shape.in_channels, shape.out_channels};
-}
-
 }  // namespace
 
 // Below 16 channels the transforms cost what the products save (measured with AVX2 and AVX-512).
 bool applies(const Convolution& shape) {
-  return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 && shape.dilation == 1 &&
-         shape.in_channels % 8 == 0 && shape.out_channels % 8 == 0 &&
+  return is_plain_3x3(shape) && shape.in_channels % 8 == 0 && shape.out_channels % 8 == 0 &&
          std::min(shape.in_channels, shape.out_channels) >= 16;
 }
 

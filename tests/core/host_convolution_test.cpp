@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/convolution_3x3.h"
 #include "core/sparse_taps.h"
 #include "core/thin_convolution.h"
 #include "core/vector_code.h"
@@ -50,7 +51,7 @@ TEST_P(ThinConvolution, image_gradient_has_the_same_bits_for_vectors_of_either_w
   if (vector_lanes() == 8) GTEST_SKIP() << "no AVX-512 here";
   const Convolution s = GetParam();
   const Data data(s);
-  const Convolution3x3 extents{s.batch, s.height, s.width, s.in_channels, s.out_channels};
+  const Convolution3x3 extents = extents_of(s);
   std::vector<float> eight(data.x.size()), sixteen(data.x.size());
 
   vector_code<8>().thin_backward_data(extents, data.y.data(), data.w.data(), eight.data());

@@ -124,6 +124,22 @@ TEST(tree, includes_only_go_where_the_architecture_allows) {
   EXPECT_GT(edges.size(), 300u);  // the tree was found
 }
 
+// A function that stands in a header is kept once in a program, in whichever of its copies. One
+// that was compiled for AVX-512 must not be the copy that other code calls, so that code includes
+// only headers whose functions are templates of its width.
+TEST(tree, code_for_avx512_shares_no_function_with_other_code) {
+  const std::set<std::string> allowed = {"core/host_memory.h",    "core/thin_lanes.h",
+                                         "core/vector.h",         "core/vector_code.h",
+                                         "core/winograd_lanes.h", "core/winograd_transform.h"};
+  std::set<std::string> reached;
+  for (const Edge& edge : edges_from({"core"})) {
+    if (edge.file != "core/vector_code_16.cpp" && !allowed.contains(edge.file.string())) continue;
+    EXPECT_TRUE(allowed.contains(edge.path)) << edge.file << ":" << edge.line << ": " << edge.path;
+    reached.insert(edge.path);
+  }
+  EXPECT_EQ(reached, allowed);
+}
+
 TEST(tree, headers_begin_with_what_they_are_and_are_guarded) {
   for (const auto& file : files_of(kEngineFolders, {".h"})) {
     std::istringstream source(text_of(file));
