@@ -9,6 +9,9 @@ namespace saddle {
 // "avx512" (F, BW, DQ, VL) or "avx2".
 std::string cpu_isa();
 
+// "Intel(R) Xeon(R) Platinum 8481C (0xc06f8)": its name, and what tells models of one name apart.
+std::string processor();
+
 // Holds oneDNN and the own convolutions to AVX2, as on a processor without AVX-512; so does the
 // environment's ONEDNN_MAX_CPU_ISA=AVX2. To be called before any work: Error afterwards.
 void hold_to_avx2();

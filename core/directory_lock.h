@@ -4,6 +4,7 @@
 // process, however that ends.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -17,9 +18,11 @@ enum class Inherited { yes, no };
 class DirectoryLock {
  public:
   // Locks a directory that exists. Throws Error, "DIRECTORY: IS_HELD", where another process (or
-  // another DirectoryLock of this one) holds it. A file system without locks gives none.
+  // another DirectoryLock of this one) holds it, and goes on holding it for as long as `patience`.
+  // A file system without locks gives none.
   DirectoryLock(const std::filesystem::path& directory, const std::string& is_held,
-                Inherited inherited);
+                Inherited inherited,
+                std::chrono::milliseconds patience = std::chrono::milliseconds(0));
 
  private:
   Descriptor descriptor_;

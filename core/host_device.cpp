@@ -8,12 +8,10 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/host_convolution.h"
 #include "core/host_launch.h"
 #include "core/host_memory.h"
 #include "core/onednn.h"
-#include "core/sparse_taps.h"
-#include "core/thin_convolution.h"
-#include "core/winograd.h"
 #include "kernels/bfloat16.h"
 #include "kernels/limits.h"
 
@@ -36,52 +34,6 @@ std::shared_ptr<Pool> host_pool(std::size_t& held) {
 
 void copy(void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) std::memcpy(to, from, bytes);
-}
-
-// y <- clip(y + bias) over rows of `channels`; the residual is there already.
-void finish_rows(const Finish& finish, std::int64_t rows, std::int64_t channels, float* y) {
-  const Limits limits{finish.low, finish.high};
-  if (finish.bias == nullptr && limits.low == kNoLimits.low && limits.high == kNoLimits.high)
-    return;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < rows; ++row) {
-    float* values = y + row * channels;
-    if (finish.bias != nullptr) {
-      for (std::int64_t c = 0; c < channels; ++c) values[c] += finish.bias[c];
-    }
-    for (std::int64_t c = 0; c < channels; ++c) values[c] = limits(values[c]);
-  }
-}
-
-// The f32 convolutions: our own where they apply, else oneDNN. The choice is a function of the
-// shape, so bits do not change from run to run.
-void forward(const Convolution& shape, const float* x, const float* w, const Finish& finish,
-             float* y) {
-  if (winograd::applies(shape)) {
-    return winograd::convolution_forward(shape, x, w, finish, y);
-  }
-  onednn::convolution_forward(shape, x, w, finish.residual, y);
-  finish_rows(finish, shape.output_count() / shape.out_channels, shape.out_channels, y);
-}
-
-void backward_data(const Convolution& shape, const float* dy, const float* w, float* dx) {
-  if (winograd::applies(shape)) {
-    winograd::convolution_backward_data(shape, dy, w, dx);
-  } else if (thin::applies(shape)) {
-    thin::convolution_backward_data(shape, dy, w, dx);
-  } else {
-    onednn::convolution_backward_data(shape, dy, w, dx);
-  }
-}
-
-void backward_weights(const Convolution& shape, const float* x, const float* dy, float* dw) {
-  if (winograd::applies(shape)) {
-    winograd::convolution_backward_weights(shape, x, dy, dw);
-  } else if (sparse_taps::applies(shape)) {
-    sparse_taps::convolution_backward_weights(shape, x, dy, dw);
-  } else {
-    onednn::convolution_backward_weights(shape, x, dy, dw);
-  }
 }
 
 std::vector<float> widened(const void* values, std::int64_t count) {
@@ -141,13 +93,13 @@ class HostDevice final : public Device {
                                  void* dx) override {
     run([=] {
       if (shape.dtype() == DType::f32) {
-        backward_data(shape, static_cast<const float*>(dy), static_cast<const float*>(w),
-                      static_cast<float*>(dx));
+        saddle::convolution_backward_data(shape, static_cast<const float*>(dy),
+                                          static_cast<const float*>(w), static_cast<float*>(dx));
         return;
       }
       std::vector<float> sums(static_cast<std::size_t>(shape.input_count()));
-      backward_data(f32(shape), widened(dy, shape.output_count()).data(),
-                    widened(w, shape.weight_count()).data(), sums.data());
+      saddle::convolution_backward_data(f32(shape), widened(dy, shape.output_count()).data(),
+                                        widened(w, shape.weight_count()).data(), sums.data());
       round_to(sums, dx);
     });
   }
@@ -155,11 +107,12 @@ class HostDevice final : public Device {
                                     float* dw) override {
     run([=] {
       if (shape.dtype() == DType::f32) {
-        backward_weights(shape, static_cast<const float*>(x), static_cast<const float*>(dy), dw);
+        saddle::convolution_backward_weights(shape, static_cast<const float*>(x),
+                                             static_cast<const float*>(dy), dw);
         return;
       }
-      backward_weights(f32(shape), widened(x, shape.input_count()).data(),
-                       widened(dy, shape.output_count()).data(), dw);
+      saddle::convolution_backward_weights(f32(shape), widened(x, shape.input_count()).data(),
+                                           widened(dy, shape.output_count()).data(), dw);
     });
   }
 
@@ -229,7 +182,7 @@ class HostDevice final : public Device {
                          const Epilogue& epilogue, void* y) {
     const Limits limits = limits_of(epilogue.activation);
     if (shape.dtype() == DType::f32) {
-      forward(
+      saddle::convolution_forward(
           shape, static_cast<const float*>(x), static_cast<const float*>(w),
           {static_cast<const float*>(epilogue.residual), epilogue.bias, limits.low, limits.high},
           static_cast<float*>(y));
@@ -237,10 +190,10 @@ class HostDevice final : public Device {
     }
     std::vector<float> sums(static_cast<std::size_t>(shape.output_count())), residual;
     if (epilogue.residual) residual = widened(epilogue.residual, shape.output_count());
-    forward(f32(shape), widened(x, shape.input_count()).data(),
-            widened(w, shape.weight_count()).data(),
-            {epilogue.residual ? residual.data() : nullptr, epilogue.bias, limits.low, limits.high},
-            sums.data());
+    saddle::convolution_forward(
+        f32(shape), widened(x, shape.input_count()).data(), widened(w, shape.weight_count()).data(),
+        {epilogue.residual ? residual.data() : nullptr, epilogue.bias, limits.low, limits.high},
+        sums.data());
     round_to(sums, y);
   }
 

@@ -2,12 +2,14 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <unordered_map>
 
 #include "core/convolution_check.h"
@@ -61,8 +63,6 @@ auto translating_errors(const char* what, Work work) {
 
 // A network's convolutions in three directions, at some ten sizes of images.
 constexpr std::size_t kMostPlans = 2000;
-
-enum class Direction { forward, forward_add, backward_data, backward_weights };
 
 struct ConvolutionLayout {
   dnnl::memory::desc x, w, w_any, y;
@@ -133,11 +133,6 @@ struct Workspace {
   GuardedMemory weights;  // in the order that an implementation wants
 };
 
-// The arguments of a convolution in any direction: one of x, w and y is the result.
-struct Arguments {
-  const float *x, *w, *residual, *y;
-};
-
 // One implementation of one problem, with the copy of the weights into (or out of) the order it
 // wants.
 class Plan {
@@ -162,7 +157,7 @@ class Plan {
 
   const std::string& implementation() const { return implementation_; }
 
-  void run(const Arguments& arguments, Workspace& workspace) {
+  void run(const ConvolutionArguments& arguments, Workspace& workspace) {
     set(x_, arguments.x);
     set(y_, arguments.y);
     set(residual_, arguments.residual);
@@ -322,16 +317,18 @@ std::string preferred(Direction direction, const Convolution& shape, std::string
   return first.ends_with("avx512_core") ? preferred_with_avx512(direction, shape) : "";
 }
 
-// The preferred implementation where there is one and it is sound, else oneDNN's first that is. No
-// kernel of the library is trusted by its name: each has to show what it does, at this shape and
-// with this many threads.
+// The implementation called `name` where that is given, else the preferred one where there is one;
+// where it is not sound, oneDNN's first that is. No kernel of the library is trusted by its name:
+// each has to show what it does, at this shape and with this many threads.
 template <class Primitive, class Describe>
 Plan choose_plan(Direction direction, const Convolution& shape, const ConvolutionLayout& layout,
-                 const Describe& describe) {
-  const auto first = describe();
-  const std::string name = preferred(direction, shape, first.impl_info_str());
+                 const Describe& describe, const std::string& name) {
   std::optional<Plan> plan;
   if (!name.empty()) plan = find_plan<Primitive>(direction, shape, layout, describe(), name);
+  if (!plan) {
+    const std::string rule = preferred(direction, shape, describe().impl_info_str());
+    if (!rule.empty()) plan = find_plan<Primitive>(direction, shape, layout, describe(), rule);
+  }
   if (!plan) plan = find_plan<Primitive>(direction, shape, layout, describe(), "");
   require(plan.has_value(), "convolution: none of oneDNN's implementations is right for ",
           shape.batch, " x ", shape.height, " x ", shape.width, " x ", shape.in_channels, " -> ",
@@ -341,65 +338,102 @@ Plan choose_plan(Direction direction, const Convolution& shape, const Convolutio
   return *std::move(plan);
 }
 
-Plan build_plan(Direction direction, const Convolution& shape) {
+// What `use` makes of the direction's primitive and of a function that describes it anew. Called as
+// use(std::type_identity<Primitive>(), layout, describe).
+template <class Use>
+auto with_description(Direction direction, const Convolution& shape, const Use& use) {
   find_room();
   const ConvolutionLayout layout(shape);
   const auto forward = forward_description(layout, direction);
-  if (direction == Direction::backward_data) {
-    using Primitive = dnnl::convolution_backward_data;
-    return choose_plan<Primitive>(direction, shape, layout, [&] {
-      return backward_description<Primitive>(layout, direction, forward);
-    });
-  }
-  if (direction == Direction::backward_weights) {
-    using Primitive = dnnl::convolution_backward_weights;
-    return choose_plan<Primitive>(direction, shape, layout, [&] {
-      return backward_description<Primitive>(layout, direction, forward);
-    });
-  }
-  return choose_plan<dnnl::convolution_forward>(
-      direction, shape, layout, [&] { return forward_description(layout, direction); });
+  const auto backward = [&]<class Primitive>(std::type_identity<Primitive> primitive) {
+    return use(primitive, layout,
+               [&] { return backward_description<Primitive>(layout, direction, forward); });
+  };
+  if (direction == Direction::backward_data)
+    return backward(std::type_identity<dnnl::convolution_backward_data>());
+  if (direction == Direction::backward_weights)
+    return backward(std::type_identity<dnnl::convolution_backward_weights>());
+  return use(std::type_identity<dnnl::convolution_forward>(), layout,
+             [&] { return forward_description(layout, direction); });
+}
+
+Plan build_plan(Direction direction, const Convolution& shape, const std::string& name) {
+  return with_description(
+      direction, shape,
+      [&]<class Primitive>(std::type_identity<Primitive>, const ConvolutionLayout& layout,
+                           const auto& describe) {
+        return choose_plan<Primitive>(direction, shape, layout, describe, name);
+      });
 }
 
 // The plans made of late. An implementation divides its work and its scratchpad among the threads
 // there are when it is made, so it is made, and held to account, for each number of them. One host
 // thread drives a device, so no lock.
-Plan& plan_for(Direction direction, const Convolution& shape) {
-  static RecentlyUsed<std::tuple<Direction, Convolution, int>, Plan> plans(kMostPlans);
-  return plans.get({direction, shape, threads()}, [&] { return build_plan(direction, shape); });
+Plan& plan_for(Direction direction, const Convolution& shape, const std::string& name) {
+  static RecentlyUsed<std::tuple<Direction, Convolution, int, std::string>, Plan> plans(kMostPlans);
+  return plans.get({direction, shape, threads(), name},
+                   [&] { return build_plan(direction, shape, name); });
 }
 
-void run(Direction direction, const Convolution& shape, const Arguments& arguments) {
-  constexpr std::size_t kGuard = 4096;
-  static Workspace workspace(kGuard);
-  Plan& plan = plan_for(direction, shape);
-  plan.run(arguments, workspace);
-  // Held against what was tried when the plan was made, this never happens; if it does, nothing
-  // computed since can be trusted.
-  require(workspace.intact(), "convolution: oneDNN's ", plan.implementation(),
-          " wrote beside its memory. Try another --threads, or ONEDNN_MAX_CPU_ISA=AVX2");
+// Whether an implementation is not worth the time that measuring it takes: those that only show
+// what is right, those for processors of before AVX2, and where the channels fill the vectors of
+// AVX-512, those for half of one.
+bool is_slow(std::string_view name, const Convolution& shape) {
+  const bool fills_vectors = shape.in_channels % 16 == 0 && shape.out_channels % 16 == 0;
+  return name.starts_with("ref") || name.ends_with(":ref") || name.ends_with("sse41") ||
+         name.ends_with(":avx") || (uses_avx512() && fills_vectors && name.ends_with("avx2"));
+}
+
+// In oneDNN's order, each once, but for those that are slow.
+std::vector<std::string> names_of(Direction direction, const Convolution& shape) {
+  return with_description(
+      direction, shape,
+      [&](auto, const ConvolutionLayout&, const auto& describe) -> std::vector<std::string> {
+        std::vector<std::string> names;
+        auto description = describe();
+        do {
+          const std::string name = description.impl_info_str();
+          if (!is_slow(name, shape) && std::ranges::find(names, name) == names.end())
+            names.push_back(name);
+        } while (description.next_impl());
+        return names;
+      });
+}
+
+const char* words_of(Direction direction) {
+  switch (direction) {
+    case Direction::forward:
+    case Direction::forward_add: return "convolution";
+    case Direction::backward_data: return "convolution backward (data)";
+    case Direction::backward_weights: break;
+  }
+  return "convolution backward (weights)";
 }
 
 }  // namespace
 
-void convolution_forward(const Convolution& shape, const float* x, const float* w,
-                         const float* residual, float* y) {
-  translating_errors("convolution", [&] {
-    run(residual ? Direction::forward_add : Direction::forward, shape, {x, w, residual, y});
+void convolve(Direction direction, const Convolution& shape, const ConvolutionArguments& arguments,
+              const std::string& implementation) {
+  constexpr std::size_t kGuard = 4096;
+  static Workspace workspace(kGuard);
+  translating_errors(words_of(direction), [&] {
+    Plan& plan = plan_for(direction, shape, implementation);
+    plan.run(arguments, workspace);
+    // Held against what was tried when the plan was made, this never happens; if it does, nothing
+    // computed since can be trusted.
+    require(workspace.intact(), "convolution: oneDNN's ", plan.implementation(),
+            " wrote beside its memory. Try another --threads, or ONEDNN_MAX_CPU_ISA=AVX2");
   });
 }
 
-void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
-                               float* dx) {
-  translating_errors("convolution backward (data)", [&] {
-    run(Direction::backward_data, shape, {dx, w, nullptr, dy});
-  });
-}
-
-void convolution_backward_weights(const Convolution& shape, const float* x, const float* dy,
-                                  float* dw) {
-  translating_errors("convolution backward (weights)", [&] {
-    run(Direction::backward_weights, shape, {x, dw, nullptr, dy});
+std::vector<std::string> implementations(Direction direction, const Convolution& shape) {
+  return translating_errors(words_of(direction), [&] {
+    std::vector<std::string> sound = {plan_for(direction, shape, "").implementation()};
+    for (const std::string& name : names_of(direction, shape)) {
+      if (name == sound.front()) continue;
+      if (plan_for(direction, shape, name).implementation() == name) sound.push_back(name);
+    }
+    return sound;
   });
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/device.h"
 
@@ -21,12 +22,22 @@ struct ProductTo {
   Sum sum = Sum::store;
 };
 void gemm(const Gemm& shape, const float* a, const float* b, float* c, const ProductTo& to = {});
-void convolution_forward(const Convolution& shape, const float* x, const float* w,
-                         const float* residual, float* y);
-void convolution_backward_data(const Convolution& shape, const float* dy, const float* w,
-                               float* dx);
-void convolution_backward_weights(const Convolution& shape, const float* x, const float* dy,
-                                  float* dw);
+
+// What a convolution is asked for; forward_add adds a residual of y's shape.
+enum class Direction { forward, forward_add, backward_data, backward_weights };
+
+// The arguments of a convolution in any direction: one of x, w and y is the result.
+struct ConvolutionArguments {
+  const float *x, *w, *residual, *y;  // residual: of forward_add alone
+};
+
+// By the implementation called so, where the library has a sound one of that name for the shape;
+// else, and where the name is empty, by the one that the rules prefer.
+void convolve(Direction direction, const Convolution& shape, const ConvolutionArguments& arguments,
+              const std::string& implementation = "");
+
+// The names of those that are sound and worth a measurement, the one that the rules prefer first.
+std::vector<std::string> implementations(Direction direction, const Convolution& shape);
 
 // "3.2.0"
 std::string version();

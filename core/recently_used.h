@@ -28,6 +28,7 @@ class RecentlyUsed {
     return found->second.value;
   }
   std::size_t size() const { return values_.size(); }
+  void clear() { values_.clear(); }
 
  private:
   struct Entry {

@@ -1,13 +1,8 @@
 #include "core/vector_code.h"
 
-#include "core/cpu_isa.h"
 #include "core/onednn.h"
 
 namespace saddle {
-
-std::string cpu_isa() { return onednn::uses_avx512() ? "avx512" : "avx2"; }
-
-void hold_to_avx2() { onednn::hold_to_avx2(); }
 
 int vector_lanes() { return onednn::uses_avx512() ? 16 : 8; }
 

@@ -14,10 +14,13 @@ const VectorCode& code_for(const Convolution& shape) {
 
 }  // namespace
 
+bool can_take(const Convolution& shape) {
+  return is_plain_3x3(shape) && shape.in_channels % 8 == 0 && shape.out_channels % 8 == 0;
+}
+
 // Below 16 channels the transforms cost what the products save (measured with AVX2 and AVX-512).
 bool applies(const Convolution& shape) {
-  return is_plain_3x3(shape) && shape.in_channels % 8 == 0 && shape.out_channels % 8 == 0 &&
-         std::min(shape.in_channels, shape.out_channels) >= 16;
+  return can_take(shape) && std::min(shape.in_channels, shape.out_channels) >= 16;
 }
 
 void convolution_forward(const Convolution& shape, const float* x, const float* w,

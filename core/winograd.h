@@ -1,10 +1,9 @@
 // Winograd convolution on the CPU: 3x3 kernels of stride 1 and padding 1 with 4 times fewer
 // products.
 //
-// F(4x4, 3x3) of Lavin and Gray, "Fast algorithms for convolutional neural networks" (2016). What
-// takes a shape is a rule, the same on every processor, and the sums have one order: bits depend
-// neither on the number of threads nor on the width of the vectors. How much it rounds:
-// core/winograd_transform.h.
+// F(4x4, 3x3) of Lavin and Gray, "Fast algorithms for convolutional neural networks" (2016). The
+// sums have one order: bits depend neither on the number of threads nor on the width of the
+// vectors. How much it rounds: core/winograd_transform.h.
 #pragma once
 
 #include "core/device.h"
@@ -12,8 +11,9 @@
 
 namespace saddle::winograd {
 
-// Whether these functions take the shape and win by it: 3x3, stride 1, padding 1, channels in
-// multiples of 8, 16 at least.
+// Whether these functions can take the shape: 3x3, stride 1, padding 1, channels in multiples of 8.
+bool can_take(const Convolution& shape);
+// Whether, by rule, they win by it: 16 channels at least.
 bool applies(const Convolution& shape);
 
 // As Device's functions of these names.

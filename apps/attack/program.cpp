@@ -9,6 +9,7 @@
 #include "apps/common/checkpoint.h"
 #include "apps/common/output_files.h"
 #include "apps/common/parse.h"
+#include "apps/common/plan_options.h"
 #include "apps/common/program_options.h"
 #include "apps/common/fingerprint.h"
 #include "apps/common/load_model.h"
@@ -255,6 +256,7 @@ Command command_of(const AttackOptions& options, const SessionOptions& session, 
           {"seed", text(options.common.seed)},
           {"device", kind_of(device)},
           {"precision", options.common.precision},
+          {"plan", plan_name(options.common)},
           {"deterministic", options.common.deterministic ? "yes" : "no"},
           {"attacked examples", options.attack_all ? "all" : "correct only"},
           {"saved images", session.keep_images ? "kept" : "none"},

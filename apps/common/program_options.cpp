@@ -8,6 +8,7 @@
 
 #include "apps/common/checkpoint.h"
 #include "apps/common/parse.h"
+#include "apps/common/plan_options.h"
 #include "apps/data/image_set.h"
 #include "core/cpu_isa.h"
 #include "core/device.h"
@@ -44,11 +45,8 @@ bool is_device_name(const std::string& name) {
 
 // Empty where there is no place for a cache.
 std::string cache_directory(const DatasetOptions& options) {
-  if (!options.cache_directory.empty()) return options.cache_directory;
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache && *cache) return text(cache, "/saddle");
-  const char* home = std::getenv("HOME");
-  return home && *home ? text(home, "/.cache/saddle") : "";
+  return options.cache_directory.empty() ? user_cache_directory().string()
+                                         : options.cache_directory;
 }
 
 // Flags that would do nothing.
@@ -87,6 +85,9 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
               "CPU threads; 0 is OMP_NUM_THREADS or all cores");
   add_choice(app, "--cpu-isa", options.cpu_isa, {"auto", "avx2"},
              "CPU instructions: the processor's widest, or as without AVX-512");
+  add_text(app, "--plan", options.plan, "FILE|measure|default",
+           "The CPU's convolutions: measured once, by rules alone, or as a run's plans.json says",
+           "$SADDLE_PLAN, measure");
   add_switch(app, "--deterministic", options.deterministic,
              "Two runs of one command give the same bits (the CPU always does)");
   add_switch(app, "--quiet", options.quiet, "Warnings and the final result only");
@@ -121,6 +122,7 @@ Device& open_device(const CommonOptions& options) {
   start_threads();
   Device& device = chosen_device(options);
   device.set_deterministic(options.deterministic);
+  use_plans_of(options);
   if (!options.quiet) {
     std::fprintf(stderr, "device: %s, %d threads\n", device.name().c_str(), threads());
   }

@@ -21,6 +21,7 @@ struct CommonOptions {
   std::int64_t seed = 0;
   std::int64_t threads = 0;      // 0: OMP_NUM_THREADS, or all cores
   std::string cpu_isa = "auto";  // or avx2
+  std::string plan;              // measure, default or a file (plan_options.h); empty: not given
   bool deterministic = false;
   bool quiet = false;
 };
@@ -36,8 +37,8 @@ Precision precision_of(const CommonOptions& options);
 Device& chosen_device(const CommonOptions& options);
 
 // The device asked for, ready for work: sets the threads and, unless quiet, prints the choice on
-// stderr; first it holds the CPU to --cpu-isa. Throws as chosen_device, UsageError for more threads
-// than there can be, Error for more than the system starts.
+// stderr; first it holds the CPU to --cpu-isa; convolutions go by --plan. Throws as chosen_device,
+// UsageError for more threads than there can be, Error for more than the system starts.
 Device& open_device(const CommonOptions& options);
 
 // ---- data ----

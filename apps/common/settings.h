@@ -54,6 +54,9 @@ struct SettingDetails {
   std::function<std::string()> idle = nullptr;
 };
 
+// Why a setting would do nothing: `words` unless `ok`.
+inline std::string unless(bool ok, const std::string& words) { return ok ? "" : words; }
+
 struct Setting {
   std::string flag;  // "--lr"
   std::string key;   // in config.json

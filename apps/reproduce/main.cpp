@@ -4,6 +4,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "apps/common/plan_options.h"
 #include "apps/common/program_options.h"
 #include "apps/common/progress.h"
 #include "apps/data/segmentation_set.h"
@@ -36,6 +37,7 @@ PlanOptions plan_options(const Options& options) {
   plan.device = options.common.device;
   plan.precision = options.common.precision;
   plan.cpu_isa = options.common.cpu_isa;
+  plan.plan = options.common.plan;
   plan.deterministic = options.common.deterministic;
   plan.threads = options.common.threads > 0 ? options.common.threads : 1;
   plan.tables = options.tables;
@@ -102,7 +104,9 @@ void run(const Options& options) {
   const OutputLock lock(plan.directory);
   print_plan(plan, sizes, options.jobs);
   if (options.dry_run) return;
-  chosen_device(options.common);  // a precision that every training would refuse is told at once
+  // What every training would refuse is told at once.
+  chosen_device(options.common);
+  plan_name(options.common);
 
   const auto start = Clock::now();
   do_runs(plan, options.jobs, {[&](const PlannedRun& run, const std::string& stage) {

@@ -211,6 +211,7 @@ class Planner {
                   std::to_string(options_.threads), "--device", options_.device, "--precision",
                   options_.precision, "--quiet"});
     if (options_.cpu_isa != "auto") append(line, {"--cpu-isa", options_.cpu_isa});
+    if (!options_.plan.empty()) append(line, {"--plan", options_.plan});
     if (options_.deterministic) line.push_back("--deterministic");
     if (!options_.data_directory.empty()) {
       append(line, {"--data-dir", fs::absolute(options_.data_directory).string()});

@@ -53,6 +53,7 @@ struct PlanOptions {
   std::optional<std::int64_t> seeds;
   std::int64_t threads = 1;  // of each program
   std::string device = "auto", precision = "fp32", cpu_isa = "auto";
+  std::string plan;  // of convolutions, as --plan says; empty: not given
   bool deterministic = false;
   std::filesystem::path tables, programs, output;
 };

@@ -8,6 +8,7 @@
 #include "apps/common/fingerprint.h"
 #include "apps/common/output_files.h"
 #include "apps/common/parse.h"
+#include "apps/common/plan_options.h"
 #include "apps/common/settings.h"
 #include "apps/segment/attack_picture.h"
 #include "apps/segment/attack_state.h"
@@ -70,6 +71,7 @@ Command command_of(const SegmentAttackOptions& o, const std::vector<PixelJob>& j
           {"seed", text(o.common.seed)},
           {"device", kind_of(model.device())},
           {"precision", o.common.precision},
+          {"plan", plan_name(o.common)},
           {"saved images", text(options.images_kept)},
           {"version", SADDLE_VERSION}};
 }

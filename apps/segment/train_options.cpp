@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/parse.h"
+#include "apps/common/plan_options.h"
 #include "apps/common/settings.h"
 #include "apps/segment/load_segmenter.h"
 #include "apps/training/batches.h"
@@ -303,6 +304,7 @@ nlohmann::json to_json(const SegmentTrainOptions& options, const SegmentationSet
   const CropRecipe crop = crop_of(o, set);
   nlohmann::json json = {{"best_by", "test mIoU"},
                          {"precision", o.common.precision},
+                         {"plan", plan_name(o.common)},
                          {"seed", o.common.seed},
                          {"shuffle", !o.no_shuffle},
                          {"crop", {crop.height, crop.width}},

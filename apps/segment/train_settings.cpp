@@ -8,9 +8,6 @@
 namespace saddle {
 namespace {
 
-// Why a setting would do nothing: `words` unless `ok`.
-std::string unless(bool ok, const std::string& words) { return ok ? "" : words; }
-
 std::vector<Setting> settings_of_network(SegmentTrainOptions& o) {
   return {
       {"--preset",

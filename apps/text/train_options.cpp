@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/parse.h"
+#include "apps/common/plan_options.h"
 #include "apps/common/settings.h"
 #include "layers/network_names.h"
 #include "optim/schedule.h"
@@ -15,8 +16,6 @@ namespace {
 constexpr const char* kAdamW = "adamw";
 constexpr double kClip = 1;
 constexpr std::int64_t kShortest = 3;  // [CLS], a piece, [SEP]
-
-std::string unless(bool ok, const std::string& words) { return ok ? "" : words; }
 
 // The settings of the descent, whose defaults differ here.
 std::vector<Setting> settings_of_descent(DescentOptions& o) {
@@ -199,6 +198,7 @@ TrainerOptions trainer_options_of(const TextTrainOptions& o, const TextOptions& 
 nlohmann::json to_json(const TextTrainOptions& options, const TextOptions& text) {
   TextTrainOptions o = options;
   nlohmann::json json = {{"precision", o.common.precision},
+                         {"plan", plan_name(o.common)},
                          {"seed", o.common.seed},
                          {"shuffle", !o.no_shuffle},
                          {"vocabulary", text.vocabulary_hash}};

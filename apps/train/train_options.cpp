@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/parse.h"
+#include "apps/common/plan_options.h"
 #include "apps/common/settings.h"
 
 namespace saddle {
@@ -141,7 +142,8 @@ nlohmann::json to_json(const TrainOptions& options) {
       {"test_limit", o.dataset.test_limit}, {"augment", !o.no_augment},
       {"shuffle", !o.no_shuffle},           {"crop_padding", augmentation_of(o).padding},
       {"flip", augmentation_of(o).flip},    {"best_by", selected_by(o)},
-      {"precision", o.common.precision},    {"seed", o.common.seed}};
+      {"precision", o.common.precision},    {"seed", o.common.seed},
+      {"plan", plan_name(o.common)}};
   record(settings_of(o), json);
   record(o.descent.sharpness, json);
   if (const auto attack = selecting_attack(o)) {

@@ -7,9 +7,6 @@
 namespace saddle {
 namespace {
 
-// Why a setting would do nothing: `words` unless `ok`.
-std::string unless(bool ok, const std::string& words) { return ok ? "" : words; }
-
 bool is_adversarial(const TrainOptions& o) { return o.adversarial != "none"; }
 
 std::vector<Setting> settings_of_model(TrainOptions& o) {

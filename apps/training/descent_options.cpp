@@ -10,9 +10,6 @@ namespace {
 
 constexpr double kMomentum = 0.9;
 
-// Why a setting would do nothing: `words` unless `ok`.
-std::string unless(bool ok, const std::string& words) { return ok ? "" : words; }
-
 std::vector<std::string> optimizer_names() {
   std::vector<std::string> names = {"sgd", "adam", "adamw"};
   for (const std::string& name : sam_family()) names.push_back(name);

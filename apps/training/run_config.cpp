@@ -7,11 +7,8 @@
 namespace saddle {
 
 nlohmann::json environment_of(Device& device) {
-  return {{"version", SADDLE_VERSION},
-          {"device", device.name()},
-          {"backends", backends()},
-          {"threads", threads()},
-          {"cpu_isa", cpu_isa()}};
+  return {{"version", SADDLE_VERSION}, {"device", device.name()}, {"backends", backends()},
+          {"threads", threads()},      {"cpu_isa", cpu_isa()},    {"processor", processor()}};
 }
 
 }  // namespace saddle

@@ -21,7 +21,8 @@ struct RunConfig {
   std::map<std::string, std::string> files = {};
 };
 
-// The environment of a run on the device: version, device, backends, threads.
+// The environment of a run on the device: version, device, backends, threads, instruction set,
+// processor.
 nlohmann::json environment_of(Device& device);
 
 }  // namespace saddle

@@ -8,6 +8,7 @@
 #include "apps/common/checkpoint.h"
 #include "apps/common/command_line.h"
 #include "apps/common/fingerprint.h"
+#include "apps/common/plan_options.h"
 #include "apps/training/run_config.h"
 #include "apps/training/tensorboard.h"
 #include "core/file.h"
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr const char* kConfig = "config.json";
 constexpr const char* kMetrics = "metrics.jsonl";
 constexpr const char* kEvents = "events.out.tfevents.0.saddle";
+constexpr const char* kPlans = "plans.json";
 constexpr const char* kState = "state.safetensors";
 constexpr const char* kLast = "last.safetensors";
 constexpr const char* kBest = "best.safetensors";
@@ -96,7 +98,7 @@ std::string identity_of(const RunConfig& config) {
 }
 
 // In the order of removal: a kill in between must never leave a state whose settings are gone.
-constexpr std::array kFiles = {kState, kLast, kBest, kMetrics, kEvents, kConfig};
+constexpr std::array kFiles = {kState, kLast, kBest, kMetrics, kEvents, kPlans, kConfig};
 
 bool holds_run(const fs::path& directory) {
   return std::any_of(kFiles.begin(), kFiles.end(),
@@ -153,7 +155,10 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config)
   require(mode != Open::fresh || !holds_run(path_), path_.string(),
           ": already holds a run. Go on with --resume, start over with --overwrite, or name "
           "another --output");
-  if (mode == Open::resume && holds_run(path_)) check_resumable(config);
+  if (mode == Open::resume && holds_run(path_)) {
+    check_resumable(config);
+    go_on_with_plans(path_ / kPlans);
+  }
   if (mode == Open::overwrite) {
     for (const char* name : kFiles) fs::remove(path_ / name);
   }
@@ -226,6 +231,7 @@ void RunDirectory::save(const SavedParts& parts, const RunPosition& position, bo
   for (const Json& epoch : position.metrics) lines += json_text(epoch) + "\n";
   write_file_atomically(path_ / kMetrics, std::string_view(lines));
   update_event_file(path_ / kEvents, position.metrics);
+  save_plans_in_use(path_ / kPlans);
 
   std::deque<std::vector<float>> values;
   std::vector<NamedTensor> entries;

@@ -218,15 +218,17 @@ TEST(RunProgram, returns_1_and_leaves_nothing_where_a_file_may_not_grow) {
 TEST(CommonOptions, are_read) {
   CommonOptions options;
 
-  const Answer answer = run_common({"--device", "emulated", "--seed", "7", "--threads", "3",
-                                    "--cpu-isa", "avx2", "--quiet", "--deterministic"},
-                                   options);
+  const Answer answer =
+      run_common({"--device", "emulated", "--seed", "7", "--threads", "3", "--cpu-isa", "avx2",
+                  "--plan", "default", "--quiet", "--deterministic"},
+                 options);
 
   EXPECT_EQ(answer.exit_code, 0) << answer.err;
   EXPECT_EQ(options.device, "emulated");
   EXPECT_EQ(options.seed, 7);
   EXPECT_EQ(options.threads, 3);
   EXPECT_EQ(options.cpu_isa, "avx2");
+  EXPECT_EQ(options.plan, "default");
   EXPECT_TRUE(options.quiet);
   EXPECT_TRUE(options.deterministic);
 }

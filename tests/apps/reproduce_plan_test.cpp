@@ -104,11 +104,14 @@ TEST(plan, passes_on_the_instructions_that_the_cpu_may_use) {
   const TemporaryDirectory directory;
   PlanOptions options = options_in(directory.path());
   EXPECT_FALSE(has(make_plan(options, 2).runs[0].stages[0].command, {"--cpu-isa"}));
+  EXPECT_FALSE(has(make_plan(options, 2).runs[0].stages[0].command, {"--plan"}));
   options.cpu_isa = "avx2";
+  options.plan = "default";
 
   const Plan plan = make_plan(options, 2);
   for (const Stage& stage : plan.runs[0].stages) {
     EXPECT_TRUE(has(stage.command, {"--cpu-isa", "avx2"})) << stage.name;
+    EXPECT_TRUE(has(stage.command, {"--plan", "default"})) << stage.name;
   }
 }
 

@@ -24,6 +24,7 @@
 namespace saddle {
 namespace {
 
+using onednn::Direction;
 using testing_support::for_each_product;
 
 constexpr std::size_t kPage = 4096;
@@ -81,10 +82,11 @@ TEST_P(OneDnn, convolves_exactly_and_stays_within_its_memory_for_any_number_of_t
     omp_set_num_threads(threads);
     GuardedMemory y = integers(s.output_count(), 5), dx = integers(s.input_count(), 6),
                   dw = integers(s.weight_count(), 7);
-    onednn::convolution_forward(s, problem.x.floats(), problem.w.floats(),
-                                problem.residual.floats(), y.floats());
-    onednn::convolution_backward_data(s, problem.dy.floats(), problem.w.floats(), dx.floats());
-    onednn::convolution_backward_weights(s, problem.x.floats(), problem.dy.floats(), dw.floats());
+    const float *x = problem.x.floats(), *w = problem.w.floats();
+    onednn::convolve(Direction::forward_add, s, {x, w, problem.residual.floats(), y.floats()});
+    onednn::convolve(Direction::backward_data, s, {dx.floats(), w, nullptr, problem.dy.floats()});
+    onednn::convolve(Direction::backward_weights, s,
+                     {x, dw.floats(), nullptr, problem.dy.floats()});
 
     EXPECT_EQ(values_of(y), want.y);
     EXPECT_EQ(values_of(dx), want.dx);

@@ -222,7 +222,8 @@ TEST(winograd, typically_errs_at_most_thrice_as_much_as_a_direct_sum) {
     want[o] += double{data.x[x]} * data.w[w];
   });
   std::vector<float> direct(want.size()), got(want.size());
-  onednn::convolution_forward(s, data.x.data(), data.w.data(), nullptr, direct.data());
+  onednn::convolve(onednn::Direction::forward, s,
+                   {data.x.data(), data.w.data(), nullptr, direct.data()});
 
   winograd::convolution_forward(s, data.x.data(), data.w.data(), kUnfinished, got.data());
 
