@@ -91,7 +91,7 @@ struct Softmax {
     const Array<float> z = row_of(scores, row, columns);
     const Array<T> share = row_of(p, row, columns);
     const int64_t tokens = length ? length[row / rows_each] : columns;
-    const float largest = team.argmax(tokens, [=](int64_t i) { return z[i]; }).value, s = scale;
+    const float largest = team.largest(tokens, [=](int64_t i) { return z[i]; }), s = scale;
     team.each(tokens, [=](int64_t i) { z[i] = exponential_of_negative((z[i] - largest) * s); });
     const float sum = team.sum(tokens, [=](int64_t i) { return z[i]; });
     team.each([=](int64_t i) { share[i] = i < tokens ? z[i] / sum : 0.f; });

@@ -62,6 +62,13 @@ struct BlockTeam {
     for (int64_t i = b.thread(); i < columns; i += b.threads()) own = larger_or_nan(own, value(i));
     return block_max(b, own);
   }
+  // The largest of n values; NaN if one is NaN. n = 0: -infinity.
+  template <class Value>
+  SADDLE_DEVICE float largest(int64_t n, const Value& value) const {
+    float own = -INFINITY;
+    for (int64_t i = b.thread(); i < n; i += b.threads()) own = larger_or_nan(own, value(i));
+    return block_max(b, own);
+  }
   // The largest of n values and the lowest place of it; NaN counts as the largest. n = 0:
   // -infinity.
   template <class Value>
@@ -120,11 +127,13 @@ struct HostTeam {
   template <class Value>
   SADDLE_DEVICE float max(Value value) const {
     float lanes[kThreads] = {};
-    for_each_lane(columns, [&](int64_t t, int64_t i) {
-      const float next = value(i), before = lanes[t], larger = before > next ? before : next;
-      lanes[t] = before != before ? before : larger;
-    });
-    return max_in_block_order(lanes, kThreads);
+    return largest_of(lanes, columns, value);
+  }
+  template <class Value>
+  SADDLE_DEVICE float largest(int64_t n, Value value) const {
+    float lanes[kThreads];
+    for (float& lane : lanes) lane = -INFINITY;
+    return largest_of(lanes, n, value);
   }
   template <class Value>
   SADDLE_DEVICE ValueAt argmax(int64_t n, const Value& value) const {
@@ -155,6 +164,14 @@ struct HostTeam {
   }
 
  private:
+  template <class Value>
+  SADDLE_DEVICE float largest_of(float* lanes, int64_t n, Value value) const {
+    for_each_lane(n, [&](int64_t t, int64_t i) {
+      const float next = value(i), before = lanes[t], larger = before > next ? before : next;
+      lanes[t] = before != before ? before : larger;
+    });
+    return max_in_block_order(lanes, kThreads);
+  }
   // In rows of kThreads: the inner loop's constant count is what the compiler unrolls.
   template <class Work>
   SADDLE_DEVICE void for_each_lane(int64_t n, Work work) const {

@@ -26,10 +26,14 @@ DeitBlock::DeitBlock(NetworkLayout& layout, const std::string& name, std::int64_
       fc2(layout, name + ".mlp.fc2", kMlpRatio * width, width, kSmall, kZero),
       heads(heads_) {}
 
-Var DeitBlock::operator()(const Pass& pass, const Var& x, std::int64_t number, float rate) const {
+Var DeitBlock::operator()(const Pass& pass, const Var& x, std::int64_t number, float rate,
+                          Tokens leaving) const {
   const auto branch = static_cast<std::uint32_t>(2 * number);
+  const auto kept = [&](const Var& tokens) {
+    return leaving == Tokens::first ? first_token(pass.tape, tokens) : tokens;
+  };
   const Var mixed = attention(pass.tape, qkv(pass, norm1(pass, x)), heads, pass.precision);
-  const Var y = residual(pass, x, proj(pass, mixed), branch, rate);
+  const Var y = residual(pass, kept(x), proj(pass, kept(mixed)), branch, rate);
   const Var hidden = gelu(pass.tape, fc1(pass, norm2(pass, y)));
   return residual(pass, y, fc2(pass, hidden), branch + 1, rate);
 }
@@ -40,6 +44,7 @@ Deit::Deit(const DeitShape& shape_, std::int64_t in_channels, std::int64_t class
       shape.patch >= 1 && shape.height % shape.patch == 0 && shape.width_pixels % shape.patch == 0,
       "deit: patches of ", shape.patch, " pixels do not tile images of ", shape.height, " x ",
       shape.width_pixels);
+  require(shape.depth >= 1, "deit: depth ", shape.depth, " must be 1 at least");
   require(shape.heads >= 1 && shape.width % shape.heads == 0, "deit: width ", shape.width,
           " is not a multiple of the ", shape.heads, " heads");
   cls_token = layout.weights.add("cls_token", {1, 1, shape.width}, kNearZero, SlotKind::token);
@@ -65,10 +70,10 @@ Var Deit::operator()(const Pass& pass, const Var& x) const {
     const float share =
         shape.depth > 1 ? static_cast<float>(block) / static_cast<float>(shape.depth - 1) : 0.f;
     const float rate = pass.random ? pass.random->drop_path * share : 0.f;
-    y = blocks[static_cast<std::size_t>(block)](pass, y, block, rate);
+    y = blocks[static_cast<std::size_t>(block)](
+        pass, y, block, rate, block + 1 == shape.depth ? Tokens::first : Tokens::all);
   }
-  // Each token is normalised by itself: only the one that is looked at need be.
-  return head(pass, norm(pass, first_token(pass.tape, y)));
+  return head(pass, norm(pass, y));
 }
 
 }  // namespace saddle

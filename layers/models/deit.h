@@ -25,6 +25,11 @@ struct DeitShape {
   std::int64_t tokens() const { return 1 + (height / patch) * (width_pixels / patch); }
 };
 
+// Which tokens leave a block. The head looks at the first alone, so behind the last block's
+// attention, through which all others act on it, none but the first need be computed: this saves
+// three quarters of a block.
+enum class Tokens { all, first };
+
 // x + proj(attention(qkv(norm1 x))), then that + fc2(gelu(fc1(norm2 .))).
 struct DeitBlock {
   LayerNorm norm1;
@@ -35,9 +40,10 @@ struct DeitBlock {
 
   DeitBlock(NetworkLayout& layout, const std::string& name, std::int64_t width,
             std::int64_t heads_);
-  // `rate` is the probability that a branch is left out, and `number` the block's, where the pass
-  // draws.
-  Var operator()(const Pass& pass, const Var& x, std::int64_t number, float rate) const;
+  // [N, T, D] -> [N, T, D], or f32 [N, D] of the first tokens. `rate` is the probability that a
+  // branch is left out, and `number` the block's, where the pass draws.
+  Var operator()(const Pass& pass, const Var& x, std::int64_t number, float rate,
+                 Tokens leaving) const;
 };
 
 struct Deit {
@@ -50,7 +56,8 @@ struct Deit {
   LayerNorm norm;
   Linear head;
 
-  // Throws Error where the patches do not tile the image or the heads do not share the width.
+  // Throws Error where the patches do not tile the image, the heads do not share the width, or
+  // there is no block.
   Deit(const DeitShape& shape_, std::int64_t in_channels, std::int64_t classes);
 
   // Normalised images [N, H, W, C] -> logits [N, classes]. The precision is fp32 or tf32.

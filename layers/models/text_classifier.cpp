@@ -136,7 +136,7 @@ Var TextClassifier::embed(const Pass& pass, const Sequences& sequences, const Va
       options.padding < 0 ? kNoToken : static_cast<std::int32_t>(options.padding)};
   const Var y =
       norm(pass, embed_words(pass.tape, sequences, tables, shift, activation_type(pass.precision)));
-  return drop(pass, sequences, kOfEmbeddings, y);
+  return drop(pass, &sequences, kOfEmbeddings, y);
 }
 
 Var TextClassifier::apply(const Pass& pass, const Sequences& sequences, std::size_t number,
@@ -147,25 +147,28 @@ Var TextClassifier::apply(const Pass& pass, const Sequences& sequences, std::siz
     of_attention.emplace(
         AttentionDropout{*pass.random, {place_of(number, 0), kPlaces}, options.attention_dropout});
   }
+  // Where the head looks at the first token alone, nothing behind the last block's attention need
+  // be computed of the others.
+  const bool is_last = number + 1 == blocks.size() && options.pooling != TextPooling::mean;
+  const auto kept = [&](const Var& tokens) {
+    return is_last ? first_token(pass.tape, tokens, sequences) : tokens;
+  };
+  const Sequences* all = is_last ? nullptr : &sequences;
   Var mixed = block.attention_out(
-      pass, attention(pass.tape, block.query(pass, x), block.key(pass, x), block.value(pass, x),
-                      options.heads, sequences, pass.precision, of_attention));
-  if (family.drops_attention_out) mixed = drop(pass, sequences, place_of(number, 1), mixed);
-  const Var y = block.attention_norm(pass, add(pass.tape, mixed, x));
+      pass,
+      kept(attention(pass.tape, block.query(pass, x), block.key(pass, x), block.value(pass, x),
+                     options.heads, sequences, pass.precision, of_attention)));
+  if (family.drops_attention_out) mixed = drop(pass, all, place_of(number, 1), mixed);
+  const Var y = block.attention_norm(pass, add(pass.tape, mixed, kept(x)));
   const Var hidden = block.down(pass, gelu(pass.tape, block.up(pass, y), options.activation));
-  return block.output_norm(pass,
-                           add(pass.tape, drop(pass, sequences, place_of(number, 2), hidden), y));
+  return block.output_norm(pass, add(pass.tape, drop(pass, all, place_of(number, 2), hidden), y));
 }
 
 Var TextClassifier::head(const Pass& pass, const Sequences& sequences, const Var& y) const {
   Var pooled;
   switch (options.pooling) {
-    case TextPooling::first_tanh:
-      pooled = tanh(pass.tape, pooler(pass, first_token(pass.tape, y, sequences)));
-      break;
-    case TextPooling::first_relu:
-      pooled = relu(pass.tape, pooler(pass, first_token(pass.tape, y, sequences)));
-      break;
+    case TextPooling::first_tanh: pooled = tanh(pass.tape, pooler(pass, y)); break;
+    case TextPooling::first_relu: pooled = relu(pass.tape, pooler(pass, y)); break;
     case TextPooling::mean: pooled = mean_of_tokens(pass.tape, y, sequences); break;
   }
   if (pass.random && options.head_dropout > 0) {
@@ -174,10 +177,12 @@ Var TextClassifier::head(const Pass& pass, const Sequences& sequences, const Var
   return classifier(pass, pooled);
 }
 
-Var TextClassifier::drop(const Pass& pass, const Sequences& sequences, std::uint32_t place,
+Var TextClassifier::drop(const Pass& pass, const Sequences* sequences, std::uint32_t place,
                          const Var& x) const {
   if (!pass.random || options.dropout <= 0) return x;
-  return dropout(pass.tape, x, sequences, *pass.random, {place, kPlaces}, options.dropout);
+  const DrawPlace draws{place, kPlaces};
+  if (sequences == nullptr) return dropout(pass.tape, x, *pass.random, draws, options.dropout);
+  return dropout(pass.tape, x, *sequences, *pass.random, draws, options.dropout);
 }
 
 }  // namespace saddle

@@ -53,10 +53,13 @@ struct TextClassifier {
 
  private:
   Var embed(const Pass& pass, const Sequences& sequences, const Var& shift) const;
+  // [rows, D] -> [rows, D], or of the last block f32 [N, D] of the first tokens, where the head
+  // looks at no other.
   Var apply(const Pass& pass, const Sequences& sequences, std::size_t number, const Var& x) const;
   Var head(const Pass& pass, const Sequences& sequences, const Var& y) const;
-  // Dropout at one of the network's places, in passes that draw.
-  Var drop(const Pass& pass, const Sequences& sequences, std::uint32_t place, const Var& x) const;
+  // Dropout at one of the network's places, in passes that draw: of all tokens or, where
+  // `sequences` is null, of the first tokens, for which the same is drawn.
+  Var drop(const Pass& pass, const Sequences* sequences, std::uint32_t place, const Var& x) const;
 };
 
 }  // namespace saddle

@@ -148,6 +148,21 @@ TEST(dropout_of_sequences, draws_for_an_example_whatever_it_is_batched_with) {
             std::vector<float>(alone.begin() + 6, alone.begin() + 12));  // places draw anew
 }
 
+// The text classifier's last block goes on with first tokens alone.
+TEST(dropout_of_sequences, draws_for_first_tokens_as_for_the_same_places_of_whole_sentences) {
+  const std::vector<float> whole = dropped_ones(cpu_device(), {9, 5}, {1, 1, kPad, 1, 1, 1});
+  Tape tape;
+  const Var ones(Tensor::filled(cpu_device(), {2, 6}, 1.f), Gradient::none);
+
+  const std::vector<float> firsts =
+      dropout(tape, ones, random_of(cpu_device(), 0, {9, 5}), kPlace, 0.5f)
+          .value()
+          .to_host<float>();
+
+  EXPECT_TRUE(std::equal(firsts.begin(), firsts.begin() + 6, whole.begin()));
+  EXPECT_TRUE(std::equal(firsts.begin() + 6, firsts.end(), whole.begin() + 2 * 6));
+}
+
 TEST(dropout_of_sequences, draws_alike_on_every_device) {
   const std::vector<float> here = dropped_ones(cpu_device(), {5, 2}, {1, 1, 1, 1, kPad, kPad});
   for (const std::string& name : gpu_like_device_names()) {
