@@ -26,6 +26,7 @@
 namespace saddle {
 
 class Device;
+struct AttentionShape;
 
 // A 2-D convolution. Images NHWC, weights [out, kernel, kernel, in]; the taps of the kernel lie
 // `dilation` pixels apart (Chen et al. 2017, "Rethinking atrous convolution").
@@ -138,6 +139,15 @@ class Device {
                                          void* dx) = 0;
   virtual void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
                                             float* dw) = 0;
+
+  // Whether f32 attention is one piece of work (core/host_attention.h) rather than products and
+  // kernels; only then may the next two be called.
+  virtual bool has_attention() const { return false; }
+  virtual void attention_forward(const AttentionShape& shape, const float* q, const float* k,
+                                 const float* v, float* p, float* y);
+  virtual void attention_backward(const AttentionShape& shape, const float* q, const float* k,
+                                  const float* v, const float* p, const float* dy, float* dq,
+                                  float* dk, float* dv);
 };
 
 // Runs `kernel` for every index in [0, count), or for `count` blocks.

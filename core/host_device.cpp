@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/host_attention.h"
 #include "core/host_convolution.h"
 #include "core/host_launch.h"
 #include "core/host_memory.h"
@@ -114,6 +115,18 @@ class HostDevice final : public Device {
       saddle::convolution_backward_weights(f32(shape), widened(x, shape.input_count()).data(),
                                            widened(dy, shape.output_count()).data(), dw);
     });
+  }
+
+  // The emulated device shows what a GPU does.
+  bool has_attention() const override { return !captures_; }
+  void attention_forward(const AttentionShape& shape, const float* q, const float* k,
+                         const float* v, float* p, float* y) override {
+    host_attention(shape, q, k, v, p, y);
+  }
+  void attention_backward(const AttentionShape& shape, const float* q, const float* k,
+                          const float* v, const float* p, const float* dy, float* dq, float* dk,
+                          float* dv) override {
+    host_attention_backward(shape, q, k, v, p, dy, dq, dk, dv);
   }
 
  private:

@@ -500,6 +500,12 @@ void gemm(const Gemm& shape, const float* a, const float* b, float* c, const Pro
           shape.k);
 }
 
+bool multiply_alone(const ProductSize& size, const Rows& a, const Rows& b, float* c,
+                    std::int64_t row_of_c) {
+  return dnnl::sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', size.m, size.n, size.k,
+                     1.f, a.data, a.row, b.data, b.row, 0.f, c, row_of_c) == dnnl::status::success;
+}
+
 std::string version() {
   const dnnl_version_t* v = dnnl::version();
   return text(v->major, '.', v->minor, '.', v->patch);

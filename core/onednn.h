@@ -23,6 +23,20 @@ struct ProductTo {
 };
 void gemm(const Gemm& shape, const float* a, const float* b, float* c, const ProductTo& to = {});
 
+// A matrix whose rows begin `row` elements apart, to be transposed first where asked.
+struct Rows {
+  const float* data;
+  std::int64_t row;
+  bool transposed = false;
+};
+struct ProductSize {
+  std::int64_t m, n, k;
+};
+// c [m, n] = a b on the calling thread alone, which may be one of a parallel region's. False where
+// memory has run out.
+bool multiply_alone(const ProductSize& size, const Rows& a, const Rows& b, float* c,
+                    std::int64_t row_of_c);
+
 // What a convolution is asked for; forward_add adds a residual of y's shape.
 enum class Direction { forward, forward_add, backward_data, backward_weights };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/element_type.h"
+#include "core/host_attention.h"
 #include "core/ops.h"
 #include "core/ops/draws.h"
 #include "core/ops/multiply.h"
@@ -44,6 +45,7 @@ class Attention {
   }
 
   Var operator()(Tape& tape, const Shape& result) const {
+    if (device_.has_attention() && dtype_ == DType::f32 && !dropping_) return whole(tape, result);
     const Tensor split = of_heads(3), o = of_heads(1), y(device_, result, dtype_),
                  scores(device_, square()), p = rounded_form_of(scores);
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
@@ -67,6 +69,39 @@ class Attention {
   }
 
  private:
+  // By the device in one piece.
+  Var whole(Tape& tape, const Shape& result) const {
+    const Tensor y(device_, result), p(device_, square());
+    device_.attention_forward(layout(), input(0), input(1), input(2), p.data<float>(),
+                              y.data<float>());
+    return tape.record(y, inputs_, [*this, p](const Tensor& dy) {
+      std::vector<Tensor> dx;
+      for (const Var& x : inputs_)
+        dx.push_back(x.wants_gradient() ? x.gradient_memory() : Tensor());
+      const auto gradient = [&](std::int64_t part) -> float* {
+        const Tensor& all = dx[index_of(part)];
+        return all ? all.data<float>() + offset_of(part) : nullptr;
+      };
+      device_.attention_backward(layout(), input(0), input(1), input(2), p.data<float>(),
+                                 dy.data<float>(), gradient(0), gradient(1), gradient(2));
+      for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        if (dx[i]) inputs_[i].add_gradient(dx[i]);
+      }
+    });
+  }
+  AttentionShape layout() const {
+    return {rows_.count,   longest(),       heads_, size_, parts_each() * heads_ * size_,
+            rows_.order(), rows_.lengths(), scale()};
+  }
+  // Of q, k and v: which input a part is in, where it begins there, and its first element.
+  std::size_t index_of(std::int64_t part) const {
+    return static_cast<std::size_t>(part / parts_each());
+  }
+  std::int64_t offset_of(std::int64_t part) const { return part % parts_each() * heads_ * size_; }
+  const float* input(std::int64_t part) const {
+    return inputs_[index_of(part)].value().data<float>() + offset_of(part);
+  }
+
   struct Dropping {
     Tensor examples, step;
     Stream stream;
