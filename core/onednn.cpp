@@ -18,6 +18,17 @@
 #include "core/recently_used.h"
 
 namespace saddle::onednn {
+
+// oneDNN 3.2 runs constructors upon the null that its operator new returns where memory has run
+// out. What it takes besides data must be there before it is called, or it is not called.
+void find_room() {
+  constexpr std::size_t kRoom = std::size_t{32} << 20;
+  void* room = ::mmap(nullptr, kRoom, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(room, kRoom);
+}
+
 namespace {
 
 using Tag = dnnl::memory::format_tag;
@@ -36,16 +47,6 @@ dnnl::engine& engine() {
 dnnl::stream& stream() {
   static dnnl::stream instance(engine());
   return instance;
-}
-
-// oneDNN 3.2 runs constructors upon the null that its operator new returns where memory has run
-// out. What it takes besides data must be there before it is called, or it is not called.
-void find_room() {
-  constexpr std::size_t kRoom = std::size_t{32} << 20;
-  void* room = ::mmap(nullptr, kRoom, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (room == MAP_FAILED) throw std::bad_alloc();
-  ::munmap(room, kRoom);
 }
 
 // oneDNN reports by exceptions of its own; whoever calls Saddle knows only saddle::Error. What it

@@ -32,10 +32,14 @@ struct Rows {
 struct ProductSize {
   std::int64_t m, n, k;
 };
-// c [m, n] = a b on the calling thread alone, which may be one of a parallel region's. False where
-// memory has run out.
+// c [m, n] = a b on the calling thread alone, which may be one of a parallel region's; in front of
+// that find_room must have been called. False where memory has run out.
 bool multiply_alone(const ProductSize& size, const Rows& a, const Rows& b, float* c,
                     std::int64_t row_of_c);
+
+// Throws std::bad_alloc where there is no room for what oneDNN takes besides data: it does not
+// stand having none.
+void find_room();
 
 // What a convolution is asked for; forward_add adds a residual of y's shape.
 enum class Direction { forward, forward_add, backward_data, backward_weights };

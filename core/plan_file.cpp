@@ -74,8 +74,9 @@ void MeasuredPlans::read() {
 
 bool MeasuredPlans::try_to(const std::function<void()>& work) {
   const auto give_up = [&](const char* why) {
-    tell_.warning(text("plans cannot be kept (", why, "): convolutions are chosen by rules. Set XDG_CACHE_HOME to a folder "
-               "that can be written, or say --plan default"));
+    tell_.warning(text("plans cannot be kept (", why,
+                       "): convolutions are chosen by rules. Set XDG_CACHE_HOME to a folder "
+                       "that can be written, or say --plan default"));
     given_up_ = true;
   };
   try {
