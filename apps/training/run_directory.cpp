@@ -90,9 +90,11 @@ std::string changed_inputs(const Json& was, const Json& now) {
   return list;
 }
 
-// Runs of one identity are the same as far as both go.
+// Runs of one identity are the same as far as both go. Where plans come from is left to
+// check_resumable: a run of before there were any can be gone on with.
 std::string identity_of(const RunConfig& config) {
   Json settings = config.settings;
+  settings.erase("plan");
   if (is_open_ended(settings)) settings.erase("epochs");
   return fingerprint_of_text(json_text(settings) + json_text(config.inputs));
 }
@@ -177,7 +179,9 @@ RunDirectory::RunDirectory(const fs::path& path, Open mode, RunConfig config)
 
 void RunDirectory::check_resumable(RunConfig& config) const {
   const Json was = read_config(path_ / kConfig);
-  const Json settings = but_for_more_epochs(was.at("settings"), config.settings);
+  Json settings = but_for_more_epochs(was.at("settings"), config.settings);
+  // A run of before there were plans went by the rules.
+  if (config.settings.contains("plan") && !settings.contains("plan")) settings["plan"] = "default";
   const std::string changed = differences(settings, config.settings);
   require(changed.empty(), path_.string(),
           ": --resume with other settings than the run began with: ", changed,

@@ -146,6 +146,22 @@ TEST_F(TrainPlans, of_another_kind_or_machine_are_no_plans_to_resume_with) {
       << refusal(options);
 }
 
+TEST_F(TrainPlans, of_a_run_of_before_there_were_any_are_the_rules) {
+  TrainOptions options = run("run", "default", 1);
+  train_small(options);
+  nlohmann::json config = parse_json(contents(file_of(options, "config.json")));
+  config.at("settings").erase("plan");
+  write_file_atomically(file_of(options, "config.json"), std::string_view(json_text(config)));
+  options.epochs = 2;
+  options.run.resume = true;
+
+  options.common.plan = "measure";
+  EXPECT_NE(refusal(options).find("plan (\"default\", now \"measure\")"), std::string::npos)
+      << refusal(options);
+  options.common.plan = "default";
+  EXPECT_EQ(refusal(options), "");
+}
+
 TEST_F(TrainPlans, are_refused_where_they_contradict_determinism) {
   CommonOptions options;
   ::unsetenv("SADDLE_PLAN");
