@@ -164,14 +164,20 @@ TEST_F(HostPlans, what_is_measured_is_one_of_the_candidates_and_right) {
     });
 
     const Data data(shape);
-    const bool rounds = std::ranges::count(names, "winograd") > 0;
-    EXPECT_TRUE(data.are_right() || rounds);
+    data.forward();
+    data.data_gradient();
+    data.weight_gradient();
+    // Winograd's transforms round, so that nothing of it is exact.
+    EXPECT_TRUE(std::ranges::count(names, "winograd") > 0 || data.are_right());
 
+    Convolution in_its_place = shape;  // as host_convolution.h says
+    in_its_place.batch = 32;
+    if (shape.height > 16) in_its_place.height = in_its_place.width = 32;
     ASSERT_EQ(names.size(), 3u);
     for (int i = 0; i < 3; ++i) {
       const Direction direction[] = {Direction::forward, Direction::backward_data,
                                      Direction::backward_weights};
-      std::vector<std::string> candidates = onednn::implementations(direction[i], shape);
+      std::vector<std::string> candidates = onednn::implementations(direction[i], in_its_place);
       candidates.insert(candidates.end(), {"winograd", "thin"});
       EXPECT_EQ(std::ranges::count(candidates, names[static_cast<std::size_t>(i)]), 1);
     }
