@@ -8,16 +8,6 @@
 
 namespace saddle {
 
-void Device::attention_forward(const AttentionShape&, const float*, const float*, const float*,
-                               float*, float*) {
-  fail(name(), ": has no attention in one piece");
-}
-
-void Device::attention_backward(const AttentionShape&, const float*, const float*, const float*,
-                                const float*, const float*, float*, float*, float*) {
-  fail(name(), ": has no attention in one piece");
-}
-
 Device& device_named(const std::string& name) {
   if (name == "auto") {
     const char* wanted = std::getenv("SADDLE_DEVICE");

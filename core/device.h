@@ -26,7 +26,6 @@
 namespace saddle {
 
 class Device;
-struct AttentionShape;
 
 // A 2-D convolution. Images NHWC, weights [out, kernel, kernel, in]; the taps of the kernel lie
 // `dilation` pixels apart (Chen et al. 2017, "Rethinking atrous convolution").
@@ -140,14 +139,9 @@ class Device {
   virtual void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
                                             float* dw) = 0;
 
-  // Whether f32 attention is one piece of work (core/host_attention.h) rather than products and
-  // kernels; only then may the next two be called.
-  virtual bool has_attention() const { return false; }
-  virtual void attention_forward(const AttentionShape& shape, const float* q, const float* k,
-                                 const float* v, float* p, float* y);
-  virtual void attention_backward(const AttentionShape& shape, const float* q, const float* k,
-                                  const float* v, const float* p, const float* dy, float* dq,
-                                  float* dk, float* dv);
+  // Whether an op may compute on the device's memory where it stands, at once, rather than by
+  // products and kernels: core/host_attention.h and core/host_linear.h.
+  virtual bool computes_on_host() const = 0;
 };
 
 // Runs `kernel` for every index in [0, count), or for `count` blocks.

@@ -2,9 +2,10 @@
 
 #include <omp.h>
 
-#include "core/error.h"
+#include <algorithm>
+
 #include "core/host_memory.h"
-#include "core/onednn.h"
+#include "core/small_product.h"
 #include "kernels/attention.h"
 
 namespace saddle {
@@ -23,77 +24,108 @@ struct Head {
   std::int64_t at, at_result, at_weights;  // in q, k and v; in y; in p
 };
 
-// Products on the calling thread, one after another; `refused` once memory has run out.
-struct Products {
-  bool refused = false;
+// A head's matrix of a row a token between two steps, and what products of them take.
+class HeadMemory {
+ public:
+  explicit HeadMemory(const AttentionShape& s)
+      : tokens_(s.longest),
+        size_(s.size),
+        row_(whole_vectors(s.longest) + kApart),
+        result_row_(whole_vectors(s.size)) {}
 
-  void operator()(const onednn::ProductSize& size, const onednn::Rows& a, const onednn::Rows& b,
-                  float* c, std::int64_t row_of_c) {
-    refused = !onednn::multiply_alone(size, a, b, c, row_of_c) || refused;
+  std::int64_t floats() const {
+    return tokens_ * (row_ + result_row_) +
+           std::max(small_product_floats({tokens_, tokens_, size_}),
+                    small_product_floats({tokens_, size_, tokens_}));
   }
-};
+  void use(float* memory) { memory_ = memory; }
 
-void check(bool refused) { require(!refused, "attention: out of memory: oneDNN has none for it"); }
+  // [rows, rows]: scores, or the gradient with respect to the weights.
+  float* scores() { return memory_; }
+  std::int64_t row() const { return row_; }
+
+  // scores() <- a b^T of `rows` rows, a and b [rows, size].
+  void multiply_to_scores(std::int64_t rows, const Operand& a, const Operand& b) {
+    multiply_small({rows, rows, size_}, a, {b.data, b.row, true}, scores(), row_, copy());
+  }
+  // to [rows, size] <- weights b, weights [rows, rows].
+  void multiply(std::int64_t rows, const Operand& weights, const Operand& b, float* to,
+                std::int64_t row_of_to) {
+    const ProductSize size{rows, size_, rows};
+    if (size_ == result_row_) return multiply_small(size, weights, b, to, row_of_to, copy());
+    float* result = memory_ + tokens_ * row_;
+    multiply_small(size, weights, b, result, result_row_, copy());
+    for (std::int64_t i = 0; i < rows; ++i)
+      std::copy_n(result + i * result_row_, size_, to + i * row_of_to);
+  }
+
+ private:
+  // Rows that begin a power of two apart would share their place in the caches.
+  static constexpr std::int64_t kApart = 16;
+
+  float* copy() { return memory_ + tokens_ * (row_ + result_row_); }
+
+  std::int64_t tokens_, size_, row_, result_row_;
+  float* memory_ = nullptr;
+};
 
 }  // namespace
 
 void host_attention(const AttentionShape& s, const float* q, const float* k, const float* v,
                     float* p, float* y) {
   const std::int64_t heads = s.sequences * s.heads, width = s.heads * s.size;
-  onednn::find_room();
-  bool refused = false;
-#pragma omp parallel for schedule(static) reduction(|| : refused)
+  const HeadMemory shared(s);
+  float* memory = working_memory(omp_get_max_threads() * shared.floats());
+#pragma omp parallel for schedule(static)
   for (std::int64_t number = 0; number < heads; ++number) {
     const Head head(s, number);
     const std::int64_t rows = head.rows;
+    HeadMemory own = shared;
+    own.use(memory + omp_get_thread_num() * shared.floats());
     float* weights = p + head.at_weights;
     const Array<const std::int32_t> length =
         s.length ? Array<const std::int32_t>{s.length.data + head.sequence, 1} : s.length;
-    Products multiply;
-    multiply({rows, rows, s.size}, {q + head.at, s.row}, {k + head.at, s.row, true}, weights,
-             s.longest);
+    own.multiply_to_scores(rows, {q + head.at, s.row}, {k + head.at, s.row});
     for (std::int64_t i = 0; i < rows; ++i) {
-      const Array<float> row{weights + i * s.longest, rows};
-      Softmax<float>{row, row, rows, s.scale, length, 1}.reference(0);
+      Softmax<float>{{own.scores() + i * own.row(), rows},
+                     {weights + i * s.longest, rows},
+                     rows,
+                     s.scale,
+                     length,
+                     1}
+          .reference(0);
     }
-    multiply({rows, s.size, rows}, {weights, s.longest}, {v + head.at, s.row}, y + head.at_result,
-             width);
-    refused = multiply.refused || refused;
+    own.multiply(rows, {weights, s.longest}, {v + head.at, s.row}, y + head.at_result, width);
   }
-  check(refused);
 }
 
 void host_attention_backward(const AttentionShape& s, const float* q, const float* k,
                              const float* v, const float* p, const float* dy, float* dq, float* dk,
                              float* dv) {
   const std::int64_t heads = s.sequences * s.heads, width = s.heads * s.size;
-  const std::int64_t square = s.longest * s.longest;
-  onednn::find_room();
-  float* memory = working_memory(omp_get_max_threads() * square);
-  bool refused = false;
-#pragma omp parallel for schedule(static) reduction(|| : refused)
+  const HeadMemory shared(s);
+  float* memory = working_memory(omp_get_max_threads() * shared.floats());
+#pragma omp parallel for schedule(static)
   for (std::int64_t number = 0; number < heads; ++number) {
     const Head head(s, number);
     const std::int64_t rows = head.rows;
+    HeadMemory own = shared;
+    own.use(memory + omp_get_thread_num() * shared.floats());
     const float* weights = p + head.at_weights;
-    const onednn::Rows d_result{dy + head.at_result, width};
-    float* ds = memory + omp_get_thread_num() * square;  // of the weights, then of the scores
-    Products multiply;
-    multiply({rows, rows, s.size}, d_result, {v + head.at, s.row, true}, ds, s.longest);  // dy v^T
+    const Operand d_result{dy + head.at_result, width};
+    own.multiply_to_scores(rows, d_result, {v + head.at, s.row});  // of the weights: dy v^T
     for (std::int64_t i = 0; i < rows; ++i) {
-      const Array<float> row{ds + i * s.longest, rows};
+      const Array<float> row{own.scores() + i * own.row(), rows};
       SoftmaxBackward<float>{{weights + i * s.longest, rows}, row, row, rows, s.scale}.reference(0);
     }
-    const onednn::ProductSize size{rows, s.size, rows};
+    const Operand ds{own.scores(), own.row()}, ds_transposed{own.scores(), own.row(), true};
     if (dv != nullptr)  // p^T dy
-      multiply(size, {weights, s.longest, true}, d_result, dv + head.at, s.row);
+      own.multiply(rows, {weights, s.longest, true}, d_result, dv + head.at, s.row);
     if (dq != nullptr)  // ds k
-      multiply(size, {ds, s.longest}, {k + head.at, s.row}, dq + head.at, s.row);
+      own.multiply(rows, ds, {k + head.at, s.row}, dq + head.at, s.row);
     if (dk != nullptr)  // ds^T q
-      multiply(size, {ds, s.longest, true}, {q + head.at, s.row}, dk + head.at, s.row);
-    refused = multiply.refused || refused;
+      own.multiply(rows, ds_transposed, {q + head.at, s.row}, dk + head.at, s.row);
   }
-  check(refused);
 }
 
 }  // namespace saddle

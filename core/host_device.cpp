@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/host_attention.h"
 #include "core/host_convolution.h"
 #include "core/host_launch.h"
 #include "core/host_memory.h"
@@ -118,16 +117,7 @@ class HostDevice final : public Device {
   }
 
   // The emulated device shows what a GPU does.
-  bool has_attention() const override { return !captures_; }
-  void attention_forward(const AttentionShape& shape, const float* q, const float* k,
-                         const float* v, float* p, float* y) override {
-    host_attention(shape, q, k, v, p, y);
-  }
-  void attention_backward(const AttentionShape& shape, const float* q, const float* k,
-                          const float* v, const float* p, const float* dy, float* dq, float* dk,
-                          float* dv) override {
-    host_attention_backward(shape, q, k, v, p, dy, dq, dk, dv);
-  }
+  bool computes_on_host() const override { return !captures_; }
 
  private:
   class HostReadback final : public Readback {

@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/guarded_memory.h"
 #include "core/recently_used.h"
+#include "core/row_pieces.h"
 
 namespace saddle::onednn {
 
@@ -440,35 +441,19 @@ std::vector<std::string> implementations(Direction direction, const Convolution&
 
 namespace {
 
-// oneDNN's kernels take up to 48 rows at once, and what is left over they compute in another order.
-// Products of a multiple of that leave nothing over: each row is computed alike, wherever it is.
-constexpr std::int64_t kRowsAtOnce = 96;
-
-dnnl::status multiply_rows(const Gemm& shape, const float* a, const float* b, float* c) {
-  return dnnl::sgemm('N', shape.transpose_b ? 'T' : 'N', kRowsAtOnce, shape.n, shape.k, 1.f, a,
-                     shape.k, b, shape.transpose_b ? shape.k : shape.n, 0.f, c, shape.n);
-}
-
-bool batch_invariant_gemm(const Gemm& shape, const float* a, const float* b, float* c) {
-  require(shape.batch == 1 && !shape.transpose_a,
-          "gemm: batch-invariant products are single ones, whose first matrix is not transposed");
-  // What is left over becomes the first rows of a product of so many.
-  const std::int64_t left = shape.m % kRowsAtOnce, whole = shape.m - left;
-  const auto rows_of = [&](std::int64_t columns) {
-    return std::vector<float>(left == 0 ? 0 : static_cast<std::size_t>(kRowsAtOnce * columns));
-  };
-  std::vector<float> last_rows = rows_of(shape.k), last_products = rows_of(shape.n);
-  std::copy_n(a + whole * shape.k, left * shape.k, last_rows.begin());
-  bool refused = false;
-#pragma omp parallel for schedule(static) reduction(|| : refused)
-  for (std::int64_t first = 0; first < shape.m; first += kRowsAtOnce) {
-    const dnnl::status status =
-        first < whole ? multiply_rows(shape, a + first * shape.k, b, c + first * shape.n)
-                      : multiply_rows(shape, last_rows.data(), b, last_products.data());
-    refused = status != dnnl::status::success || refused;
-  }
-  std::copy_n(last_products.begin(), left * shape.n, c + whole * shape.n);
-  return !refused;
+// c = a b, where a is not transposed. Whether there was memory.
+bool multiply_rows(const Gemm& s, const float* a, const float* b, float* c) {
+  return for_row_pieces(s.m, s.k + s.n, [&](const RowPiece& piece, float* memory) {
+    const bool whole = piece.count == piece.padded();
+    float *product = whole ? piece.in(c, s.n) : memory, *copy = memory + kMostRows * s.n;
+    const Operand of_b{b, s.transpose_b ? s.k : s.n, s.transpose_b};
+    if (!multiply_alone({piece.padded(), s.n, s.k}, {piece.in_padded(a, s.k, copy), s.k}, of_b,
+                        product, s.n)) {
+      return false;
+    }
+    if (!whole) std::copy_n(product, piece.count * s.n, piece.in(c, s.n));
+    return true;
+  });
 }
 
 }  // namespace
@@ -484,8 +469,8 @@ void gemm(const Gemm& shape, const float* a, const float* b, float* c, const Pro
                        c + i * shape.m * row, row);
   };
   bool refused = false;
-  if (shape.batching == Batching::invariant) {
-    refused = !batch_invariant_gemm(shape, a, b, c);
+  if (shape.batch == 1 && !shape.transpose_a && row == shape.n && to.sum == Sum::store) {
+    refused = !multiply_rows(shape, a, b, c);
   } else if (shape.batch == 1) {
     // oneDNN splits it among the threads. Not within a parallel region, not even one of a single
     // thread: there OpenMP would start and end threads for each product.
@@ -501,7 +486,7 @@ void gemm(const Gemm& shape, const float* a, const float* b, float* c, const Pro
           shape.k);
 }
 
-bool multiply_alone(const ProductSize& size, const Rows& a, const Rows& b, float* c,
+bool multiply_alone(const ProductSize& size, const Operand& a, const Operand& b, float* c,
                     std::int64_t row_of_c) {
   return dnnl::sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', size.m, size.n, size.k,
                      1.f, a.data, a.row, b.data, b.row, 0.f, c, row_of_c) == dnnl::status::success;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/device.h"
+#include "core/product.h"
 
 namespace saddle::onednn {
 
@@ -21,20 +22,13 @@ struct ProductTo {
   std::int64_t row = 0;
   Sum sum = Sum::store;
 };
+// Of a single product that is stored as it is and whose a is not transposed, every row has the same
+// bits whatever m is, whichever row it is, and on any number of threads.
 void gemm(const Gemm& shape, const float* a, const float* b, float* c, const ProductTo& to = {});
 
-// A matrix whose rows begin `row` elements apart, to be transposed first where asked.
-struct Rows {
-  const float* data;
-  std::int64_t row;
-  bool transposed = false;
-};
-struct ProductSize {
-  std::int64_t m, n, k;
-};
 // c [m, n] = a b on the calling thread alone, which may be one of a parallel region's; in front of
 // that find_room must have been called. False where memory has run out.
-bool multiply_alone(const ProductSize& size, const Rows& a, const Rows& b, float* c,
+bool multiply_alone(const ProductSize& size, const Operand& a, const Operand& b, float* c,
                     std::int64_t row_of_c);
 
 // Throws std::bad_alloc where there is no room for what oneDNN takes besides data: it does not

@@ -78,9 +78,20 @@ Var relu(Tape& tape, const Var& x);
 // [..., in] times [out, in]^T + [out] -> [..., out]. x and w are bf16 where the precision is bf16,
 // else f32, and so is the result (in bf16 the product is rounded, and again with the bias); bias,
 // dw and dbias are f32 always. The weight may be that of a 1x1 convolution, [out, 1, 1, in], which
-// this is with a trained bias. `batching` is that of the forward product.
+// this is with a trained bias. `batching` is that of the forward product. `residual`, of the
+// result's shape and type, is added where given.
 Var linear(Tape& tape, const Var& x, const Var& w, const Var& bias,
-           Precision precision = Precision::fp32, Batching batching = Batching::fastest);
+           Precision precision = Precision::fp32, Batching batching = Batching::fastest,
+           const Var& residual = {});
+
+// What `linear` takes.
+struct LinearWeights {
+  Var weight, bias;
+};
+// linear(gelu(linear(x, up)), down) + residual, each as above.
+Var perceptron(Tape& tape, const Var& x, const LinearWeights& up, const LinearWeights& down,
+               GeluForm form = GeluForm::exact, Precision precision = Precision::fp32,
+               Batching batching = Batching::fastest, const Var& residual = {});
 
 // x Phi(x), f32 or bf16, Phi the standard normal distribution, or its approximation by a tanh.
 // Hendrycks and Gimpel 2016.

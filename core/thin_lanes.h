@@ -10,7 +10,7 @@
 #include <omp.h>
 
 #include "core/host_memory.h"
-#include "core/vector.h"
+#include "core/register_tile.h"
 #include "core/vector_code.h"
 
 namespace saddle::thin {
@@ -34,20 +34,11 @@ class ThinImages {
   template <int kPixels, int kVectors>
   static void multiply(const float* dy, std::int64_t out, const float* w, float* products) {
     constexpr int kRow = kVectors * kLanes;
-    Vec sum[kPixels][kVectors] = {};
-    for (std::int64_t o = 0; o < out; ++o) {
-      Vec taps[kVectors];
-      for (int n = 0; n < kVectors; ++n) taps[n] = Lanes<kLanes>::load(w + o * kRow + n * kLanes);
-      for (int t = 0; t < kPixels; ++t) {
-        const float gradient = dy[t * out + o];
-        for (int n = 0; n < kVectors; ++n)
-          sum[t][n] = Lanes<kLanes>::multiply_add(gradient, taps[n], sum[t][n]);
-      }
-    }
-    for (int t = 0; t < kPixels; ++t) {
-      for (int n = 0; n < kVectors; ++n)
-        Lanes<kLanes>::store(products + t * kRow + n * kLanes, sum[t][n]);
-    }
+    RegisterTile<kLanes, kPixels, kVectors> sums;
+    sums.clear();
+    sums.add(
+        out, [=](std::int64_t t, std::int64_t o) { return dy[t * out + o]; }, w, kRow);
+    sums.store(products, kRow);
   }
 
   // dx[y, x] = sum over taps of products[y + 1 - ky, x + 1 - kx][ky, kx]

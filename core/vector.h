@@ -24,7 +24,7 @@ struct Register<8> {
   // a b + c, rounded once.
   static Vec multiply_add(float a, Vec b, Vec c) {
 #if defined(__FMA__)
-    return _mm256_fmadd_ps(Vec{} + a, b, c);
+    return _mm256_fmadd_ps(_mm256_set1_ps(a), b, c);
 #else
     for (int lane = 0; lane < 8; ++lane) c[lane] = __builtin_fmaf(a, b[lane], c[lane]);
     return c;
@@ -37,7 +37,7 @@ struct Register<16> {
   typedef float Vec __attribute__((vector_size(64)));
   static Vec multiply_add(float a, Vec b, Vec c) {
 #if defined(__AVX512F__)
-    return _mm512_fmadd_ps(Vec{} + a, b, c);
+    return _mm512_fmadd_ps(_mm512_set1_ps(a), b, c);
 #else
     for (int lane = 0; lane < 16; ++lane) c[lane] = __builtin_fmaf(a, b[lane], c[lane]);
     return c;

@@ -1,4 +1,5 @@
-// The hand-written convolutions of the CPU device, as they are compiled for one width of vectors.
+// The hand-written convolutions and products of the CPU device, as they are compiled for one width
+// of vectors.
 //
 // One program holds them for 8 lanes and for the 16 of AVX-512 and takes, when it starts, what the
 // processor has. Every sum is made in the same order whatever the width, so that both give the same
@@ -22,6 +23,14 @@ struct Convolution3x3 {
   std::int64_t images, height, width, in, out;
 };
 
+// c [m, n] = a b, n a multiple of the number of lanes: element (i, p) of a is a[i a_row + p], or
+// a[p a_row + i] where a is transposed.
+struct SmallProduct {
+  std::int64_t m, n, k, a_row;
+  bool transposed;
+  std::int64_t b_row, c_row;
+};
+
 struct VectorCode {
   // By Winograd's algorithm (core/winograd_lanes.h). Both channel counts are multiples of the
   // number of lanes.
@@ -32,6 +41,11 @@ struct VectorCode {
                                     float* dw);
   // For images of 1 to 4 channels (core/thin_lanes.h).
   void (*thin_backward_data)(const Convolution3x3&, const float* dy, const float* w, float* dx);
+  // Of attention (core/small_product_lanes.h).
+  void (*multiply)(const SmallProduct&, const float* a, const float* b, float* c);
+  // to [columns, rows] <- from [rows, columns], with zeros up to a multiple of the number of lanes.
+  void (*transpose)(std::int64_t rows, std::int64_t columns, const float* from,
+                    std::int64_t row_of_from, float* to, std::int64_t row_of_to);
 };
 
 // For 8 and for 16 lanes. The latter needs a processor with AVX-512 (F, BW, DQ, VL).

@@ -4,15 +4,14 @@
 // direct sum takes 144. The transforms are linear and the sum over channels stands between
 // them, so what remains is a matrix product a point,
 //   m[point] = v[point] u[point],  [tiles, out] = [tiles, in] [in, out],
-// and the gradients are the same steps transposed. The inner loops keep up to 24 sums in registers,
-// which is what keeps two units of fused multiply-add busy. Each sum is made by one thread in the
-// order of its terms: bits do not depend on the number of threads, nor on the lanes.
+// and the gradients are the same steps transposed. Each sum is made by one thread in the order of
+// its terms: bits do not depend on the number of threads, nor on the lanes.
 #pragma once
 
 #include <omp.h>
 
 #include "core/host_memory.h"
-#include "core/vector.h"
+#include "core/register_tile.h"
 #include "core/vector_code.h"
 #include "core/winograd_transform.h"
 
@@ -182,19 +181,11 @@ class Tiles {
   template <int kCount, int kVectors>
   static void multiply(const float* v, const float* u, std::int64_t in, float* m) {
     constexpr int kPanel = kVectors * kLanes;
-    Vec sum[kCount][kVectors] = {};
-    for (std::int64_t i = 0; i < in; ++i) {
-      Vec weights[kVectors];
-      for (int n = 0; n < kVectors; ++n) weights[n] = load(u + i * kPanel + n * kLanes);
-      for (int t = 0; t < kCount; ++t) {
-        const float value = v[t * in + i];
-        for (int n = 0; n < kVectors; ++n)
-          sum[t][n] = Lanes<kLanes>::multiply_add(value, weights[n], sum[t][n]);
-      }
-    }
-    for (int t = 0; t < kCount; ++t) {
-      for (int n = 0; n < kVectors; ++n) store(m + t * kPanel + n * kLanes, sum[t][n]);
-    }
+    RegisterTile<kLanes, kCount, kVectors> sums;
+    sums.clear();
+    sums.add(
+        in, [=](std::int64_t t, std::int64_t i) { return v[t * in + i]; }, u, kPanel);
+    sums.store(m, kPanel);
   }
 
   // Writes one panel of output channels of `count` tiles, m[point][t][panel].
@@ -395,22 +386,15 @@ class Tiles {
   template <int kOutputs, int kVectors>
   static void accumulate(const float* d, std::int64_t out, const float* v, std::int64_t in,
                          std::int64_t tiles, bool add, float* du) {
-    Vec sum[kOutputs][kVectors];
-    for (int o = 0; o < kOutputs; ++o) {
-      for (int n = 0; n < kVectors; ++n) sum[o][n] = add ? load(du + o * in + n * kLanes) : Vec{};
+    RegisterTile<kLanes, kOutputs, kVectors> sums;
+    if (add) {
+      sums.load(du, in);
+    } else {
+      sums.clear();
     }
-    for (std::int64_t t = 0; t < tiles; ++t) {
-      Vec inputs[kVectors];
-      for (int n = 0; n < kVectors; ++n) inputs[n] = load(v + t * in + n * kLanes);
-      for (int o = 0; o < kOutputs; ++o) {
-        const float gradient = d[t * out + o];
-        for (int n = 0; n < kVectors; ++n)
-          sum[o][n] = Lanes<kLanes>::multiply_add(gradient, inputs[n], sum[o][n]);
-      }
-    }
-    for (int o = 0; o < kOutputs; ++o) {
-      for (int n = 0; n < kVectors; ++n) store(du + o * in + n * kLanes, sum[o][n]);
-    }
+    sums.add(
+        tiles, [=](std::int64_t o, std::int64_t t) { return d[t * out + o]; }, v, in);
+    sums.store(du, in);
   }
 
   // Rows [o, o + kLanes) of du for all inputs.

@@ -46,13 +46,14 @@ struct LayerNormForward {
   }
 };
 
-// dx = (gamma dy - mean(gamma dy) - xhat mean(gamma dy xhat)) / sqrt(var + eps)
+// dx = (gamma dy - mean(gamma dy) - xhat mean(gamma dy xhat)) / sqrt(var + eps) + addend
 template <class T>
 struct LayerNormBackward {
   static constexpr int kThreads = kWarp;
   Array<const T> x, dy;                  // [rows, columns]
   Array<const float> gamma;              // [columns]
   Array<const float> mean, inverse_std;  // [rows]
+  Array<const T> addend;                 // [rows, columns]; empty: nothing else has reached x
   Array<T> dx;                           // [rows, columns]
   int64_t columns;
 
@@ -74,8 +75,15 @@ struct LayerNormBackward {
       return TwoSums{scaled, scaled * ((from[i] - m) * s)};
     });
     const float plain = sums.first / n, along = sums.second / n;
-    team.each(
-        [=](int64_t i) { to[i] = s * (scale[i] * slope[i] - plain - (from[i] - m) * s * along); });
+    const auto gradient = [=](int64_t i) {
+      return s * (scale[i] * slope[i] - plain - (from[i] - m) * s * along);
+    };
+    if (addend) {
+      const Array<const T> other = row_of(addend, row, columns);
+      team.each([=](int64_t i) { to[i] = gradient(i) + other[i]; });
+    } else {
+      team.each([=](int64_t i) { to[i] = gradient(i); });
+    }
   }
 };
 

@@ -34,18 +34,18 @@ SADDLE_DEVICE float square_root(float value) { return sqrtf(value); }
 SADDLE_DEVICE float exponential_of_negative(float x) {
   constexpr float kRounder = 12582912.f;
   const float clipped = larger(x, -87.f);  // 2^n stays a normal number
-  const float rounded = clipped * 1.44269504f + kRounder;
+  const float rounded = fmaf(clipped, 1.44269504f, kRounder);
   const float n = rounded - kRounder;
   // log 2 in two parts, the first with so few digits that n times it is exact.
-  const float r = (clipped - n * 0.693115234f) - n * 3.19461833e-05f;
+  const float r = fmaf(n, -3.19461833e-05f, fmaf(n, -0.693115234f, clipped));
   float series = 1.f / 5040;
-  series = series * r + 1.f / 720;
-  series = series * r + 1.f / 120;
-  series = series * r + 1.f / 24;
-  series = series * r + 1.f / 6;
-  series = series * r + 0.5f;
-  series = series * r + 1.f;
-  series = series * r + 1.f;
+  series = fmaf(series, r, 1.f / 720);
+  series = fmaf(series, r, 1.f / 120);
+  series = fmaf(series, r, 1.f / 24);
+  series = fmaf(series, r, 1.f / 6);
+  series = fmaf(series, r, 0.5f);
+  series = fmaf(series, r, 1.f);
+  series = fmaf(series, r, 1.f);
   uint32_t word;
   memcpy(&word, &rounded, sizeof word);  // n stands in the low bits of the fraction
   word = (word << 23) + (127u << 23);
@@ -59,11 +59,11 @@ SADDLE_DEVICE float exponential_of_negative(float x) {
 SADDLE_DEVICE float error_function(float x) {
   const float clipped = clip(x, -3.92f, 3.92f), t = clipped * clipped;
   float p = 2.05005563e-6f, q = 3.80901511e-5f;
-  p = p * t + 2.84859096e-4f, q = q * t + 1.16236915e-3f;
-  p = p * t + 3.76500632e-3f, q = q * t + 1.49679966e-2f;
-  p = p * t + 5.27467951e-2f, q = q * t + 0.1141036f;
-  p = p * t + 0.190393642f, q = q * t + 0.502064705f;
-  p = p * t + 1.12837911f, q = q * t + 1.f;
+  p = fmaf(p, t, 2.84859096e-4f), q = fmaf(q, t, 1.16236915e-3f);
+  p = fmaf(p, t, 3.76500632e-3f), q = fmaf(q, t, 1.49679966e-2f);
+  p = fmaf(p, t, 5.27467951e-2f), q = fmaf(q, t, 0.1141036f);
+  p = fmaf(p, t, 0.190393642f), q = fmaf(q, t, 0.502064705f);
+  p = fmaf(p, t, 1.12837911f), q = fmaf(q, t, 1.f);
   return clip(clipped * p / q, -1.f, 1.f);
 }
 

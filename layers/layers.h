@@ -201,15 +201,27 @@ struct Linear {
       : weight(layout.weights.add(name + ".weight", {out, in}, weight_init)),
         bias(layout.weights.add(name + ".bias", {out}, bias_init, SlotKind::bias)) {}
 
-  Var operator()(const Pass& pass, const Var& x) const {
-    if (x.value().dtype() == DType::bf16) {
-      return linear(pass.tape, x, pass.rounded_parameter(weight), pass.parameter(bias),
-                    Precision::bf16, pass.batching);
-    }
-    return linear(pass.tape, x, pass.parameter(weight), pass.parameter(bias),
-                  pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32,
-                  pass.batching);
+  Var operator()(const Pass& pass, const Var& x, const Var& residual = {}) const {
+    const LinearWeights w = weights(pass, x);
+    return linear(pass.tape, x, w.weight, w.bias, precision(pass, x), pass.batching, residual);
+  }
+
+  LinearWeights weights(const Pass& pass, const Var& x) const {
+    return {
+        x.value().dtype() == DType::bf16 ? pass.rounded_parameter(weight) : pass.parameter(weight),
+        pass.parameter(bias)};
+  }
+  static Precision precision(const Pass& pass, const Var& x) {
+    if (x.value().dtype() == DType::bf16) return Precision::bf16;
+    return pass.precision == Precision::tf32 ? Precision::tf32 : Precision::fp32;
   }
 };
+
+// down(gelu(up(x))) + residual, where given.
+inline Var perceptron(const Pass& pass, const Linear& up, const Linear& down, GeluForm form,
+                      const Var& x, const Var& residual = {}) {
+  return perceptron(pass.tape, x, up.weights(pass, x), down.weights(pass, x), form,
+                    Linear::precision(pass, x), pass.batching, residual);
+}
 
 }  // namespace saddle

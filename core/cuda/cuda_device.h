@@ -62,6 +62,7 @@ class CudaDevice final : public Device {
   std::unique_ptr<Readback> read_back(const void* from, std::size_t bytes) override;
 
   bool captures() const override { return true; }
+  bool computes_on_host() const override { return false; }
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override;
 
   void gemm(const Gemm& shape, const void* a, const void* b, void* c) override;

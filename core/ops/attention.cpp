@@ -45,7 +45,8 @@ class Attention {
   }
 
   Var operator()(Tape& tape, const Shape& result) const {
-    if (device_.has_attention() && dtype_ == DType::f32 && !dropping_) return whole(tape, result);
+    if (device_.computes_on_host() && dtype_ == DType::f32 && !dropping_)
+      return whole(tape, result);
     const Tensor split = of_heads(3), o = of_heads(1), y(device_, result, dtype_),
                  scores(device_, square()), p = rounded_form_of(scores);
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
@@ -69,11 +70,10 @@ class Attention {
   }
 
  private:
-  // By the device in one piece.
+  // In one piece.
   Var whole(Tape& tape, const Shape& result) const {
     const Tensor y(device_, result), p(device_, square());
-    device_.attention_forward(layout(), input(0), input(1), input(2), p.data<float>(),
-                              y.data<float>());
+    host_attention(layout(), input(0), input(1), input(2), p.data<float>(), y.data<float>());
     return tape.record(y, inputs_, [*this, p](const Tensor& dy) {
       std::vector<Tensor> dx;
       for (const Var& x : inputs_)
@@ -82,8 +82,8 @@ class Attention {
         const Tensor& all = dx[index_of(part)];
         return all ? all.data<float>() + offset_of(part) : nullptr;
       };
-      device_.attention_backward(layout(), input(0), input(1), input(2), p.data<float>(),
-                                 dy.data<float>(), gradient(0), gradient(1), gradient(2));
+      host_attention_backward(layout(), input(0), input(1), input(2), p.data<float>(),
+                              dy.data<float>(), gradient(0), gradient(1), gradient(2));
       for (std::size_t i = 0; i < inputs_.size(); ++i) {
         if (dx[i]) inputs_[i].add_gradient(dx[i]);
       }

@@ -38,10 +38,12 @@ void add_parameter_gradients(const Normalised& n, const Tensor& dy) {
 template <class T>
 void add_input_gradient(const Normalised& n, const Tensor& dy) {
   if (!n.x.wants_gradient()) return;
+  const Tensor addend = n.x.take_gradient();
   const Tensor dx = n.x.gradient_memory();
   launch(dy.device(),
          LayerNormBackward<T>{n.x.value().array<T>(), dy.array<T>(), n.gamma.value().array(),
-                              n.mean.array(), n.inverse_std.array(), dx.array<T>(), n.columns},
+                              n.mean.array(), n.inverse_std.array(),
+                              addend ? addend.array<T>() : Array<T>{}, dx.array<T>(), n.columns},
          n.rows);
   n.x.add_gradient(dx);
 }

@@ -8,10 +8,13 @@ constexpr Init kNearZero{Init::Kind::normal, 1e-6f};
 constexpr Init kZero{Init::Kind::constant, 0.f};
 constexpr std::int64_t kMlpRatio = 4;
 
-// x + branch, the branch left out of some examples where the pass says so.
-Var residual(const Pass& pass, const Var& x, const Var& branch, std::uint32_t number, float rate) {
-  if (!pass.random || rate <= 0) return add(pass.tape, x, branch);
-  return add_scaled(pass.tape, x, branch, drop_branches(*pass.random, number, rate));
+// x + branch, the branch left out of some examples where the pass says so. branch(x) ends in the
+// sum with x, branch({}) in itself.
+template <class Branch>
+Var residual(const Pass& pass, const Var& x, std::uint32_t number, float rate,
+             const Branch& branch) {
+  if (!pass.random || rate <= 0) return branch(x);
+  return add_scaled(pass.tape, x, branch({}), drop_branches(*pass.random, number, rate));
 }
 
 }  // namespace
@@ -33,9 +36,12 @@ Var DeitBlock::operator()(const Pass& pass, const Var& x, std::int64_t number, f
     return leaving == Tokens::first ? first_token(pass.tape, tokens) : tokens;
   };
   const Var mixed = attention(pass.tape, qkv(pass, norm1(pass, x)), heads, pass.precision);
-  const Var y = residual(pass, kept(x), proj(pass, kept(mixed)), branch, rate);
-  const Var hidden = gelu(pass.tape, fc1(pass, norm2(pass, y)));
-  return residual(pass, y, fc2(pass, hidden), branch + 1, rate);
+  const Var y = residual(pass, kept(x), branch, rate,
+                         [&](const Var& sum) { return proj(pass, kept(mixed), sum); });
+  const Var normalised = norm2(pass, y);
+  return residual(pass, y, branch + 1, rate, [&](const Var& sum) {
+    return perceptron(pass, fc1, fc2, GeluForm::exact, normalised, sum);
+  });
 }
 
 Deit::Deit(const DeitShape& shape_, std::int64_t in_channels, std::int64_t classes)

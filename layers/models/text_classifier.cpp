@@ -160,7 +160,7 @@ Var TextClassifier::apply(const Pass& pass, const Sequences& sequences, std::siz
                      options.heads, sequences, pass.precision, of_attention)));
   if (family.drops_attention_out) mixed = drop(pass, all, place_of(number, 1), mixed);
   const Var y = block.attention_norm(pass, add(pass.tape, mixed, kept(x)));
-  const Var hidden = block.down(pass, gelu(pass.tape, block.up(pass, y), options.activation));
+  const Var hidden = perceptron(pass, block.up, block.down, options.activation, y);
   return block.output_norm(pass, add(pass.tape, drop(pass, all, place_of(number, 2), hidden), y));
 }
 

@@ -108,8 +108,9 @@ inline Tensor on_device(Device& device, const Values& values) {
 
 inline std::vector<float> to_float(const Values& values) { return {values.begin(), values.end()}; }
 
-// The rows of depthwise_op_cases.cpp, segmentation_op_cases.cpp and text_op_cases.cpp.
+// The rows of the files of these names.
 std::vector<OpCase> depthwise_op_cases();
+std::vector<OpCase> linear_op_cases();
 std::vector<OpCase> segmentation_op_cases();
 std::vector<OpCase> text_op_cases();
 

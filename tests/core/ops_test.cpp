@@ -838,6 +838,7 @@ std::vector<OpCase> cases() {
     }
   }
   for (const OpCase& op : depthwise_op_cases()) table.push_back(op);
+  for (const OpCase& op : linear_op_cases()) table.push_back(op);
   for (const OpCase& op : segmentation_op_cases()) table.push_back(op);
   for (const OpCase& op : text_op_cases()) table.push_back(op);
   return table;

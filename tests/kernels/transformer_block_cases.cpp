@@ -27,18 +27,20 @@ BlockCase layer_norm_forward(std::int64_t rows, std::int64_t columns) {
 }
 
 template <class T>
-BlockCase layer_norm_backward(std::int64_t rows, std::int64_t columns) {
+BlockCase layer_norm_backward(std::int64_t rows, std::int64_t columns, bool adding) {
   using Kernel = LayerNormBackward<T>;
   return {
-      "LayerNormBackward_" + type_name<T> + size_name(rows, columns), typeid(Kernel), [=](How how) {
+      "LayerNormBackward_" + type_name<T> + size_name(rows, columns) + (adding ? "_adding" : ""),
+      typeid(Kernel), [=](How how) {
         const std::vector<T> x = rounded_to<T>(random_values(rows * columns, 41)),
-                             dy = rounded_to<T>(random_values(rows * columns, 44));
+                             dy = rounded_to<T>(random_values(rows * columns, 44)),
+                             addend = rounded_to<T>(random_values(rows * columns, 47));
         const std::vector<float> gamma = random_values(columns, 42), mean = random_values(rows, 45),
                                  inverse_std = random_values(rows, 46, 0.5f, 2.f);
         std::vector<T> dx = unwritten_as<T>(rows * columns);
         run(how,
-            Kernel{view(x), view(dy), view(gamma), view(mean), view(inverse_std), view(dx),
-                   columns},
+            Kernel{view(x), view(dy), view(gamma), view(mean), view(inverse_std),
+                   adding ? view(addend) : Array<const T>{}, view(dx), columns},
             rows);
         return widened(dx);
       }};
@@ -113,7 +115,9 @@ template <class T>
 void add_cases(std::vector<BlockCase>& all) {
   for (const auto& [rows, columns] : {std::pair{1, 1}, {3, 33}, {2, 192}}) {
     all.push_back(layer_norm_forward<T>(rows, columns));
-    all.push_back(layer_norm_backward<T>(rows, columns));
+    for (const bool adding : {false, true}) {
+      all.push_back(layer_norm_backward<T>(rows, columns, adding));
+    }
   }
   for (const auto& [rows, columns] : {std::pair{1, 1}, {127, 7}, {300, 65}}) {
     all.push_back(layer_norm_parameters<T>(rows, columns));
