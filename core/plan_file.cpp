@@ -1,7 +1,6 @@
 #include "core/plan_file.h"
 
 #include <chrono>
-#include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -20,20 +19,11 @@ using Json = nlohmann::json;
 constexpr int kFormat = 1;
 constexpr std::int64_t kMostBytes = 16 << 20;
 
-struct Content {
-  std::string machine;
-  Plans plans;
-};
-
-Content parse(const std::filesystem::path& file) {
+PlanFile parse(const std::filesystem::path& file) {
   const std::vector<std::byte> bytes = read_file(file, kMostBytes);
   try {
-    const Json json = parse_json(bytes);
-    require(json.at("saddle_plans") == kFormat, "of another format");
-    return {json.at("machine").get<std::string>(), json.at("plans").get<Plans>()};
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
+    return parse_plans(bytes);
+  } catch (const Error& error) {
     fail(file.string(), ": is no file of plans (", error.what(),
          "). Remove it, or name another with --plan");
   }
@@ -41,9 +31,24 @@ Content parse(const std::filesystem::path& file) {
 
 }  // namespace
 
+PlanFile parse_plans(std::span<const std::byte> bytes) {
+  const Json json = parse_json(bytes);
+  try {
+    require(json.at("saddle_plans") == kFormat, "of another format");
+    return {json.at("machine").get<std::string>(), json.at("plans").get<Plans>()};
+  } catch (const Json::exception& error) {
+    fail(error.what());
+  }
+}
+
+std::string text_of(const PlanFile& file) {
+  const Json json = {{"saddle_plans", kFormat}, {"machine", file.machine}, {"plans", file.plans}};
+  return json_text(json, 1) + "\n";
+}
+
 Plans read_plans(const std::filesystem::path& file, const std::string& machine,
                  const std::string& mend) {
-  Content content = parse(file);
+  PlanFile content = parse(file);
   require(content.machine == machine, file.string(), ": holds the plans of ", content.machine,
           "; this is ", machine, ". ", mend);
   return std::move(content.plans);
@@ -51,8 +56,7 @@ Plans read_plans(const std::filesystem::path& file, const std::string& machine,
 
 void write_plans(const std::filesystem::path& file, const std::string& machine,
                  const Plans& plans) {
-  const Json json = {{"saddle_plans", kFormat}, {"machine", machine}, {"plans", plans}};
-  write_file_atomically(file, std::string_view(json_text(json, 1) + "\n"));
+  write_file_atomically(file, std::string_view(text_of({machine, plans})));
 }
 
 MeasuredPlans::MeasuredPlans(const std::filesystem::path& folder, std::string machine, Tell tell)

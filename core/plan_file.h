@@ -8,14 +8,24 @@
 // What a problem and an implementation are is for those to say who choose (host_convolution.h).
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 
 namespace saddle {
 
 using Plans = std::map<std::string, std::string>;  // problem -> implementation
+
+// What a file of plans says, and its text. parse_plans throws Error where the bytes are none.
+struct PlanFile {
+  std::string machine;
+  Plans plans;
+};
+PlanFile parse_plans(std::span<const std::byte> bytes);
+std::string text_of(const PlanFile& file);
 
 // Throws Error where the file is missing, damaged or of another machine than `machine`; the last
 // names both and ends with `mend`.

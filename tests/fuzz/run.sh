@@ -183,6 +183,12 @@ words_model_json_fuzz() {
     deeplabv3_resnet50 output_stride rates head_channels dropout padding before inside stretched_pixels
 }
 
+seeds_plan_file_fuzz() {
+  printf '{"saddle_plans":1,"machine":"CPU (0x1), avx2, oneDNN 3.2.0","plans":{"forward 8x8, 2 > 4":"winograd"}}' > "$1/plans"
+}
+
+words_plan_file_fuzz() { words_json saddle_plans machine plans; }
+
 seeds_run_json_fuzz() {
   printf '{"run":"0123","epochs_done":1,"steps_done":4,"best_accuracy":50.5,"batches_tracked":4,"optimizer_steps":4,
 "metrics":[{"epoch":1,"seconds":0.5,"test_accuracy":50.5}]}' > "$1/position"
