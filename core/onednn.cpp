@@ -459,6 +459,8 @@ bool multiply_rows(const Gemm& s, const float* a, const float* b, float* c) {
 }  // namespace
 
 void gemm(const Gemm& shape, const float* a, const float* b, float* c, const ProductTo& to) {
+  require(shape.batching == Batching::fastest || (shape.batch == 1 && !shape.transpose_a),
+          "gemm: batch-invariant products are single ones, whose first matrix is not transposed");
   find_room();
   const std::int64_t row = to.row == 0 ? shape.n : to.row;
   const auto multiply = [&](std::int64_t i) {

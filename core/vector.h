@@ -21,7 +21,8 @@ struct Register;
 template <>
 struct Register<8> {
   typedef float Vec __attribute__((vector_size(32)));
-  // a b + c, rounded once.
+  // a b + c, rounded once. (`a` is to be broadcast as it is loaded: as `Vec{} + a` it would pass
+  // through the units that multiply.)
   static Vec multiply_add(float a, Vec b, Vec c) {
 #if defined(__FMA__)
     return _mm256_fmadd_ps(_mm256_set1_ps(a), b, c);

@@ -174,6 +174,18 @@ TEST(onednn, multiplies_each_row_alike_whatever_is_beside_it) {
   }
 }
 
+TEST(onednn, refuses_batch_invariant_products_that_would_not_be) {
+  const std::vector<float> a(4, 1.f);
+  std::vector<float> c(4);
+  Gemm transposed{2, 2, 2, true, false}, several{1, 2, 2, false, false};
+  several.batch = 2;
+
+  for (Gemm shape : {transposed, several}) {
+    shape.batching = Batching::invariant;
+    EXPECT_THROW(onednn::gemm(shape, a.data(), a.data(), c.data()), Error);
+  }
+}
+
 // The system counts threads up, those of other programs too.
 pid_t number_of_a_new_thread() {
   pid_t number = 0;
