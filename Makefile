@@ -62,6 +62,7 @@ text-data:
 # sanitizers, the parsers under fuzzing, the programs under kills and faults.
 test: build test-asan test-fuzz
 	tests/run.sh build/bin $(JOBS)
+	tests/vectorised.sh build/bin
 	tests/processors.sh build/bin
 	tests/kill_campaign.py build/bin
 	tests/fault_campaign.py build/bin
