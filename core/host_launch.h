@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "core/device.h"
+#include "kernels/chunks.h"
 #include "kernels/emulator.h"
 #include "kernels/span.h"
 
@@ -31,15 +32,17 @@ void run_on_cpu(Device&, const void* erased, std::int64_t rows, std::int64_t col
 #pragma omp parallel for schedule(static) if (kParallel && rows > 1)
     for (std::int64_t block = 0; block < rows; ++block) shared.reference(block);
   } else if constexpr (GridKernel<Kernel>) {
+    with_constant_count(columns, [&](auto count) {
 #pragma omp parallel if (kParallel && rows * columns > kSerialElements)
-    {
-      const Kernel kernel = shared;
+      {
+        const Kernel kernel = shared;
 #pragma omp for schedule(static)
-      for (std::int64_t row = 0; row < rows; ++row) {
+        for (std::int64_t row = 0; row < rows; ++row) {
 #pragma omp simd
-        for (std::int64_t column = 0; column < columns; ++column) kernel(row, column);
+          for (std::int64_t column = 0; column < count; ++column) kernel(row, column);
+        }
       }
-    }
+    });
   } else {
 #pragma omp parallel if (kParallel && rows > kSerialElements)
     {

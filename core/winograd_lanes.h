@@ -86,26 +86,26 @@ class Tiles {
 
   // ---- inputs: v = B^T d B ----
 
-  // Where the inputs of a tile are; `zeros` stands for what lies outside the image.
-  static void find_inputs(const Tiling& tiling, const float* x, std::int64_t channels,
-                          std::int64_t tile, const float* zeros, const float* source[kPoints]) {
-    if (tile >= tiling.count()) {
-      for (int point = 0; point < kPoints; ++point) source[point] = zeros;
-      return;
-    }
-    const typename Tiling::Place place = tiling.place(tile);
-    const std::int64_t top = place.y - 1, left = place.x - 1;
-    const float* corner = x + (place.pixel - tiling.width - 1) * channels;
-    const bool inside =
-        top >= 0 && left >= 0 && top + kSide <= tiling.height && left + kSide <= tiling.width;
-    for (int r = 0; r < kSide; ++r) {
-      for (int s = 0; s < kSide; ++s) {
-        const bool valid = inside || (top + r >= 0 && top + r < tiling.height && left + s >= 0 &&
-                                      left + s < tiling.width);
-        source[r * kSide + s] = valid ? corner + (r * tiling.width + s) * channels : zeros;
+  // Where the kSide x kSide inputs of a tile are: row by row, of which those columns lie within the
+  // image. `zeros`, kSide pixels of them, stands for rows outside.
+  struct Inputs {
+    const float* rows[kSide];
+    std::int64_t begin, end;
+
+    Inputs(const Tiling& tiling, const float* x, std::int64_t channels, std::int64_t tile,
+           const float* zeros) {
+      const typename Tiling::Place place = tiling.place(tile);
+      const std::int64_t corner = (place.pixel - tiling.width - 1) * channels;
+      const bool exists = tile < tiling.count();
+      for (std::int64_t r = 0; r < kSide; ++r) {
+        const std::int64_t y = place.y - 1 + r;
+        const bool valid = exists && y >= 0 && y < tiling.height;
+        rows[r] = valid ? x + corner + r * tiling.width * channels : zeros;
       }
+      begin = place.x == 0 ? 1 : 0;
+      end = smaller(kSide, tiling.width + 1 - place.x);
     }
-  }
+  };
 
   // v[point][t][channel] for `count` tiles from `first` on, points `stride` floats apart; tiles
   // past the end are zero.
@@ -113,17 +113,20 @@ class Tiles {
                             std::int64_t first, std::int64_t count, const float* zeros,
                             std::int64_t stride, float* v) {
     for (std::int64_t t = 0; t < count; ++t) {
-      const float* source[kPoints];
-      find_inputs(tiling, x, channels, first + t, zeros, source);
+      const Inputs inputs(tiling, x, channels, first + t, zeros);
       float* to = v + t * channels;
       for (std::int64_t c = 0; c < channels; c += kLanes) {
         Vec rows[kSide][kSide];
+        SADDLE_UNROLL
         for (int s = 0; s < kSide; ++s) {
-          Vec d[kSide], column[kSide];
-          for (int r = 0; r < kSide; ++r) d[r] = load(source[r * kSide + s] + c);
+          Vec d[kSide] = {}, column[kSide];
+          if (s >= inputs.begin && s < inputs.end) {
+            for (int r = 0; r < kSide; ++r) d[r] = load(inputs.rows[r] + s * channels + c);
+          }
           Steps::input(d, column);
           for (int r = 0; r < kSide; ++r) rows[r][s] = column[r];
         }
+        SADDLE_UNROLL
         for (int r = 0; r < kSide; ++r) {
           Vec out[kSide];
           Steps::input(rows[r], out);
@@ -189,10 +192,12 @@ class Tiles {
   }
 
   // Writes one panel of output channels of `count` tiles, m[point][t][panel].
+  template <bool kResidual>
   static void scatter_outputs(const Tiling& tiling, const Task& task, const float* m,
                               std::int64_t stride, std::int64_t first, std::int64_t count,
                               std::int64_t first_channel, const Finish& finish, float* y) {
     const std::int64_t panel = task.panel();
+    const Vec low = Vec{} + finish.low, high = Vec{} + finish.high;
     for (std::int64_t t = 0; t < count; ++t) {
       const typename Tiling::Place place = tiling.place(first + t);
       const std::int64_t height = smaller(kTile, tiling.height - place.y);
@@ -201,6 +206,7 @@ class Tiles {
         const std::int64_t channel = first_channel + n;
         const Vec bias = finish.bias ? load(finish.bias + channel) : Vec{};
         Vec rows[kTile][kSide];
+        SADDLE_UNROLL
         for (int s = 0; s < kSide; ++s) {
           Vec column[kSide], out[kTile];
           for (int r = 0; r < kSide; ++r) {
@@ -209,16 +215,20 @@ class Tiles {
           Steps::output(column, out);
           for (int r = 0; r < kTile; ++r) rows[r][s] = out[r];
         }
-        for (std::int64_t r = 0; r < height; ++r) {
+        SADDLE_UNROLL
+        for (int r = 0; r < kTile; ++r) {
+          if (r >= height) break;
           Vec out[kTile];
           Steps::output(rows[r], out);
           const std::int64_t at = (place.pixel + r * tiling.width) * task.out + channel;
-          for (std::int64_t s = 0; s < width; ++s) {
+          SADDLE_UNROLL
+          for (int s = 0; s < kTile; ++s) {
+            if (s >= width) break;
             Vec sum = out[s];
-            if (finish.residual) sum += load(finish.residual + at + s * task.out);
+            if constexpr (kResidual) sum += load(finish.residual + at + s * task.out);
             if (finish.bias) sum += bias;
-            sum = sum < finish.low ? Vec{} + finish.low : sum;
-            store(y + at + s * task.out, sum > finish.high ? Vec{} + finish.high : sum);
+            sum = sum < low ? low : sum;
+            store(y + at + s * task.out, sum > high ? high : sum);
           }
         }
       }
@@ -243,8 +253,9 @@ class Tiles {
           multiply<kRowsOfTwo, 2>(inputs + t * in, weights, in, products + t * panel);
       }
     }
-    scatter_outputs(tiling, task, m, m_stride, first, smaller(count, tiling.count() - first),
-                    panel_number * panel, finish, y);
+    const auto scatter = finish.residual ? scatter_outputs<true> : scatter_outputs<false>;
+    scatter(tiling, task, m, m_stride, first, smaller(count, tiling.count() - first),
+            panel_number * panel, finish, y);
   }
 
   // Floats between points: whole groups of kRows tiles, and the gap.
@@ -289,9 +300,10 @@ class Tiles {
     const Tiling tiling(task.shape);
     const std::int64_t tiles = ceil_divide(tiling.count(), kRows) * kRows;
     const std::int64_t v_stride = tile_floats(tiles, task.in), u_stride = u_floats(task);
-    const Memory memory(kPoints * v_stride + task.in, kPoints * (u_stride + m_floats(task, tiles)));
+    const Memory memory(kPoints * v_stride + kSide * task.in,
+                        kPoints * (u_stride + m_floats(task, tiles)));
     float *v = memory.shared, *zeros = v + kPoints * v_stride;
-    clear(zeros, task.in);
+    clear(zeros, kSide * task.in);
 #pragma omp parallel
     {
       float *u = memory.mine(), *m = u + kPoints * u_stride;
@@ -321,10 +333,10 @@ class Tiles {
     const Tiling tiling(task.shape);
     const std::int64_t panels = task.panels(), groups = channel_groups(tiling, panels);
     const std::int64_t v_stride = tile_floats(kBlock, task.in), u_stride = u_floats(task);
-    const Memory memory(panels * kPoints * u_stride + task.in,
+    const Memory memory(panels * kPoints * u_stride + kSide * task.in,
                         kPoints * (v_stride + m_floats(task, kBlock)));
     float *u = memory.shared, *zeros = u + panels * kPoints * u_stride;
-    clear(zeros, task.in);
+    clear(zeros, kSide * task.in);
 #pragma omp parallel
     {
       float *v = memory.mine(), *m = v + kPoints * v_stride;
@@ -357,22 +369,25 @@ class Tiles {
                                       std::int64_t stride, float* d) {
     for (std::int64_t t = 0; t < count; ++t) {
       const typename Tiling::Place place = tiling.place(first + t);
-      const float* source[kTile][kTile];
-      for (int r = 0; r < kTile; ++r) {
-        for (int s = 0; s < kTile; ++s) {
-          const bool valid = place.y + r < tiling.height && place.x + s < tiling.width;
-          source[r][s] = valid ? dy + (place.pixel + r * tiling.width + s) * channels : zeros;
-        }
+      const std::int64_t width = smaller(kTile, tiling.width - place.x);
+      const float* source[kTile];
+      for (std::int64_t r = 0; r < kTile; ++r) {
+        const bool valid = place.y + r < tiling.height;
+        source[r] = valid ? dy + (place.pixel + r * tiling.width) * channels : zeros;
       }
       float* to = d + t * channels;
       for (std::int64_t c = 0; c < channels; c += kLanes) {
         Vec rows[kSide][kTile];
+        SADDLE_UNROLL
         for (int s = 0; s < kTile; ++s) {
-          Vec gradients[kTile], column[kSide];
-          for (int r = 0; r < kTile; ++r) gradients[r] = load(source[r][s] + c);
+          Vec gradients[kTile] = {}, column[kSide];
+          if (s < width) {
+            for (int r = 0; r < kTile; ++r) gradients[r] = load(source[r] + s * channels + c);
+          }
           Steps::output_gradient(gradients, column);
           for (int r = 0; r < kSide; ++r) rows[r][s] = column[r];
         }
+        SADDLE_UNROLL
         for (int r = 0; r < kSide; ++r) {
           Vec out[kSide];
           Steps::output_gradient(rows[r], out);
@@ -449,10 +464,10 @@ void Tiles<kLanes>::backward_weights(const Convolution3x3& s, const float* x, co
   const std::int64_t in = s.in, out = s.out, tiles = tiles_at_once(s, tiling.count());
   const std::int64_t v_stride = tile_floats(tiles, in), d_stride = tile_floats(tiles, out);
   const std::int64_t du_stride = in * out + kGap;
-  const Memory memory(kPoints * (v_stride + d_stride + du_stride) + larger(in, out), 0);
+  const Memory memory(kPoints * (v_stride + d_stride + du_stride) + kSide * larger(in, out), 0);
   float *v = memory.shared, *d = v + kPoints * v_stride, *du = d + kPoints * d_stride;
   float* zeros = du + kPoints * du_stride;
-  clear(zeros, larger(in, out));
+  clear(zeros, kSide * larger(in, out));
 #pragma omp parallel
   {
     for (std::int64_t first = 0; first < tiling.count(); first += tiles) {
