@@ -32,6 +32,15 @@ void run_on_cpu(Device&, const void* erased, std::int64_t rows, std::int64_t col
 #pragma omp parallel for schedule(static) if (kParallel && rows > 1)
     for (std::int64_t block = 0; block < rows; ++block) shared.reference(block);
   } else if constexpr (GridKernel<Kernel>) {
+    if (columns == 1) {  // a loop over rows, which vectorises
+#pragma omp parallel if (kParallel && rows > kSerialElements)
+      {
+        const Kernel kernel = shared;
+#pragma omp for simd schedule(static)
+        for (std::int64_t row = 0; row < rows; ++row) kernel(row, 0);
+      }
+      return;
+    }
     with_constant_count(columns, [&](auto count) {
 #pragma omp parallel if (kParallel && rows * columns > kSerialElements)
       {

@@ -114,23 +114,29 @@ struct SquareProposeLinf {
       const auto step_of = [&](int64_t channel) {
         return eps * draws.sign(Purpose::square_sign, row, number * image.channels + channel);
       };
+      // Where in the image, all its elements, a place of the window lies.
+      const auto element_of = [&](int64_t place, int64_t channel) {
+        const int64_t y = place / window.side, column = place - y * window.side;
+        const int64_t pixel = (window.top + y) * image.width + window.left + column;
+        return begin + pixel * image.channels + channel;
+      };
+      const int64_t places = window.side * window.side;
       float changed = 0.f;
       for (int64_t channel = 0; channel < image.channels; ++channel) {
         const float step = step_of(channel);
-        changed += team.sum(window.side * window.side, [&](int64_t place) {
-          const int64_t y = place / window.side, column = place - y * window.side;
-          const int64_t pixel = (window.top + y) * image.width + window.left + column;
-          const int64_t i = begin + pixel * image.channels + channel;
+        changed += team.sum(places, [&](int64_t place) {
+          const int64_t i = element_of(place, channel);
           return clip(x[i] + step, 0.f, 1.f) == best[i] ? 0.f : 1.f;
         });
       }
       if (changed == 0.f) continue;
+      team.each(image.columns(), [&](int64_t i) { proposal[begin + i] = best[begin + i]; });
+      team.meet();
       for (int64_t channel = 0; channel < image.channels; ++channel) {
         const float step = step_of(channel);
-        team.each(image.pixels(), [&](int64_t pixel) {
-          const int64_t y = pixel / image.width, i = begin + pixel * image.channels + channel;
-          proposal[i] =
-              window.contains(y, pixel - y * image.width) ? clip(x[i] + step, 0.f, 1.f) : best[i];
+        team.each(places, [&](int64_t place) {
+          const int64_t i = element_of(place, channel);
+          proposal[i] = clip(x[i] + step, 0.f, 1.f);
         });
       }
       break;

@@ -6,9 +6,11 @@
 // take turns for some rounds, and medians, their ratio and its spread are printed: a number from
 // another day or another machine says little.
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/bench/breakdown.h"
 #include "apps/bench/disturbance.h"
 #include "apps/bench/kernels.h"
 #include "apps/bench/peak_memory.h"
@@ -61,7 +63,7 @@ struct Options {
   std::vector<std::string> precisions;  // empty: --precision alone
   double seconds = 2;
   std::int64_t rounds = 5;
-  bool kernels = false;
+  bool kernels = false, breakdown = false;
   std::string peer;  // a Python with torch
   std::vector<std::string> executions = {"eager"};
   std::string peer_script = SADDLE_SOURCE_DIR "/apps/bench/torch_peer.py";
@@ -241,22 +243,51 @@ void print_sam_over_sgd(const Json& rows) {
   }
 }
 
-Json bench_steps(const Options& options, Device& device,
-                 const std::vector<std::string>& precisions) {
-  print_heading(options);
+// What each row gives.
+Json for_rows(const Options& options, const std::vector<std::string>& precisions,
+              const std::function<Json(const Row&)>& result) {
   Json rows = Json::array();
   for (const BenchModel& model : kModels) {
     if (std::ranges::find(options.models, model.name) == options.models.end()) continue;
     for (const std::string& precision : precisions) {
       for (const std::int64_t batch : options.batches.empty() ? model.batches : options.batches) {
-        for (const std::string& mode : options.modes) {
-          rows.push_back(measure(options, device, {model, mode, precision, batch}));
-        }
+        for (const std::string& mode : options.modes)
+          rows.push_back(result({model, mode, precision, batch}));
       }
     }
   }
+  return rows;
+}
+
+Json bench_steps(const Options& options, Device& device,
+                 const std::vector<std::string>& precisions) {
+  print_heading(options);
+  Json rows =
+      for_rows(options, precisions, [&](const Row& row) { return measure(options, device, row); });
   print_sam_over_sgd(rows);
   return rows;
+}
+
+// Where the time of a row's step goes.
+Json break_down(const Options& options, Device& device, const Row& row) {
+  const Breakdown found = break_down(device, row.model, row.mode, row.batch,
+                                     precision_named(row.precision), options.seconds);
+  device.pool().trim();
+  std::cout << "\n"
+            << row.precision << ", " << row.mode << ", " << shown_model(row.model) << ", batch "
+            << row.batch << ": " << formatted("%.2f", 1e3 * found.seconds) << " ms a step\n\n"
+            << markdown_heading({"part", "calls a step", "ms a step", "share, %"});
+  Json parts = Json::array();
+  for (const StepPart& part : found.parts) {
+    std::cout << markdown_line({part.name, formatted("%.0f", part.calls),
+                                formatted("%.3f", 1e3 * part.seconds),
+                                formatted("%.1f", 100 * part.seconds / found.seconds)});
+    parts.push_back({{"part", part.name}, {"calls", part.calls}, {"seconds", part.seconds}});
+  }
+  std::cout << std::flush;
+  return {{"precision", row.precision},    {"mode", row.mode},
+          {"model", row.model.name},       {"batch", row.batch},
+          {"step_seconds", found.seconds}, {"parts", parts}};
 }
 
 Json bench_kernels(const Options& options, Device& device,
@@ -298,6 +329,8 @@ void hold_peers_to_avx2() {
 }
 
 void run(Options options) {
+  if (options.kernels && options.breakdown)
+    throw UsageError("--kernels and --breakdown measure one thing each. Give one of them");
   if (options.precisions.empty()) options.precisions = {options.common.precision};
   if (options.common.cpu_isa == "avx2") hold_peers_to_avx2();
   Device& device = open_device(options.common);
@@ -313,6 +346,10 @@ void run(Options options) {
                  {"cpu_isa", cpu_isa()}};
   if (options.kernels) {
     report["kernels"] = bench_kernels(options, device, options.precisions);
+  } else if (options.breakdown) {
+    report["breakdown"] = for_rows(options, options.precisions, [&](const Row& row) {
+      return break_down(options, device, row);
+    });
   } else {
     report["rows"] = bench_steps(options, device, options.precisions);
   }
@@ -333,6 +370,8 @@ void add_flags(CLI::App& app, Options& options) {
               "several precisions in one table, instead of --precision");
   add_switch(app, "--kernels", options.kernels,
              "the bandwidth of single kernels over that of a copy, instead of steps");
+  add_switch(app, "--breakdown", options.breakdown,
+             "where the time of each step goes, every call waited for, instead of its speed");
   add_number(app, "--seconds", options.seconds, "least time to measure a row in a round, seconds");
   add_integer(app, "--rounds", options.rounds, 1,
               "turns of Saddle and the peer, of which medians are printed, and the least and "

@@ -1,0 +1,25 @@
+// Where the time of a step goes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/bench/workload.h"
+
+namespace saddle::bench {
+
+// Calls and seconds of a step.
+struct StepPart {
+  std::string name;
+  double calls, seconds;
+};
+struct Breakdown {
+  double seconds;               // of a step, with the wait behind every call
+  std::vector<StepPart> parts;  // the longest first; last, what is no call of the device
+};
+
+// Means over at least three steps and so many seconds, on a TimedDevice.
+Breakdown break_down(Device& device, const BenchModel& model, const std::string& mode,
+                     std::int64_t batch, Precision precision, double seconds);
+
+}  // namespace saddle::bench
