@@ -204,6 +204,7 @@ SessionOptions make_session(const AttackOptions& options) {
   session.keep_images = !options.adversarial.empty() || !options.images.empty() ||
                         options.eight_bit || !options.transfer_to.empty();
   session.precision = options.common.precision;
+  session.plan = plan_name(options.common);
   session.restart = options.restart;
   session.time_budget = options.time_budget;
   session.quiet = options.common.quiet;

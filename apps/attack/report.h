@@ -70,6 +70,7 @@ struct AttackReport {
   std::vector<std::string> assumptions = {};  // what the file does not say, a sentence each
   std::vector<WorstCase> worst_cases = {};
   std::vector<TransferResult> transfers = {};
+  std::string plan = {};  // what the CPU's convolutions went by: measure, default, plans 0123...
 };
 
 // One for every ball that two or more finished attacks share, in the order of their first.
@@ -87,8 +88,9 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
 
 // {"checkpoint", "model", "dataset", "examples", "device", "precision", "clean_accuracy",
 // "attacks", "average_robustness", "clean_loss", "eps_curves", "warnings", "finished",
-// "unfinished", "classes", "input_shape", "mean", "std", "assumptions", "worst_cases", "transfer"};
-// accuracies in percent, average_robustness null where there is none. Several reports stand in
+// "unfinished", "classes", "input_shape", "mean", "std", "assumptions", "worst_cases", "transfer",
+// "plan"}; accuracies in percent, average_robustness null where there is none. Several reports
+// stand in
 // {"reports": [...]}.
 std::string report_json(const std::vector<AttackReport>& reports, const Dataset& data);
 

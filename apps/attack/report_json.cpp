@@ -109,6 +109,7 @@ Json report_object(const AttackReport& report, const Dataset& data) {
   json["assumptions"] = report.assumptions;
   json["worst_cases"] = worst_cases_json(report);
   json["transfer"] = transfers_json(report);
+  json["plan"] = report.plan;
   return json;
 }
 

@@ -215,6 +215,7 @@ RunState read_state(const SafetensorsFile& file, const Json& json, const StateEx
   if (begun) state.current = read_current(file, json, extent);
   const auto named = json.at("circumstances").get<std::map<std::string, std::string>>();
   state.circumstances.assign(named.begin(), named.end());
+  state.plans = json.value("plans", "");
   return state;
 }
 
@@ -222,9 +223,11 @@ RunState read_state(const SafetensorsFile& file, const Json& json, const StateEx
 
 void save_state(const std::filesystem::path& path, const Command& command,
                 std::span<const AttackResult> finished, const AttackState* current,
-                SavedImages images, const Command& circumstances) {
-  Json json{
-      {"command", Json::object()}, {"circumstances", Json::object()}, {"finished", Json::array()}};
+                SavedImages images, const Command& circumstances, const std::string& plans) {
+  Json json{{"command", Json::object()},
+            {"circumstances", Json::object()},
+            {"plans", plans},
+            {"finished", Json::array()}};
   for (const auto& [name, value] : command) json["command"][name] = value;
   for (const auto& [name, value] : circumstances) json["circumstances"][name] = value;
   Tensors tensors;

@@ -19,6 +19,7 @@ struct RunState {
   std::vector<AttackResult> finished;  // of the first attacks, in order
   std::optional<AttackState> current;  // of the next one, where it has begun
   Command circumstances = {};
+  std::string plans = {};  // of the CPU's convolutions (apps/common/plan_options.h)
 };
 
 // Whether the adversarial images of the attack under way are part of the state.
@@ -26,10 +27,12 @@ enum class SavedImages { all, none };
 
 // Writes the state, all or nothing. `current` may be null. Finished results are written with their
 // images where they have some. `circumstances` are what the last bits of results may depend on
-// ("threads", "6"): a state of others is taken, and it is for the caller to say so.
+// ("threads", "6"): a state of others is taken, and it is for the caller to say so. So are `plans`
+// to be gone on with.
 void save_state(const std::filesystem::path& path, const Command& command,
                 std::span<const AttackResult> finished, const AttackState* current,
-                SavedImages images, const Command& circumstances = {});
+                SavedImages images, const Command& circumstances = {},
+                const std::string& plans = {});
 
 // How large what a state holds must be.
 struct StateExtent {

@@ -8,6 +8,7 @@
 #include "apps/attack/checks.h"
 #include "apps/attack/eight_bit.h"
 #include "apps/common/command_line.h"
+#include "apps/common/plan_options.h"
 #include "core/printable.h"
 
 namespace saddle {
@@ -31,6 +32,9 @@ class Session {
                   ": the last bits of results may depend on it"));
       }
     }
+    const std::string other_machine =
+        readable(*options.state, [&] { return go_on_with_plans_of_state(state.plans); });
+    if (!other_machine.empty()) warn(resumed_warnings_, other_machine);
     finished_ = std::move(state.finished);
     current_ = std::move(state.current);
     resumed_ = finished_.size();
@@ -45,6 +49,7 @@ class Session {
                         options_.precision, {},           {}};
     report.description = victim.description;
     report.assumptions = victim.assumptions;
+    report.plan = options_.plan;
     report.warnings = options_.warnings;
     report.warnings.insert(report.warnings.end(), resumed_warnings_.begin(),
                            resumed_warnings_.end());
@@ -269,7 +274,7 @@ class Session {
       std::optional<AttackState> state;
       if (current) state = current->state();
       save_state(*options_.state, options_.command, finished_, state ? &*state : nullptr,
-                 saved_images(), options_.circumstances);
+                 saved_images(), options_.circumstances, text_of_plans_in_use());
     });
   }
 

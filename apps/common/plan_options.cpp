@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <span>
 
 #include "apps/common/fingerprint.h"
 #include "apps/common/program_options.h"
@@ -72,6 +73,21 @@ void go_on_with_plans(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return;
   prefer_plans(read_plans(file, planned_machine(),
                           "Go on there or, with other bits, here once the file is removed"));
+}
+
+std::string text_of_plans_in_use() {
+  return plans_in_use().empty() ? "" : text_of(PlanFile{planned_machine(), plans_in_use()});
+}
+
+std::string go_on_with_plans_of_state(const std::string& text) {
+  if (text.empty()) return "";
+  const PlanFile file = parse_plans(std::as_bytes(std::span(text)));
+  if (file.machine != planned_machine()) {
+    return saddle::text("goes on from the state of a run on ", file.machine, ", this one is on ",
+                        planned_machine(), ": the last bits of results may depend on it");
+  }
+  prefer_plans(file.plans);
+  return "";
 }
 
 }  // namespace saddle

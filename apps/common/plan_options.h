@@ -30,4 +30,11 @@ void save_plans_in_use(const std::filesystem::path& file);
 // it is damaged or of another machine.
 void go_on_with_plans(const std::filesystem::path& file);
 
+// The same within the state of an attack: what a file of the plans in use would hold, empty where
+// there are none.
+std::string text_of_plans_in_use();
+// What the text holds goes before anything else from now on. Where it is of another machine it is
+// left, and returned is what to warn of; else an empty string. Throws Error where it is damaged.
+std::string go_on_with_plans_of_state(const std::string& text);
+
 }  // namespace saddle

@@ -76,18 +76,23 @@ Command command_of(const SegmentAttackOptions& o, const std::vector<PixelJob>& j
           {"version", SADDLE_VERSION}};
 }
 
-// Runs the jobs, or what is left of them, and saves where they stand every few seconds.
+// Runs the jobs, or what is left of them, and saves where they stand every few seconds. `warnings`
+// are added to.
 std::vector<std::vector<PixelResult>> run_jobs(const SegmentAttackOptions& o,
                                                const std::vector<PixelJob>& jobs,
                                                const Model& model, const SegmentationSet& set,
-                                               const PixelRunOptions& options) {
+                                               const PixelRunOptions& options,
+                                               std::vector<std::string>& warnings) {
   std::vector<std::vector<PixelResult>> results;
   for (const PixelJob& job : jobs) results.push_back(new_results(job, set.size(), set.classes));
   const Command command = command_of(o, jobs, set, model, options);
   const std::filesystem::path state = state_path(o.json);
   const bool keeps_state = !o.json.empty() && !jobs.empty();
   if (keeps_state && !o.restart && std::filesystem::exists(state)) {
-    load_pixel_state(state, command, set, options.images_kept, results);
+    const std::string plans = load_pixel_state(state, command, set, options.images_kept, results);
+    const std::string other_machine =
+        readable(state, [&] { return go_on_with_plans_of_state(plans); });
+    if (!other_machine.empty()) warnings.push_back(other_machine);
     if (!o.common.quiet) std::cerr << "resuming from " << state.string() << std::endl;
   }
   SaveClock clock;
@@ -100,7 +105,7 @@ std::vector<std::vector<PixelResult>> run_jobs(const SegmentAttackOptions& o,
     run_pixel_job(f, model.device(), set, jobs[i], options, results[i], [&](std::int64_t images) {
       progress.advance(images);
       if (keeps_state && clock.due()) {
-        clock.run([&] { save_pixel_state(state, command, results); });
+        clock.run([&] { save_pixel_state(state, command, results, text_of_plans_in_use()); });
       }
     });
   }
@@ -113,6 +118,7 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
   report.checkpoint = o.checkpoint;
   report.device = model.device().name();
   report.precision = o.common.precision;
+  report.plan = plan_name(o.common);
   report.model = {model.network.options, model.mean, model.std, model.class_names};
   if (report.model.class_names.empty()) report.model.class_names = set.class_names;
   report.range =
@@ -141,12 +147,14 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
     options.climbed = unnormalised(f, Tensor::from_host(model.device(), channels, model.mean),
                                    Tensor::from_host(model.device(), channels, model.std));
   }
-  for (auto& of_job : run_jobs(o, jobs, model, set, options)) {
+  std::vector<std::string> of_state;
+  for (auto& of_job : run_jobs(o, jobs, model, set, options, of_state)) {
     for (PixelResult& result : of_job) report.attacks.push_back(std::move(result));
   }
   report.worst_cases =
       worst_cases_of(report, !o.no_clean_candidate, static_cast<std::uint64_t>(o.common.seed));
   report.warnings = doubts_about(report);
+  report.warnings.insert(report.warnings.end(), of_state.begin(), of_state.end());
   for (const std::string& warning : report.warnings) print_warning(kName, warning);
   report.warnings.insert(report.warnings.end(), set.warnings.begin(), set.warnings.end());
   return report;

@@ -22,7 +22,7 @@ struct WorstInBall {
 };
 
 struct SegmentationReport {
-  std::string checkpoint, device, precision;
+  std::string checkpoint, device, precision, plan;
   ModelDescription model;
   PixelRange range = PixelRange::plain;
   bool unnormalised = false;                // attacks fed the network with pixels as they are

@@ -141,8 +141,8 @@ class Reader {
 }  // namespace
 
 void save_pixel_state(const std::filesystem::path& path, const Command& command,
-                      const std::vector<std::vector<PixelResult>>& jobs) {
-  Json json{{"command", Json::object()}, {"results", Json::object()}};
+                      const std::vector<std::vector<PixelResult>>& jobs, const std::string& plans) {
+  Json json{{"command", Json::object()}, {"plans", plans}, {"results", Json::object()}};
   for (const auto& [name, value] : command) json["command"][name] = value;
   Tensors tensors;
   for (std::size_t job = 0; job < jobs.size(); ++job) {
@@ -157,9 +157,9 @@ void save_pixel_state(const std::filesystem::path& path, const Command& command,
   save_safetensors(path, tensors.list, {{kMetadata, json_text(json)}});
 }
 
-void load_pixel_state(const std::filesystem::path& path, const Command& command,
-                      const SegmentationSet& set, std::int64_t images_kept,
-                      std::vector<std::vector<PixelResult>>& jobs) {
+std::string load_pixel_state(const std::filesystem::path& path, const Command& command,
+                             const SegmentationSet& set, std::int64_t images_kept,
+                             std::vector<std::vector<PixelResult>>& jobs) {
   const SafetensorsFile file = SafetensorsFile::load(path);
   const auto found = file.metadata().find(kMetadata);
   require(
@@ -170,7 +170,7 @@ void load_pixel_state(const std::filesystem::path& path, const Command& command,
   const auto saved =
       readable(path, [&] { return json.at("command").get<std::map<std::string, std::string>>(); });
   check_command(command, saved, path.string());
-  readable(path, [&] {
+  return readable(path, [&] {
     const Reader reader(file, set, images_kept);
     for (std::size_t job = 0; job < jobs.size(); ++job) {
       for (std::size_t i = 0; i < jobs[job].size(); ++i) {
@@ -182,6 +182,7 @@ void load_pixel_state(const std::filesystem::path& path, const Command& command,
                 jobs[job].back().spec);
       }
     }
+    return json.value("plans", "");
   });
 }
 

@@ -13,14 +13,17 @@
 
 namespace saddle {
 
-// Writes the state, all or nothing.
+// Writes the state, all or nothing. `plans` are of the CPU's convolutions
+// (apps/common/plan_options.h).
 void save_pixel_state(const std::filesystem::path& path, const Command& command,
-                      const std::vector<std::vector<PixelResult>>& jobs);
+                      const std::vector<std::vector<PixelResult>>& jobs,
+                      const std::string& plans = {});
 
-// Fills in the results of all jobs, which are as new_results() made them. Throws Error where the
-// file is no such state, is of another command (names what differs), or holds what no run writes.
-void load_pixel_state(const std::filesystem::path& path, const Command& command,
-                      const SegmentationSet& set, std::int64_t images_kept,
-                      std::vector<std::vector<PixelResult>>& jobs);
+// Fills in the results of all jobs, which are as new_results() made them; returns the plans. Throws
+// Error where the file is no such state, is of another command (names what differs), or holds what
+// no run writes.
+std::string load_pixel_state(const std::filesystem::path& path, const Command& command,
+                             const SegmentationSet& set, std::int64_t images_kept,
+                             std::vector<std::vector<PixelResult>>& jobs);
 
 }  // namespace saddle

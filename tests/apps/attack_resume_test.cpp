@@ -209,6 +209,15 @@ TEST(SaveState, tells_the_circumstances_it_was_made_in) {
   EXPECT_EQ(load_state(path, kCommand, kExtent).circumstances, (Command{{"threads", "6"}}));
 }
 
+TEST(SaveState, keeps_the_plans_it_was_made_by) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "s";
+
+  save_state(path, kCommand, {}, nullptr, SavedImages::all, {}, "the plans");
+
+  EXPECT_EQ(load_state(path, kCommand, kExtent).plans, "the plans");
+}
+
 TEST(SaveClock, waits_a_while_after_each_save) {
   SaveClock clock;
 

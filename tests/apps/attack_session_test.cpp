@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "apps/attack/session.h"
+#include "core/host_convolution.h"
 #include "tests/apps/data_files.h"
 #include "tests/apps/linear_target.h"
 
@@ -173,6 +174,50 @@ TEST(Session, says_that_a_state_was_made_with_other_threads) {
 
   ASSERT_EQ(warnings.size(), 1u);
   expect_part("a run with threads 6, this one has 2", warnings[0]);
+}
+
+// A state of a run under way whose convolutions went by these plans.
+class SessionPlans : public testing::Test {
+ protected:
+  SessionPlans() : options_(quiet_session({job_of("pgd:eps=0.04")})) {
+    options_.state = directory_.path() / "s";
+  }
+  ~SessionPlans() override { use_plans({}); }
+
+  void save(const std::string& plans) {
+    save_state(*options_.state, options_.command, {}, nullptr, SavedImages::none, {}, plans);
+  }
+
+  const Plans plans_{{"forward 8x8", "winograd"}};
+  const TemporaryDirectory directory_;
+  const Target target_{cpu_device(), 10};
+  SessionOptions options_;
+};
+
+TEST_F(SessionPlans, of_a_state_go_before_those_of_the_machine) {
+  save(text_of({planned_machine(), plans_}));
+  use_plans({{"forward 8x8", "measured since"}, {"forward 4x4", "thin"}});
+
+  EXPECT_TRUE(run(options_, target_)[0].warnings.empty());
+
+  EXPECT_EQ(plans_in_use(), (Plans{{"forward 4x4", "thin"}, {"forward 8x8", "winograd"}}));
+}
+
+TEST_F(SessionPlans, of_another_machine_are_left_with_a_warning) {
+  save(text_of({"a PDP-11", plans_}));
+
+  const std::vector<std::string> warnings = run(options_, target_)[0].warnings;
+
+  ASSERT_EQ(warnings.size(), 1u);
+  expect_part("of a run on a PDP-11, this one is on", warnings[0]);
+  EXPECT_TRUE(plans_in_use().empty());
+}
+
+TEST_F(SessionPlans, that_are_damaged_are_refused) {
+  save("{");
+
+  expect_error("cannot be read", [&] { run(options_, target_); });
+  testing::internal::GetCapturedStderr();
 }
 
 TEST(Session, judges_rounded_images_by_the_model_itself) {

@@ -196,7 +196,7 @@ TEST(ReportJson, has_the_documented_keys) {
   const Json json = Json::parse(report_json(attacked.report, attacked.set));
 
   for (const char* key : {"checkpoint", "model", "dataset", "split", "examples", "device",
-                          "precision", "clean_accuracy", "clean", "attacks", "worst_cases",
+                          "precision", "plan", "clean_accuracy", "clean", "attacks", "worst_cases",
                           "warnings", "assumptions", "pixels", "seg_norm", "classes"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }

@@ -96,6 +96,17 @@ TEST(SavePixelState, writes_the_same_bytes_for_what_it_has_read) {
   EXPECT_EQ(read_file(directory.path() / "b", 1 << 20), read_file(directory.path() / "a", 1 << 20));
 }
 
+TEST(SavePixelState, keeps_the_plans_it_was_made_by) {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "s";
+  const SmallRun run;
+  auto results = run.nothing();
+
+  save_pixel_state(path, kCommand, results, "the plans");
+
+  EXPECT_EQ(load_pixel_state(path, kCommand, run.set, kKept, results), "the plans");
+}
+
 // ---- what is refused ----
 
 // A state after four batches, changed.
