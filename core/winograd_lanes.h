@@ -86,8 +86,8 @@ class Tiles {
 
   // ---- inputs: v = B^T d B ----
 
-  // Where the kSide x kSide inputs of a tile are: row by row, of which those columns lie within the
-  // image. `zeros`, kSide pixels of them, stands for rows outside.
+  // Where the kSide x kSide inputs of a tile are: its rows, of which the columns [begin, end) lie
+  // within the image. `zeros`, kSide pixels of them, stands for rows outside.
   struct Inputs {
     const float* rows[kSide];
     std::int64_t begin, end;
