@@ -8,14 +8,17 @@ of Laidlaw and Feizi (--recoloradv: a folder that holds the package `recoloradv`
 
 Prints one Markdown table: robust accuracy of both in percent of all examples (clean errors count as
 broken), their difference, the examples on which the two disagree, what PyTorch says of the images
-Saddle returned, seconds of both, and how many times faster Saddle was. Both use --threads threads
-and float32. Attacks without a radius are judged at the l2 radius: what is farther is not broken.
+Saddle returned, seconds of both, and how many times faster Saddle was. The two take turns, --rounds
+of them; seconds are medians, and of the ratio the least and the greatest of a round are printed,
+too. Both use --threads threads and float32. Attacks without a radius are judged at the l2 radius:
+what is farther is not broken.
 """
 
 import argparse
 import gzip
 import json
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -132,17 +135,17 @@ def stadv_row(model, bound, iterations, batch):
     return (f"stadv:bound={bound},iterations={iterations}", "recoloradv", batched(attack, batch))
 
 
-def run_saddle(arguments, specs, directory):
+def run_saddle(arguments, spec, directory):
+    """Its result and adversarial images."""
     report, images = directory / "report.json", directory / "images.safetensors"
     command = [str(arguments.saddle), "--checkpoint", arguments.checkpoint, "--dataset",
                "fashion-mnist", "--test-limit", str(arguments.examples), "--threads",
                str(arguments.threads), "--batch-size", str(arguments.batch), "--device", "cpu",
                "--seed", str(arguments.seed), "--quiet", "--json", str(report),
-               "--save-adversarial", str(images)]
-    for spec in specs:
-        command += ["--attack", spec]
+               "--save-adversarial", str(images), "--attack", spec]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return json.loads(report.read_text())["attacks"], safetensors.torch.load_file(images)
+    result = json.loads(report.read_text())["attacks"][0]
+    return result, safetensors.torch.load_file(images)[f"adversarial.0-{result['name']}"]
 
 
 def right(model, images, labels, mask):
@@ -169,6 +172,7 @@ def main():
     parser.add_argument("--eps-l2", type=float, default=0.5)
     parser.add_argument("--stadv-bound", type=float, default=0.05, help="of StAdv's flow")
     parser.add_argument("--queries", type=int, default=5000, help="of Square")
+    parser.add_argument("--rounds", type=int, default=1, help="turns of both")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
@@ -189,26 +193,31 @@ def main():
         rows.append(stadv_row(model, arguments.stadv_bound, 20, arguments.batch))
     wanted = tuple(filter(None, arguments.only.split(",")))
     rows = [row for row in rows if not wanted or row[0].startswith(wanted)]
-    with tempfile.TemporaryDirectory() as directory:
-        ours, adversarial = run_saddle(arguments, [row[0] for row in rows],
-                                       pathlib.Path(directory))
 
     print(f"{arguments.examples} images, clean accuracy {percent(clean):.2f} %, "
           f"{arguments.threads} threads, batches of {arguments.batch}\n")
     print("| attack | reference | robust (reference) | robust (Saddle) | difference | "
-          "they disagree on | Saddle's images in PyTorch | s (reference) | s (Saddle) | times faster |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
-    for i, (spec, reference, attack) in enumerate(rows):
-        start = time.perf_counter()
-        theirs = attack(images, labels).detach()
-        seconds = time.perf_counter() - start
+          "they disagree on | Saddle's images in PyTorch | s (reference) | s (Saddle) | "
+          "times faster | least | greatest |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    for spec, reference, attack in rows:
+        seconds, ours = [], []
+        for _ in range(arguments.rounds):
+            with tempfile.TemporaryDirectory() as directory:
+                result, adversarial = run_saddle(arguments, spec, pathlib.Path(directory))
+            ours.append(result["seconds"])
+            start = time.perf_counter()
+            theirs = attack(images, labels).detach()
+            seconds.append(time.perf_counter() - start)
+        ratios = [reference_took / we_took for reference_took, we_took in zip(seconds, ours)]
         withstood = right(model, theirs, labels, clean)
-        of_ours = ours[i]["robust_accuracy"]
-        scored = right(model, adversarial[f"adversarial.{i}-{ours[i]['name']}"], labels, clean)
-        print(f"| {spec} | {reference} | {percent(withstood):.2f} | {of_ours:.2f} | "
-              f"{of_ours - percent(withstood):+.2f} | {(withstood != scored).sum().item()} | "
-              f"{percent(scored):.2f} | {seconds:.2f} | {ours[i]['seconds']:.2f} | "
-              f"{seconds / ours[i]['seconds']:.2f} |", flush=True)
+        scored = right(model, adversarial, labels, clean)
+        robust = result["robust_accuracy"]
+        print(f"| {spec} | {reference} | {percent(withstood):.2f} | {robust:.2f} | "
+              f"{robust - percent(withstood):+.2f} | {(withstood != scored).sum().item()} | "
+              f"{percent(scored):.2f} | {statistics.median(seconds):.2f} | "
+              f"{statistics.median(ours):.2f} | {statistics.median(ratios):.2f} | "
+              f"{min(ratios):.2f} | {max(ratios):.2f} |", flush=True)
 
 
 if __name__ == "__main__":
