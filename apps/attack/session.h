@@ -34,15 +34,16 @@ struct SessionOptions {
   std::int64_t batch_size = 128;
   bool keep_images = false;  // adversarial images, in results and in the state
   bool has_average = false;
-  std::vector<std::string> warnings;                 // known before the work, for every report
-  std::string precision = "fp32", plan = "default";  // as asked for, of the CPU's convolutions
-  std::optional<std::filesystem::path> state;        // the state file; empty: none is kept
-  bool restart = false;                              // an older state file is not looked at
-  Command command;                                   // what a state must be of
-  Command circumstances;                             // another state's are warned of
-  bool eight_bit = false;                            // judge the images rounded to k / 255, too
-  std::vector<std::string> transfer_to;              // checkpoints that judge the images, too
-  std::optional<double> time_budget;                 // seconds
+  std::vector<std::string> warnings;  // known before the work, for every report
+  std::string precision = "fp32";
+  std::string plan = "default";                // what the CPU's convolutions go by
+  std::optional<std::filesystem::path> state;  // the state file; empty: none is kept
+  bool restart = false;                        // an older state file is not looked at
+  Command command;                             // what a state must be of
+  Command circumstances;                       // another state's are warned of
+  bool eight_bit = false;                      // judge the images rounded to k / 255, too
+  std::vector<std::string> transfer_to;        // checkpoints that judge the images, too
+  std::optional<double> time_budget;           // seconds
   bool quiet = false;
 };
 

@@ -76,25 +76,33 @@ Command command_of(const SegmentAttackOptions& o, const std::vector<PixelJob>& j
           {"version", SADDLE_VERSION}};
 }
 
-// Runs the jobs, or what is left of them, and saves where they stand every few seconds. `warnings`
-// are added to.
-std::vector<std::vector<PixelResult>> run_jobs(const SegmentAttackOptions& o,
-                                               const std::vector<PixelJob>& jobs,
-                                               const Model& model, const SegmentationSet& set,
-                                               const PixelRunOptions& options,
-                                               std::vector<std::string>& warnings) {
-  std::vector<std::vector<PixelResult>> results;
+using Results = std::vector<std::vector<PixelResult>>;
+
+bool keeps_state(const SegmentAttackOptions& o, const std::vector<PixelJob>& jobs) {
+  return !o.json.empty() && !jobs.empty();
+}
+
+// What an interrupted run of this command left, by whose plans convolutions go from now on; else
+// nothing done. `warnings` are added to.
+Results resumed(const SegmentAttackOptions& o, const std::vector<PixelJob>& jobs,
+                const Command& command, const SegmentationSet& set, std::int64_t images_kept,
+                std::vector<std::string>& warnings) {
+  Results results;
   for (const PixelJob& job : jobs) results.push_back(new_results(job, set.size(), set.classes));
-  const Command command = command_of(o, jobs, set, model, options);
   const std::filesystem::path state = state_path(o.json);
-  const bool keeps_state = !o.json.empty() && !jobs.empty();
-  if (keeps_state && !o.restart && std::filesystem::exists(state)) {
-    const std::string plans = load_pixel_state(state, command, set, options.images_kept, results);
-    const std::string other_machine =
-        readable(state, [&] { return go_on_with_plans_of_state(plans); });
-    if (!other_machine.empty()) warnings.push_back(other_machine);
-    if (!o.common.quiet) std::cerr << "resuming from " << state.string() << std::endl;
-  }
+  if (!keeps_state(o, jobs) || o.restart || !std::filesystem::exists(state)) return results;
+  const std::string plans = load_pixel_state(state, command, set, images_kept, results);
+  const std::string other_machine =
+      readable(state, [&] { return go_on_with_plans_of_state(plans); });
+  if (!other_machine.empty()) warnings.push_back(other_machine);
+  if (!o.common.quiet) std::cerr << "resuming from " << state.string() << std::endl;
+  return results;
+}
+
+// Runs what is left of the jobs, and saves where they stand every few seconds.
+void run_jobs(const SegmentAttackOptions& o, const std::vector<PixelJob>& jobs,
+              const Command& command, const Model& model, const SegmentationSet& set,
+              const PixelRunOptions& options, Results& results) {
   SaveClock clock;
   const LogitsFunction f = model.evaluation({}, Batching::invariant);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -104,12 +112,13 @@ std::vector<std::vector<PixelResult>> run_jobs(const SegmentAttackOptions& o,
                       std::ranges::count(done, 1));
     run_pixel_job(f, model.device(), set, jobs[i], options, results[i], [&](std::int64_t images) {
       progress.advance(images);
-      if (keeps_state && clock.due()) {
-        clock.run([&] { save_pixel_state(state, command, results, text_of_plans_in_use()); });
+      if (keeps_state(o, jobs) && clock.due()) {
+        clock.run([&] {
+          save_pixel_state(state_path(o.json), command, results, text_of_plans_in_use());
+        });
       }
     });
   }
-  return results;
 }
 
 SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<PixelJob>& jobs,
@@ -127,11 +136,6 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
   report.assumptions = model.assumptions;
   report.left_out = classes_left_out(o.miou_without, set.classes);
   const LogitsFunction f = model.evaluation({}, Batching::invariant);
-  {
-    Progress progress("clean", set.size(), "images",
-                      o.common.quiet ? Progress::Show::nothing : Progress::Show::line);
-    report.clean = evaluate_pixels(f, model.device(), set, report.range, o.batch_size, &progress);
-  }
   PixelRunOptions options;
   options.range = report.range;
   options.batch_size = o.batch_size;
@@ -147,8 +151,16 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
     options.climbed = unnormalised(f, Tensor::from_host(model.device(), channels, model.mean),
                                    Tensor::from_host(model.device(), channels, model.std));
   }
+  const Command command = command_of(o, jobs, set, model, options);
   std::vector<std::string> of_state;
-  for (auto& of_job : run_jobs(o, jobs, model, set, options, of_state)) {
+  Results results = resumed(o, jobs, command, set, options.images_kept, of_state);
+  {
+    Progress progress("clean", set.size(), "images",
+                      o.common.quiet ? Progress::Show::nothing : Progress::Show::line);
+    report.clean = evaluate_pixels(f, model.device(), set, report.range, o.batch_size, &progress);
+  }
+  run_jobs(o, jobs, command, model, set, options, results);
+  for (std::vector<PixelResult>& of_job : results) {
     for (PixelResult& result : of_job) report.attacks.push_back(std::move(result));
   }
   report.worst_cases =
