@@ -154,16 +154,22 @@ void AttackQueue::inherit(const std::vector<Outcome>& smaller) {
   skip_to_work();
 }
 
+// A GPU wants batches as large as they can be. On the CPU, larger ones gain nothing and leave the
+// caches (a network of 8 to 64 channels on images of 28x28 took 15 % longer with 200 of them).
+std::int64_t AttackQueue::rows_at_once() const {
+  constexpr std::int64_t kRowsOfThread = 48;
+  return device_.captures() ? batch_size_ : std::min(batch_size_, kRowsOfThread * threads());
+}
+
 // Fills a batch from the queue; `after` gets the place behind it. A batch grows into the next
 // attempt only while it is small: those pairs are wasted on examples that the batch breaks.
 std::vector<AttackQueue::Pair> AttackQueue::next_pairs(QueueState& after) const {
-  // A GPU wants full batches; on the cpu a handful of images already fills the cores.
-  constexpr std::int64_t kEnoughOnHost = 16;
-  const std::int64_t enough =
-      device_.captures() ? batch_size_ : std::min(batch_size_, kEnoughOnHost);
+  constexpr std::int64_t kEnoughOnHost = 16;  // fill the cores already
+  const std::int64_t most = rows_at_once();
+  const std::int64_t enough = device_.captures() ? most : std::min(most, kEnoughOnHost);
   std::vector<Pair> pairs;
   std::int64_t attempt = state_.attempt, position = state_.position;
-  while (attempt < attempts(member()) && static_cast<std::int64_t>(pairs.size()) < batch_size_) {
+  while (attempt < attempts(member()) && static_cast<std::int64_t>(pairs.size()) < most) {
     if (position == attacked()) {
       ++attempt;
       position = 0;
@@ -191,7 +197,7 @@ void AttackQueue::step() {
     if (!is_out_of_memory(error) || batch_size_ == 1) throw;
     attempt_ = nullptr;  // and with it what it keeps on the device
     device_.pool().trim();
-    batch_size_ = std::max<std::int64_t>(1, batch_size_ / 2);
+    batch_size_ = std::max<std::int64_t>(1, rows_at_once() / 2);
     warn(text("out of memory: went on with batches of ", batch_size_));
     return;
   }

@@ -77,8 +77,8 @@ struct QueueState {
 struct QueueOptions {
   std::vector<AttackMember> members;
   Members order = Members::in_sequence;
-  std::int64_t classes = 0;  // K of the model
-  std::int64_t batch_size = 128;
+  std::int64_t classes = 0;       // K of the model
+  std::int64_t batch_size = 128;  // at the most; on the CPU fewer are taken
 };
 
 class AttackQueue {
@@ -121,6 +121,7 @@ class AttackQueue {
   std::int64_t attempts(const AttackMember& member) const;
   bool agrees(const QueueState& state) const;
   void replace_by_stand_in(AttackMember& member);
+  std::int64_t rows_at_once() const;
   std::vector<Pair> next_pairs(QueueState& after) const;
   void run(const std::vector<Pair>& pairs);
   void judge(const std::vector<Pair>& pairs, const RowVerdicts& verdicts, const PassCounts& counts);

@@ -61,7 +61,7 @@ void configure(CLI::App& app, AttackOptions& options) {
   add_texts(app, "--transfer-to", options.transfer_to, "FILE",
             "Judge the adversarial images by this model, too: a safetensors file; repeatable");
   add_integer(app, "--batch-size", options.batch_size, 1,
-              "Examples in a batch; no influence on results");
+              "Examples in a batch at the most, on the CPU 48 a thread; no influence on results");
   add_number(app, "--time-budget", options.time_budget,
              "Stop after the batch in which so many seconds are over; the same command goes on",
              "none");

@@ -309,44 +309,6 @@ TEST(EvaluateAttack, refuses_a_model_of_too_few_classes) {
                [&] { victim.attack(attack_of({member})); });
 }
 
-TEST(EvaluateAttack, halves_the_batch_where_memory_runs_out) {
-  const IdentityVictim victim;
-  const AttackFunction honest =
-      breaking([](std::int32_t, std::int32_t attempt) { return attempt == 1; });
-  const Attack attack = attack_of({member_of(
-      [&](const Batch& batch, PassCounts& counts) {
-        require(batch.inputs.shape()[0] <= 1, "cuda: cudaMalloc: out of memory");
-        return honest(batch, counts);
-      },
-      2)});
-
-  const AttackResult result = victim.attack(attack, AttackedExamples::correct_only, 4);
-
-  EXPECT_EQ(result.robust_accuracy, 0.);
-  ASSERT_EQ(result.warnings.size(), 2u);
-  expect_part("went on with batches of 1", result.warnings[1]);
-}
-
-TEST(EvaluateAttack, gives_up_where_not_even_one_image_fits) {
-  const IdentityVictim victim;
-  const Attack attack = attack_of({member_of([](const Batch&, PassCounts&) -> Tensor {
-    fail("out of memory: 7 bytes more are not to be had");
-  })});
-
-  expect_error("out of memory", [&] { victim.attack(attack); });
-}
-
-TEST(EvaluateAttack, finds_the_same_for_any_batch_size) {
-  const IdentityVictim victim;
-  const Attack attack = pgd_of({Norm::linf, 12.f / 255, 3.f / 255, 2, Start::random}, 2);
-
-  const AttackResult one = victim.attack(attack, AttackedExamples::all, 1);
-  const AttackResult four = victim.attack(attack, AttackedExamples::all, 4);
-
-  EXPECT_EQ(one.adversarial, four.adversarial);
-  EXPECT_EQ(one.robust_accuracy, four.robust_accuracy);
-}
-
 TEST(EvaluateAttack, fails_where_an_attack_leaves_the_pixel_range) {
   const IdentityVictim victim;
 

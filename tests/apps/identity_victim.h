@@ -104,4 +104,27 @@ struct IdentityVictim {
   }
 };
 
+// The same classifier before `count` examples, all of them taken for what they are.
+struct Crowd {
+  LogitsFunction logits = identity_logits();
+  DeviceDataset data;
+  Evaluation clean;
+
+  explicit Crowd(std::int64_t count)
+      : data(cpu_device(), repeated(count)), clean(evaluate(logits, data, count)) {}
+
+  AttackResult attack(const Attack& by, std::int64_t batch_size) const {
+    return evaluate_attack(logits, data, clean, by, AttackedExamples::correct_only, batch_size);
+  }
+
+ private:
+  static Dataset repeated(std::int64_t count) {
+    Dataset data = four_examples();
+    data.pixels.clear();
+    data.labels.assign(static_cast<std::size_t>(count), 0);
+    for (std::int64_t i = 0; i < count; ++i) data.pixels.insert(data.pixels.end(), {255, 0});
+    return data;
+  }
+};
+
 }  // namespace saddle::testing_support
