@@ -23,6 +23,14 @@ inline constexpr bool kParallel =
 inline constexpr bool kParallel = true;
 #endif
 
+// A grid kernel whose loops over columns the compiler cannot make vectors of, as its body has loops
+// of its own: the CPU runs spans of kHostSpan columns instead (kernels/span.h). These are more than
+// 16, or the compiler would unroll the span before it looks for vectors.
+template <class Kernel>
+concept HostSpanKernel = GridSpanKernel<Kernel> && requires {
+  Kernel::kHostSpan;
+};
+
 // Every thread works on its own copy of the kernel: the compiler then knows that no store through
 // one of the kernel's arrays changes the kernel, and keeps its fields in registers.
 template <class Kernel>
@@ -31,6 +39,18 @@ void run_on_cpu(Device&, const void* erased, std::int64_t rows, std::int64_t col
   if constexpr (BlockKernel<Kernel>) {
 #pragma omp parallel for schedule(static) if (kParallel && rows > 1)
     for (std::int64_t block = 0; block < rows; ++block) shared.reference(block);
+  } else if constexpr (HostSpanKernel<Kernel>) {
+    constexpr std::int64_t kSpan = Kernel::kHostSpan;
+#pragma omp parallel if (kParallel && rows * columns > kSerialElements)
+    {
+      const Kernel kernel = shared;
+#pragma omp for schedule(static)
+      for (std::int64_t row = 0; row < rows; ++row) {
+        std::int64_t column = 0;
+        for (; column + kSpan <= columns; column += kSpan) kernel.template span<kSpan>(row, column);
+        for (; column < columns; ++column) kernel(row, column);
+      }
+    }
   } else if constexpr (GridKernel<Kernel>) {
     if (columns == 1) {  // a loop over rows, which vectorises
 #pragma omp parallel if (kParallel && rows > kSerialElements)

@@ -54,56 +54,77 @@ struct PoolWindows {
 // max_pool2d.
 template <class T>
 struct MaxPool {
+  static constexpr int kSpan = kAccessElements<T>, kHostSpan = 32;
   Array<const T> x;    // [batch, height, width, channels]
   Array<T> y;          // [batch, out_height, out_width, channels]
   Array<uint8_t> tap;  // as y
   PoolWindows windows;
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
     const PoolWindows& s = windows;
     const int64_t ox = row % s.out_width, oy = row / s.out_width % s.out_height;
     const int64_t image = row / s.out_width / s.out_height;
-    float best = -INFINITY;
-    int64_t found = -1;
+    Floats<N> best;
+    int32_t found[N];
+    for (int k = 0; k < N; ++k) best[k] = -INFINITY, found[k] = -1;
     for (int64_t ky = 0; ky < s.kernel; ++ky) {
       const int64_t iy = oy * s.stride + ky - s.padding;
       if (iy < 0 || iy >= s.height) continue;
       for (int64_t kx = 0; kx < s.kernel; ++kx) {
         const int64_t ix = ox * s.stride + kx - s.padding;
         if (ix < 0 || ix >= s.width) continue;
-        const float value = x[((image * s.height + iy) * s.width + ix) * s.channels + channel];
-        const bool wins = found < 0 || value > best || (value != value && best == best);
-        best = wins ? value : best;
-        found = wins ? ky * s.kernel + kx : found;
+        const auto place = static_cast<int32_t>(ky * s.kernel + kx);
+        const Floats<N> value =
+            load<N>(x, ((image * s.height + iy) * s.width + ix) * s.channels + channel);
+        for (int k = 0; k < N; ++k) {
+          const bool number = best[k] == best[k];
+          const bool wins =
+              (found[k] < 0) | (value[k] > best[k]) | ((value[k] != value[k]) & number);
+          best[k] = wins ? value[k] : best[k];
+          found[k] = wins ? place : found[k];
+        }
       }
     }
-    y[row * s.channels + channel] = best;
-    tap[row * s.channels + channel] = static_cast<uint8_t>(found);
+    store<N>(y, row * s.channels + channel, best);
+    for (int k = 0; k < N; ++k)
+      tap[row * s.channels + channel + k] = static_cast<uint8_t>(found[k]);
   }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  bool aligned(int64_t columns) const { return columns % kSpan == 0 && all_aligned(x, y); }
 };
 
 // dx <- the sum of dy over the windows whose maximum this pixel was. Rows are pixels of x.
 template <class T>
 struct MaxPoolBackward {
+  static constexpr int kSpan = kAccessElements<T>, kHostSpan = 32;
   Array<const T> dy;         // [batch, out_height, out_width, channels]
   Array<const uint8_t> tap;  // as dy
   Array<T> dx;               // [batch, height, width, channels]
   PoolWindows windows;
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
+
+  template <int N>
+  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
     const PoolWindows& s = windows;
     const int64_t ix = row % s.width, iy = row / s.width % s.height;
     const int64_t image = row / s.width / s.height;
-    float sum = 0.f;
+    Floats<N> sum;
+    for (int k = 0; k < N; ++k) sum[k] = 0.f;
     for (int64_t oy = first_window(iy); oy < s.out_height && oy * s.stride <= iy + s.padding;
          ++oy) {
       for (int64_t ox = first_window(ix); ox < s.out_width && ox * s.stride <= ix + s.padding;
            ++ox) {
         const int64_t ky = iy + s.padding - oy * s.stride, kx = ix + s.padding - ox * s.stride;
+        const auto place = static_cast<int32_t>(ky * s.kernel + kx);
         const int64_t i = ((image * s.out_height + oy) * s.out_width + ox) * s.channels + channel;
-        sum += tap[i] == ky * s.kernel + kx ? static_cast<float>(dy[i]) : 0.f;
+        const Floats<N> value = load<N>(dy, i);
+        for (int k = 0; k < N; ++k) sum[k] += tap[i + k] == place ? value[k] : 0.f;
       }
     }
-    dx[row * s.channels + channel] = sum;
+    store<N>(dx, row * s.channels + channel, sum);
   }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  bool aligned(int64_t columns) const { return columns % kSpan == 0 && all_aligned(dy, dx); }
 
  private:
   // The first window that covers the pixel.

@@ -14,12 +14,12 @@ kernels=(
   {Add,Activate,ActivateBackward,ConvolutionEpilogue,AddBias,Normalise,NormaliseBackward,AffineBackward}'<float>'
   {BatchNormApply,BatchNormBackwardApply,BatchNormBackwardApplyAdd,BatchNormChunks,BatchNormBackwardChunks}'<float>'
   {GlobalAveragePoolBackward,DepthwiseForward,DepthwiseBackwardData,LayerNormForward,LayerNormBackward}'<float>'
-  {Softmax,SoftmaxBackward,AddScaledBranch,ScaleBranch,ShiftPixels,SpreadOverPixels}'<float>'
+  {Softmax,SoftmaxBackward,AddScaledBranch,ScaleBranch,ShiftPixels,SpreadOverPixels,MaxPool,MaxPoolBackward}'<float>'
   {Gelu,GeluBackward}'<float, saddle::'{Exact,Tanh}'Gelu>'
 )
-# The functions that compute in registers of 32 bytes or more.
+# The functions that compute in registers of 32 bytes or more, and do not merely move through them.
 vectorised=$(objdump -d -C --no-show-raw-insn "$1/saddle-bench" |
-  awk '/>:$/ { name = $0 } /%[yz]mm/ && !/ v?mov/ && name { print name; name = "" }')
+  awk '/>:$/ { name = $0 } /%[yz]mm/ && !/ v(mov|insert|extract|p?broadcast|p?xor|perm|zero)/ && name { print name; name = "" }')
 failed=0
 for kernel in "${kernels[@]}"; do
   # A kernel's loop stands in the function that runs it, or in its own for blocks.

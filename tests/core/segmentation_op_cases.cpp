@@ -281,6 +281,7 @@ std::vector<OpCase> segmentation_op_cases() {
       max_pool_case({1, 6, 8, 2}, 3, 2, 1),
       max_pool_case({1, 5, 6, 3}, 2, 2, 0),
       max_pool_case({1, 4, 5, 2}, 5, 1, 2),
+      max_pool_case({1, 4, 3, 36}, 3, 2, 1),  // more channels than a span
       in_bf16(max_pool_case({2, 7, 5, 3}, 3, 2, 1), {Kind::bf16}),
       pad_case(),
       in_bf16(pad_case(), {Kind::bf16}),

@@ -98,6 +98,32 @@ std::vector<SpanCase> on_channels() {
   };
 }
 
+// 6 rows are an image of 2 x 3 pixels, in two windows of 3 x 3.
+template <class T>
+std::vector<SpanCase> max_pools() {
+  const std::string type = type_name<T>;
+  const std::int64_t outputs = 2 * kColumns;
+  const PoolWindows windows{2, 3, kColumns, 1, 2, 3, 2, 1};
+  const std::vector<T> x = values<T>(kRows * kColumns, 10), dy = values<T>(outputs, 11);
+  const auto forward = [=](How how, std::vector<T>& y) {
+    std::vector<std::uint8_t> tap(static_cast<std::size_t>(outputs));
+    run(how, MaxPool<T>{view(x), view(y), view(tap), windows}, 2, kColumns);
+    return tap;
+  };
+  return {{"MaxPool" + type, typeid(MaxPool<T>),
+           [=](How how) {
+             std::vector<T> y = unwritten<T>(outputs);
+             const std::vector<std::uint8_t> tap = forward(how, y);
+             return Outputs() << y << tap;
+           }},
+          {"MaxPoolBackward" + type, typeid(MaxPoolBackward<T>), [=](How how) {
+             std::vector<T> y = unwritten<T>(outputs), dx = unwritten<T>(kRows * kColumns);
+             const std::vector<std::uint8_t> tap = forward(How::by_element, y);
+             run(how, MaxPoolBackward<T>{view(dy), view(tap), view(dx), windows}, kRows, kColumns);
+             return Outputs() << dx;
+           }}};
+}
+
 // 6 rows are 2 x 3 of them: to 4 from 3.
 SpanCase resize_axis() {
   return {"ResizeAxis", typeid(ResizeAxis), [](How how) {
@@ -180,6 +206,8 @@ std::vector<SpanCase> span_cases_on_rows() {
   };
   append(on_channels<float>());
   append(on_channels<Bfloat16>());
+  append(max_pools<float>());
+  append(max_pools<Bfloat16>());
   append(of_transformers<float>());
   append(of_transformers<Bfloat16>());
   append({resize_axis(), embed_words<float>(), embed_words<Bfloat16>()});
