@@ -12,7 +12,8 @@ inline bool is_plain_3x3(const Convolution& shape) {
 }
 
 inline Convolution3x3 extents_of(const Convolution& shape) {
-  return {shape.batch, shape.height, shape.width, shape.in_channels, shape.out_channels};
+  return {shape.batch,       shape.height,       shape.width,
+          shape.in_channels, shape.out_channels, shape.dilation};
 }
 
 }  // namespace saddle

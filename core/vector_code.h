@@ -18,9 +18,9 @@ struct Finish {
 };
 inline constexpr Finish kUnfinished = {nullptr, nullptr, -__builtin_inff(), __builtin_inff()};
 
-// A 3x3 convolution of stride 1 and padding 1: images NHWC, w [out, 3, 3, in].
+// A 3x3 convolution of stride 1 and as much padding as dilation: images NHWC, w [out, 3, 3, in].
 struct Convolution3x3 {
-  std::int64_t images, height, width, in, out;
+  std::int64_t images, height, width, in, out, dilation = 1;
 };
 
 // c [m, n] = a b, n a multiple of the number of lanes: element (i, p) of a is a[i a_row + p], or
@@ -39,7 +39,7 @@ struct VectorCode {
   void (*winograd_backward_data)(const Convolution3x3&, const float* dy, const float* w, float* dx);
   void (*winograd_backward_weights)(const Convolution3x3&, const float* x, const float* dy,
                                     float* dw);
-  // For images of 1 to 4 channels (core/thin_lanes.h).
+  // For images of 1 to 4 channels, not dilated (core/thin_lanes.h).
   void (*thin_backward_data)(const Convolution3x3&, const float* dy, const float* w, float* dx);
   // Of attention (core/small_product_lanes.h).
   void (*multiply)(const SmallProduct&, const float* a, const float* b, float* c);

@@ -47,28 +47,40 @@ class Tiles {
   static Vec load(const float* from) { return Lanes<kLanes>::load(from); }
   static void store(float* to, Vec value) { Lanes<kLanes>::store(to, value); }
 
-  // Tile number t of a batch holds the outputs from (kTile row, kTile column) of an image on.
+  // Tile number t of a batch holds the outputs from (kTile row, kTile column) of an image on. A
+  // dilated convolution is a plain one of each of the dilation^2 images that have every so many-th
+  // pixel of a row and of a column; all are given as many tiles as the largest, of which some may
+  // be empty.
   struct Tiling {
-    std::int64_t images, height, width, rows, columns;
+    std::int64_t images, height, width, dilation, rows, columns;
 
     explicit Tiling(const Convolution3x3& s)
-        : images(s.images),
+        : images(s.images * s.dilation * s.dilation),
           height(s.height),
           width(s.width),
-          rows(ceil_divide(s.height, kTile)),
-          columns(ceil_divide(s.width, kTile)) {}
+          dilation(s.dilation),
+          rows(ceil_divide(height, kTile * dilation)),
+          columns(ceil_divide(width, kTile * dilation)) {}
 
     std::int64_t count() const { return images * rows * columns; }
     std::int64_t blocks() const { return ceil_divide(count(), kBlock); }
-    // Pixels from the first of the batch to the tile's first output, and where that is.
+    // Pixels from the first of the batch to the tile's first output; where that is in its image,
+    // which has so many rows and columns.
     struct Place {
-      std::int64_t pixel, y, x;
+      std::int64_t pixel, y, x, height, width;
     };
     Place place(std::int64_t tile) const {
       const std::int64_t image = tile / (rows * columns), in_image = tile % (rows * columns);
       const std::int64_t y = in_image / columns * kTile, x = in_image % columns * kTile;
-      return {(image * height + y) * width + x, y, x};
+      if (dilation == 1) return {(image * height + y) * width + x, y, x, height, width};
+      const std::int64_t phase = image % (dilation * dilation);
+      const std::int64_t top = phase / dilation, left = phase % dilation;
+      const std::int64_t first = image / (dilation * dilation) * height * width;
+      return {first + (top + y * dilation) * width + left + x * dilation, y, x,
+              ceil_divide(height - top, dilation), ceil_divide(width - left, dilation)};
     }
+    // Pixels from a row of a tile to the next.
+    std::int64_t row() const { return dilation * width; }
   };
 
   // A convolution or its transpose, where in and out change roles and the kernel is turned by 180
@@ -87,7 +99,7 @@ class Tiles {
   // ---- inputs: v = B^T d B ----
 
   // Where the kSide x kSide inputs of a tile are: its rows, of which the columns [begin, end) lie
-  // within the image. `zeros`, kSide pixels of them, stands for rows outside.
+  // within the image. `zeros`, kSide dilation pixels of them, stands for rows outside.
   struct Inputs {
     const float* rows[kSide];
     std::int64_t begin, end;
@@ -95,15 +107,15 @@ class Tiles {
     Inputs(const Tiling& tiling, const float* x, std::int64_t channels, std::int64_t tile,
            const float* zeros) {
       const typename Tiling::Place place = tiling.place(tile);
-      const std::int64_t corner = (place.pixel - tiling.width - 1) * channels;
+      const std::int64_t corner = (place.pixel - tiling.row() - tiling.dilation) * channels;
       const bool exists = tile < tiling.count();
       for (std::int64_t r = 0; r < kSide; ++r) {
         const std::int64_t y = place.y - 1 + r;
-        const bool valid = exists && y >= 0 && y < tiling.height;
-        rows[r] = valid ? x + corner + r * tiling.width * channels : zeros;
+        const bool valid = exists && y >= 0 && y < place.height;
+        rows[r] = valid ? x + corner + r * tiling.row() * channels : zeros;
       }
       begin = place.x == 0 ? 1 : 0;
-      end = smaller(kSide, tiling.width + 1 - place.x);
+      end = smaller(kSide, place.width + 1 - place.x);
     }
   };
 
@@ -112,6 +124,7 @@ class Tiles {
   static void gather_inputs(const Tiling& tiling, const float* x, std::int64_t channels,
                             std::int64_t first, std::int64_t count, const float* zeros,
                             std::int64_t stride, float* v) {
+    const std::int64_t step = tiling.dilation * channels;
     for (std::int64_t t = 0; t < count; ++t) {
       const Inputs inputs(tiling, x, channels, first + t, zeros);
       float* to = v + t * channels;
@@ -121,7 +134,7 @@ class Tiles {
         for (int s = 0; s < kSide; ++s) {
           Vec d[kSide] = {}, column[kSide];
           if (s >= inputs.begin && s < inputs.end) {
-            for (int r = 0; r < kSide; ++r) d[r] = load(inputs.rows[r] + s * channels + c);
+            for (int r = 0; r < kSide; ++r) d[r] = load(inputs.rows[r] + s * step + c);
           }
           Steps::input(d, column);
           for (int r = 0; r < kSide; ++r) rows[r][s] = column[r];
@@ -197,11 +210,12 @@ class Tiles {
                               std::int64_t stride, std::int64_t first, std::int64_t count,
                               std::int64_t first_channel, const Finish& finish, float* y) {
     const std::int64_t panel = task.panel();
+    const std::int64_t step = tiling.dilation * task.out;
     const Vec low = Vec{} + finish.low, high = Vec{} + finish.high;
     for (std::int64_t t = 0; t < count; ++t) {
       const typename Tiling::Place place = tiling.place(first + t);
-      const std::int64_t height = smaller(kTile, tiling.height - place.y);
-      const std::int64_t width = smaller(kTile, tiling.width - place.x);
+      const std::int64_t height = smaller(kTile, place.height - place.y);
+      const std::int64_t width = smaller(kTile, place.width - place.x);
       for (std::int64_t n = 0; n < panel; n += kLanes) {
         const std::int64_t channel = first_channel + n;
         const Vec bias = finish.bias ? load(finish.bias + channel) : Vec{};
@@ -220,15 +234,15 @@ class Tiles {
           if (r >= height) break;
           Vec out[kTile];
           Steps::output(rows[r], out);
-          const std::int64_t at = (place.pixel + r * tiling.width) * task.out + channel;
+          const std::int64_t at = (place.pixel + r * tiling.row()) * task.out + channel;
           SADDLE_UNROLL
           for (int s = 0; s < kTile; ++s) {
             if (s >= width) break;
             Vec sum = out[s];
-            if constexpr (kResidual) sum += load(finish.residual + at + s * task.out);
+            if constexpr (kResidual) sum += load(finish.residual + at + s * step);
             if (finish.bias) sum += bias;
             sum = sum < low ? low : sum;
-            store(y + at + s * task.out, sum > high ? high : sum);
+            store(y + at + s * step, sum > high ? high : sum);
           }
         }
       }
@@ -300,10 +314,10 @@ class Tiles {
     const Tiling tiling(task.shape);
     const std::int64_t tiles = ceil_divide(tiling.count(), kRows) * kRows;
     const std::int64_t v_stride = tile_floats(tiles, task.in), u_stride = u_floats(task);
-    const Memory memory(kPoints * v_stride + kSide * task.in,
+    const Memory memory(kPoints * v_stride + kSide * task.shape.dilation * task.in,
                         kPoints * (u_stride + m_floats(task, tiles)));
     float *v = memory.shared, *zeros = v + kPoints * v_stride;
-    clear(zeros, kSide * task.in);
+    clear(zeros, kSide * task.shape.dilation * task.in);
 #pragma omp parallel
     {
       float *u = memory.mine(), *m = u + kPoints * u_stride;
@@ -333,10 +347,10 @@ class Tiles {
     const Tiling tiling(task.shape);
     const std::int64_t panels = task.panels(), groups = channel_groups(tiling, panels);
     const std::int64_t v_stride = tile_floats(kBlock, task.in), u_stride = u_floats(task);
-    const Memory memory(panels * kPoints * u_stride + kSide * task.in,
+    const Memory memory(panels * kPoints * u_stride + kSide * task.shape.dilation * task.in,
                         kPoints * (v_stride + m_floats(task, kBlock)));
     float *u = memory.shared, *zeros = u + panels * kPoints * u_stride;
-    clear(zeros, kSide * task.in);
+    clear(zeros, kSide * task.shape.dilation * task.in);
 #pragma omp parallel
     {
       float *v = memory.mine(), *m = v + kPoints * v_stride;
@@ -367,13 +381,14 @@ class Tiles {
   static void gather_output_gradients(const Tiling& tiling, const float* dy, std::int64_t channels,
                                       std::int64_t first, std::int64_t count, const float* zeros,
                                       std::int64_t stride, float* d) {
+    const std::int64_t step = tiling.dilation * channels;
     for (std::int64_t t = 0; t < count; ++t) {
       const typename Tiling::Place place = tiling.place(first + t);
-      const std::int64_t width = smaller(kTile, tiling.width - place.x);
+      const std::int64_t width = smaller(kTile, place.width - place.x);
       const float* source[kTile];
       for (std::int64_t r = 0; r < kTile; ++r) {
-        const bool valid = place.y + r < tiling.height;
-        source[r] = valid ? dy + (place.pixel + r * tiling.width) * channels : zeros;
+        const bool valid = place.y + r < place.height;
+        source[r] = valid ? dy + (place.pixel + r * tiling.row()) * channels : zeros;
       }
       float* to = d + t * channels;
       for (std::int64_t c = 0; c < channels; c += kLanes) {
@@ -382,7 +397,7 @@ class Tiles {
         for (int s = 0; s < kTile; ++s) {
           Vec gradients[kTile] = {}, column[kSide];
           if (s < width) {
-            for (int r = 0; r < kTile; ++r) gradients[r] = load(source[r] + s * channels + c);
+            for (int r = 0; r < kTile; ++r) gradients[r] = load(source[r] + s * step + c);
           }
           Steps::output_gradient(gradients, column);
           for (int r = 0; r < kSide; ++r) rows[r][s] = column[r];
@@ -464,10 +479,11 @@ void Tiles<kLanes>::backward_weights(const Convolution3x3& s, const float* x, co
   const std::int64_t in = s.in, out = s.out, tiles = tiles_at_once(s, tiling.count());
   const std::int64_t v_stride = tile_floats(tiles, in), d_stride = tile_floats(tiles, out);
   const std::int64_t du_stride = in * out + kGap;
-  const Memory memory(kPoints * (v_stride + d_stride + du_stride) + kSide * larger(in, out), 0);
+  const Memory memory(
+      kPoints * (v_stride + d_stride + du_stride) + kSide * s.dilation * larger(in, out), 0);
   float *v = memory.shared, *d = v + kPoints * v_stride, *du = d + kPoints * d_stride;
   float* zeros = du + kPoints * du_stride;
-  clear(zeros, kSide * larger(in, out));
+  clear(zeros, kSide * s.dilation * larger(in, out));
 #pragma omp parallel
   {
     for (std::int64_t first = 0; first < tiling.count(); first += tiles) {

@@ -206,6 +206,79 @@ TEST(winograd, adds_residual_and_bias_and_clips) {
   EXPECT_EQ(bits_of(got), bits_of(want));
 }
 
+// The pixels (top + i dilation, left + j dilation) of each image, as images.
+std::vector<float> every_so_many(const Convolution& s, const std::vector<float>& images,
+                                 std::int64_t channels, std::int64_t top, std::int64_t left) {
+  std::vector<float> result;
+  for (std::int64_t n = 0; n < s.batch; ++n)
+    for (std::int64_t y = top; y < s.height; y += s.dilation)
+      for (std::int64_t x = left; x < s.width; x += s.dilation) {
+        const auto pixel = images.begin() + ((n * s.height + y) * s.width + x) * channels;
+        result.insert(result.end(), pixel, pixel + channels);
+      }
+  return result;
+}
+
+class DilatedWinograd : public testing::TestWithParam<Convolution> {};
+
+// Outputs and gradients of images to the bit; the gradient of weights is their sum.
+TEST_P(DilatedWinograd, is_a_plain_one_of_each_image_of_every_so_many_th_pixel) {
+  const Convolution s = GetParam();
+  const Data data(s);
+  const std::vector<float> bias = random_values(s.out_channels, 4);
+  const auto finish_with = [&](const std::vector<float>& residual) {
+    return Finish{residual.data(), bias.data(), -1.f, 2.f};
+  };
+  std::vector<float> y(data.y.size(), 7.f), dx(data.x.size(), 7.f), dw(data.w.size(), 7.f);
+  std::vector<double> dw_sum(dw.size()), bound(dw.size());
+
+  winograd::convolution_forward(s, data.x.data(), data.w.data(), finish_with(data.y), y.data());
+  winograd::convolution_backward_data(s, data.y.data(), data.w.data(), dx.data());
+  winograd::convolution_backward_weights(s, data.x.data(), data.y.data(), dw.data());
+
+  for (std::int64_t top = 0; top < std::min(s.dilation, s.height); ++top) {
+    for (std::int64_t left = 0; left < std::min(s.dilation, s.width); ++left) {
+      Convolution part{s.batch, 0, 0, s.in_channels, s.out_channels, 3, 1, 1};
+      part.height = (s.height - top + s.dilation - 1) / s.dilation;
+      part.width = (s.width - left + s.dilation - 1) / s.dilation;
+      const auto of = [&](const std::vector<float>& images, std::int64_t channels) {
+        return every_so_many(s, images, channels, top, left);
+      };
+      const std::vector<float> part_x = of(data.x, s.in_channels),
+                               part_y = of(data.y, s.out_channels);
+      std::vector<float> want_y(part_y.size()), want_dx(part_x.size()), part_dw(dw.size());
+      winograd::convolution_forward(part, part_x.data(), data.w.data(), finish_with(part_y),
+                                    want_y.data());
+      winograd::convolution_backward_data(part, part_y.data(), data.w.data(), want_dx.data());
+      winograd::convolution_backward_weights(part, part_x.data(), part_y.data(), part_dw.data());
+
+      EXPECT_EQ(bits_of(of(y, s.out_channels)), bits_of(want_y)) << top << ", " << left;
+      EXPECT_EQ(bits_of(of(dx, s.in_channels)), bits_of(want_dx)) << top << ", " << left;
+      const std::vector<double> part_bound = Bound(part, part_x, data.w, part_y).of_weights();
+      for (std::size_t i = 0; i < dw.size(); ++i) {
+        dw_sum[i] += part_dw[i];
+        bound[i] += part_bound[i];
+      }
+    }
+  }
+  expect_within(dw, dw_sum, bound, "dw");
+}
+
+// Images of equal sizes and of different ones, some of them a tile smaller than the largest, one
+// that has fewer rows than the dilation; panels of one vector and of two.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, DilatedWinograd,
+    testing::Values(Convolution{2, 8, 8, 16, 16, 3, 1, 2, Precision::fp32, 2},
+                    Convolution{2, 15, 15, 32, 24, 3, 1, 2, Precision::fp32, 2},
+                    Convolution{1, 9, 10, 16, 32, 3, 1, 2, Precision::fp32, 2},
+                    Convolution{2, 13, 30, 24, 8, 3, 1, 3, Precision::fp32, 3},
+                    Convolution{1, 3, 17, 8, 16, 3, 1, 4, Precision::fp32, 4},
+                    Convolution{1, 5, 3, 256, 240, 3, 1, 2, Precision::fp32, 2}));
+
+INSTANTIATE_TEST_SUITE_P(Dilated, WideWinograd,
+                         testing::Values(Convolution{2, 15, 15, 32, 16, 3, 1, 2, Precision::fp32,
+                                                     2}));
+
 // The root mean square of what is wrong with `got`.
 double error_of(const std::vector<float>& got, const std::vector<double>& want) {
   double sum = 0;
@@ -238,7 +311,10 @@ TEST(winograd, takes_only_the_shapes_it_is_made_for) {
   point.padding = 0;
   odd.in_channels = 20;
   narrow.out_channels = 8;
-  spread.dilation = 2;
+  spread.dilation = 2;  // without the padding of one
+  Convolution dilated = spread, sparse = spread;
+  dilated.padding = 2;
+  sparse.padding = sparse.dilation = 3;  // a tile for each 3 x 3 pixels or fewer
 
   EXPECT_TRUE(winograd::applies(fits));
   EXPECT_FALSE(winograd::applies(strided));
@@ -246,6 +322,9 @@ TEST(winograd, takes_only_the_shapes_it_is_made_for) {
   EXPECT_FALSE(winograd::applies(odd));
   EXPECT_FALSE(winograd::applies(narrow));
   EXPECT_FALSE(winograd::applies(spread));
+  EXPECT_TRUE(winograd::applies(dilated));
+  EXPECT_FALSE(winograd::applies(sparse));
+  EXPECT_TRUE(winograd::can_take(sparse));
 }
 
 }  // namespace
