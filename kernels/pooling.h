@@ -78,9 +78,8 @@ struct MaxPool {
         const Floats<N> value =
             load<N>(x, ((image * s.height + iy) * s.width + ix) * s.channels + channel);
         for (int k = 0; k < N; ++k) {
-          const bool number = best[k] == best[k];
           const bool wins =
-              (found[k] < 0) | (value[k] > best[k]) | ((value[k] != value[k]) & number);
+              found[k] < 0 || value[k] > best[k] || (value[k] != value[k] && best[k] == best[k]);
           best[k] = wins ? value[k] : best[k];
           found[k] = wins ? place : found[k];
         }
