@@ -10,8 +10,10 @@ A number is that of the kills of a program; --seed draws other moments. Needs Py
 library alone: images and texts are made here. Exit 1 where anything differs; the folders are then kept.
 """
 import argparse
+import glob
 import json
 import os
+import platform
 import random
 import shutil
 import signal
@@ -168,14 +170,33 @@ class Campaign:
         os.makedirs(path)
         return path
 
-    def run(self, name, kills, command, pause=()):
+    def machine_plans(self):
+        """Path -> text of the files in which the machine keeps which implementation is fastest."""
+        files = {}
+        for path in glob.glob(os.path.join(self.work, "cache", "saddle", "plans-*.json")):
+            with open(path) as file:
+                files[path] = file.read()
+        return files
+
+    def set_machine_plans(self, files, changed):
+        """Those of `files`, or, if `changed`, another implementation for every problem."""
+        for path, text in files.items():
+            plans = json.loads(text)
+            if changed:
+                plans["plans"] = {problem: "x64:gemm:jit" for problem in plans["plans"]}
+            with open(path, "w") as file:
+                json.dump(plans, file)
+
+    def run(self, name, kills, command, pause=(), state=None):
         """`command` writes into its working directory and goes on there when it is given again. With the flags
-        `pause` it ends early by itself, to go on later: then kills strike such runs, and find one's state."""
+        `pause` it ends early by itself, to go on later: then kills strike such runs, and find one's state. Where
+        the file `state` is left, the machine's plans have changed before it goes on: those of the state count."""
         if kills == 0:
             return
         plain = self.place(name + "-plain")
         longest = self.finish(command, plain)
         wanted = contents(plain)
+        plans = self.machine_plans() if state and platform.machine() in ("x86_64", "AMD64") else {}
         struck = [*command, *pause]
         killed = runs = 0
         while killed < kills:
@@ -183,13 +204,16 @@ class Campaign:
             if pause:
                 longest = self.finish(struck, place)
             for _ in range(min(KILLS_A_RUN, kills - killed)):
+                self.set_machine_plans(plans, state and os.path.exists(os.path.join(place, state)))
                 if self.kill(struck, place, longest):
                     killed += 1
                 elif not pause:
                     break
+            self.set_machine_plans(plans, state and os.path.exists(os.path.join(place, state)))
             self.finish(command, place)
             self.compare(place, wanted)
             runs += 1
+        self.set_machine_plans(plans, False)
         print(f"{name}: {killed} kills in {runs} runs", flush=True)
 
     def compare(self, place, wanted):
@@ -231,7 +255,7 @@ def main():
                  ["saddle-attack", *data, "--checkpoint", os.path.join(victim, "run", "last.safetensors"),
                   "--json", "result.json", "--csv", "result.csv", "--save-adversarial", "images.safetensors",
                   "--quiet", "--attack-all", "--batch-size", "8",
-                  *(word for attack in attacks for word in ("--attack", attack))])
+                  *(word for attack in attacks for word in ("--attack", attack))], state="result.json.state")
 
     scenes = os.path.join(work, "scenes")
     make_scenes(scenes, draw)
