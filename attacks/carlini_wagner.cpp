@@ -108,8 +108,10 @@ Tensor full(Device& device, std::int64_t rows, float value) {
 
 }  // namespace
 
-// One value of c for each row; rows that stop leave. `counts` is by the rows of `all`.
-void CarliniWagner::search(const State& all, Replay& whole, PassCounts& counts) const {
+// One value of c for each of the first `rows` of `all`, which are not padding; those that stop
+// leave. `counts` is by them.
+void CarliniWagner::search(const State& all, std::int64_t rows, Replay& whole,
+                           PassCounts& counts) const {
   Device& device = all.x0.device();
   launch(device,
          CarliniWagnerStart{all.x0.array(), all.w.array(), all.x1.array(), all.mean.array(),
@@ -120,13 +122,13 @@ void CarliniWagner::search(const State& all, Replay& whole, PassCounts& counts) 
   const int check_every =
       options_.abort_early ? std::max(options_.iterations / 10, 1) : options_.iterations;
   State now = all;
-  OpenRows open(device, all_rows(all.x0.shape()[0]));  // of `all`
+  OpenRows open(device, all_rows(rows), all.x0.shape()[0]);  // of `all`
   Replay of_fewer;
   Replay* replay = &whole;  // of all rows, which serves every search
   const auto put_away = [&](const Leaving& leaving) {
-    const Tensor rows = row_numbers(device, leaving.rows);
+    const Tensor left = row_numbers(device, leaving.rows);
     for (Tensor State::*part : {&State::adversarial, &State::best, &State::succeeded}) {
-      put_rows(all.*part, rows, select_rows(now.*part, leaving.numbers));
+      put_rows(all.*part, left, select_rows(now.*part, leaving.numbers));
     }
   };
   for (int i = 0; i < options_.iterations && !open.empty(); ++i) {
@@ -157,9 +159,10 @@ MinimalNorm CarliniWagner::nearest(const Batch& batch, PassCounts* counts) {
   Findings findings(batch);
   const std::vector<std::int32_t> standing = rows_to_attack(clean, batch);
   if (!standing.empty()) {
-    const Batch attacked = select(batch, standing);
+    const auto rows = static_cast<std::int64_t>(standing.size());
+    const std::int64_t n = padded(device, rows);
+    const Batch attacked = select(batch, padded_list(standing, n));
     const Shape& shape = attacked.inputs.shape();
-    const std::int64_t n = shape[0];
     const State state{attacked.inputs,
                       attacked.aims ? attacked.aims : attacked.targets,
                       attacked.inputs.clone(),
@@ -179,11 +182,13 @@ MinimalNorm CarliniWagner::nearest(const Batch& batch, PassCounts* counts) {
     Replay whole;
     PassCounts used;  // by the attacked rows
     for (int i = 0; i < options_.searches; ++i) {
-      search(state, whole, used);
+      search(state, rows, whole, used);
       launch(device, CarliniWagnerSearch{state.rows()}, n);
     }
     if (counts) counts->add(standing, used);
-    findings.put(standing, state.adversarial, state.best, options_.eps);
+    const Tensor not_padding = row_numbers(device, all_rows(rows));
+    findings.put(standing, select_rows(state.adversarial, not_padding),
+                 select_rows(state.best, not_padding), options_.eps);
   }
   findings.put_clean_errors(standing);
   return findings.result();

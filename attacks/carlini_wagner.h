@@ -48,7 +48,7 @@ class CarliniWagner {
  private:
   struct State;  // the rows of one search
 
-  void search(const State& all, Replay& whole, PassCounts& counts) const;
+  void search(const State& all, std::int64_t rows, Replay& whole, PassCounts& counts) const;
   void iterate(const State& state, int check_every) const;
 
   LogitsFunction logits_;

@@ -155,7 +155,8 @@ MinimalNorm Fab::nearest(const Batch& batch, std::uint64_t seed, PassCounts* cou
   Findings findings(batch);
   const std::vector<std::int32_t> right = rows_predicted_right(clean, batch.targets);
   if (!right.empty()) {
-    const Tensor rows = row_numbers(device, right);
+    const std::int64_t size = padded(device, static_cast<std::int64_t>(right.size()));
+    const Tensor rows = row_numbers(device, padded_list(right, size));
     const Batch attacked =
         select({batch.inputs, batch.targets, batch.indices, attempts_of(batch)}, rows);
     const Tensor targets = options_.boundary == Boundary::ranked
@@ -163,7 +164,7 @@ MinimalNorm Fab::nearest(const Batch& batch, std::uint64_t seed, PassCounts* cou
                                                        attacked.attempts, options_.targets)
                                : attacked.targets;  // not looked at
     std::shared_ptr<State> state = state_for(attacked, targets, seed);
-    OpenRows open(device, right);
+    OpenRows open(device, right, size);
     const auto put_away = [&](const Leaving& leaving) {
       findings.put(leaving.rows, select_rows(state->adversarial, leaving.numbers),
                    select_rows(state->best, leaving.numbers), accepted_);

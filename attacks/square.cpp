@@ -212,7 +212,8 @@ class SquareRun {
   std::uint64_t seed_;
 };
 
-// The search on rows `right` of the batch that `images` came from; the broken ones' best images go
+// The search on rows `right` of the batch that `images` came from, of which the state may hold some
+// twice; the broken ones' best images go
 // to `images`, and the rows are returned. `counts` is added to.
 Rows search(const SquareRun& run, State state, const Rows& right, int proposals,
             const Tensor& images, PassCounts& counts) {
@@ -241,7 +242,7 @@ Rows search(const SquareRun& run, State state, const Rows& right, int proposals,
     broken.insert(broken.end(), numbers.begin(), numbers.end());
   };
   run.start(state);
-  OpenRows open(device, right);
+  OpenRows open(device, right, state.rows());
   Replay step;
   for (int count = 0; count < proposals; ++count) {
     if (is_time_to_look(device, count)) {
@@ -317,8 +318,9 @@ Tensor Square::operator()(const Batch& batch, std::uint64_t seed, PassCounts* co
   if (!right.empty()) {
     const Tables tables = make_tables(device, options_, shape);
     const SquareRun run(logits_, options_, tables, seed);
-    const Rows broken =
-        search(run, new_state(select(batch, right)), right, options_.queries, images, used);
+    const std::int64_t size = padded(device, static_cast<std::int64_t>(right.size()));
+    const Rows broken = search(run, new_state(select(batch, padded_list(right, size))), right,
+                               options_.queries, images, used);
     // A tie breaks the margin but may still be predicted right.
     if (!broken.empty()) {
       const Batch found = select({images, batch.targets, batch.indices, {}}, broken);
