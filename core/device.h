@@ -41,7 +41,8 @@ struct Convolution {
   std::int64_t input_count() const { return batch * height * width * in_channels; }
   std::int64_t weight_count() const { return out_channels * kernel * kernel * in_channels; }
   std::int64_t output_count() const { return batch * out_height() * out_width() * out_channels; }
-  // Of x, w, y and of the gradients dx and dy. dw is always f32.
+  // Of x, w, y and of the gradients dx and dy. dw is f32, in bf16 of values rounded to that: a
+  // GPU's library has no others.
   DType dtype() const { return activation_type(precision); }
   auto operator<=>(const Convolution&) const = default;
 };
@@ -101,6 +102,9 @@ class Device {
   virtual ~Device() = default;
 
   virtual std::string name() const = 0;
+  // What its plans (core/plans.h) are measured on, in a line: the processor or GPU, and the version
+  // of the library that convolves.
+  virtual std::string machine() const = 0;
   // Whether library calls must give the same bits from run to run, where that costs speed (off at
   // first; own kernels always do). To be called before the device has work.
   virtual void set_deterministic(bool deterministic) = 0;

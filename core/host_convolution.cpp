@@ -1,6 +1,7 @@
 #include "core/host_convolution.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "core/error.h"
 #include "core/fastest.h"
 #include "core/onednn.h"
+#include "core/plans.h"
 #include "core/recently_used.h"
 #include "core/sparse_taps.h"
 #include "core/thin_convolution.h"
@@ -48,18 +50,6 @@ std::string by_rule(Direction direction, const Convolution& shape) {
 }
 
 // ---- plans ----
-
-struct State {
-  Plans plans;
-  FindPlan find;
-  // The implementation of each problem met of late.
-  RecentlyUsed<std::tuple<Direction, Convolution, int>, std::string> chosen{2000};
-};
-
-State& state() {
-  static State& state = *new State();
-  return state;
-}
 
 // y, dx or dw by the implementation called `name`.
 void run(const std::string& name, Direction direction, const Convolution& shape,
@@ -132,25 +122,23 @@ std::string measured(Direction direction, const Convolution& shape) {
 // Taps that lie apart go by the rules: what they cost hangs on how many of them meet the padding,
 // and so on the very size of the image.
 std::string choose(Direction direction, const Convolution& shape) {
-  State& s = state();
   std::string name;
-  if (shape.dilation == 1 && (s.find || !s.plans.empty())) {
+  if (shape.dilation == 1) {
     const Convolution in_its_place = measured_shape(shape);
-    const std::string problem = problem_text(direction, in_its_place);
-    if (const auto known = s.plans.find(problem); known != s.plans.end()) {
-      name = known->second;
-    } else if (s.find) {
-      name = s.find(problem, [&] { return measured(direction, in_its_place); });
-      if (!name.empty()) s.plans[problem] = name;
-    }
+    name = planned(problem_text(direction, in_its_place),
+                   [&] { return measured(direction, in_its_place); });
   }
   const bool possible = !is_ours(name) || can_take(name, direction, shape);
   return name.empty() || !possible ? by_rule(direction, shape) : name;
 }
 
+// Those of the problems met of late.
 const std::string& implementation_of(Direction direction, const Convolution& shape) {
-  return state().chosen.get({direction, shape, threads()},
-                            [&] { return choose(direction, shape); });
+  using Chosen = RecentlyUsed<std::tuple<Direction, Convolution, int>, std::string>;
+  static Chosen& chosen = *new Chosen(2000);
+  static std::uint64_t chosen_at = plans_changed();
+  if (std::exchange(chosen_at, plans_changed()) != chosen_at) chosen.clear();
+  return chosen.get({direction, shape, threads()}, [&] { return choose(direction, shape); });
 }
 
 // y <- clip(y + bias) over rows of `channels`; the residual is there already.
@@ -191,22 +179,7 @@ void convolution_backward_weights(const Convolution& shape, const float* x, cons
   run(implementation_of(direction, shape), direction, shape, {x, dw, nullptr, dy});
 }
 
-void use_plans(Plans plans, FindPlan find) {
-  State& s = state();
-  s.plans = std::move(plans);
-  s.find = std::move(find);
-  s.chosen.clear();
-}
-
-void prefer_plans(const Plans& plans) {
-  State& s = state();
-  for (const auto& [problem, name] : plans) s.plans[problem] = name;
-  s.chosen.clear();
-}
-
-const Plans& plans_in_use() { return state().plans; }
-
-std::string planned_machine() {
+std::string host_machine() {
   return text(processor(), ", ", cpu_isa(), ", oneDNN ", onednn::version());
 }
 

@@ -53,6 +53,7 @@ class HostDevice final : public Device {
       : name_(std::move(name)), run_(std::move(run)), record_(std::move(record)), captures_(true) {}
 
   std::string name() const override { return name_; }
+  std::string machine() const override { return host_machine(); }
   void set_deterministic(bool) override {}  // the same bits always
   bool supports(Precision precision) const override {
     return precision == Precision::fp32 || (captures_ && precision == Precision::bf16);
@@ -113,6 +114,7 @@ class HostDevice final : public Device {
       }
       saddle::convolution_backward_weights(f32(shape), widened(x, shape.input_count()).data(),
                                            widened(dy, shape.output_count()).data(), dw);
+      for (std::int64_t i = 0; i < shape.weight_count(); ++i) dw[i] = Bfloat16(dw[i]);
     });
   }
 
@@ -212,7 +214,7 @@ std::unique_ptr<Graph> HostDevice::capture(const std::function<void()>& work) {
   require(captures_, name_, ": does not capture work");
   require(!recording_, name_, ": a capture inside a capture");
   std::vector<std::function<void()>> recorded;
-  graph_pool_ = host_pool(held_);
+  graph_pool_ = pool_within(pool_);
   recording_ = &recorded;
   try {
     work();

@@ -108,8 +108,8 @@ std::string MeasuredPlans::find(const std::string& problem,
   if (!is_open) return "";
   if (const auto found = plans_.find(problem); found != plans_.end()) return found->second;
   if (!has_measured_) {
-    tell_.notice(text("the CPU's convolutions are measured, each once on a machine, and kept in ",
-                      file_.string()));
+    tell_.notice(
+        text("convolutions are measured, each once on a machine, and kept in ", file_.string()));
   }
   has_measured_ = true;
   plans_[problem] = measure();

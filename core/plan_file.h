@@ -5,7 +5,7 @@
 //    "machine": "AMD EPYC 9B45 (0xb40f21), avx512, oneDNN 3.2.0",
 //    "plans": {"forward 32x32, 16 > 32, kernel 3, stride 2, padding 1, 2 threads": "brgconv:..."}}
 //
-// What a problem and an implementation are is for those to say who choose (host_convolution.h).
+// What a problem and an implementation are is for those to say who choose (plans.h).
 #pragma once
 
 #include <cstddef>

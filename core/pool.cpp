@@ -65,4 +65,38 @@ void Pool::trim() noexcept {
   }
 }
 
+namespace {
+
+struct Borrowed {
+  struct Piece {
+    void* memory;
+    std::size_t bytes;
+  };
+
+  std::shared_ptr<Pool> from;
+  std::vector<Piece> pieces = {};
+
+  explicit Borrowed(std::shared_ptr<Pool> pool) : from(std::move(pool)) {}
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  ~Borrowed() {
+    for (const Piece& piece : pieces) {
+      if (piece.memory) from->give(piece.memory, piece.bytes);
+    }
+  }
+
+  void* take(std::size_t bytes) {
+    pieces.push_back({nullptr, bytes});  // first: it may throw
+    return pieces.back().memory = from->take(bytes);
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<Pool> pool_within(std::shared_ptr<Pool> outer) {
+  const auto borrowed = std::make_shared<Borrowed>(std::move(outer));
+  return std::make_shared<Pool>([borrowed](std::size_t bytes) { return borrowed->take(bytes); },
+                                [](void*, std::size_t) {});  // with Borrowed
+}
+
 }  // namespace saddle

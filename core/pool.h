@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <vector>
 
 namespace saddle {
@@ -49,5 +50,10 @@ class Pool {
   std::map<std::size_t, std::vector<void*>> free_;
   Counters counters_;
 };
+
+// A pool for captured work (Device::capture): takes its memory from `outer`, so that what the same
+// work left there when it was called is used again, and returns all of it when this pool and
+// whatever was taken from it are gone. Until then nothing goes back: replays write to all of it.
+std::shared_ptr<Pool> pool_within(std::shared_ptr<Pool> outer);
 
 }  // namespace saddle

@@ -70,7 +70,7 @@ struct AttackReport {
   std::vector<std::string> assumptions = {};  // what the file does not say, a sentence each
   std::vector<WorstCase> worst_cases = {};
   std::vector<TransferResult> transfers = {};
-  std::string plan = {};  // what the CPU's convolutions went by: measure, default, plans 0123...
+  std::string plan = {};  // what convolutions went by: measure, default, plans 0123...
 };
 
 // One for every ball that two or more finished attacks share, in the order of their first.

@@ -19,7 +19,7 @@ struct RunState {
   std::vector<AttackResult> finished;  // of the first attacks, in order
   std::optional<AttackState> current;  // of the next one, where it has begun
   Command circumstances = {};
-  std::string plans = {};  // of the CPU's convolutions (apps/common/plan_options.h)
+  std::string plans = {};  // of convolutions (apps/common/plan_options.h)
 };
 
 // Whether the adversarial images of the attack under way are part of the state.

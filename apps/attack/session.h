@@ -36,7 +36,7 @@ struct SessionOptions {
   bool has_average = false;
   std::vector<std::string> warnings;  // known before the work, for every report
   std::string precision = "fp32";
-  std::string plan = "default";                // what the CPU's convolutions go by
+  std::string plan = "default";                // what convolutions go by
   std::optional<std::filesystem::path> state;  // the state file; empty: none is kept
   bool restart = false;                        // an older state file is not looked at
   Command command;                             // what a state must be of

@@ -31,6 +31,7 @@ class TimedDevice final : public Device {
   void timed(const std::string& name, const Work& work);
 
   std::string name() const override { return device_.name(); }
+  std::string machine() const override { return device_.machine(); }
   void set_deterministic(bool deterministic) override { device_.set_deterministic(deterministic); }
   bool supports(Precision precision) const override { return device_.supports(precision); }
   const LaunchTable& launch_table() const override { return table_; }

@@ -8,8 +8,9 @@
 
 #include "apps/common/fingerprint.h"
 #include "apps/common/program_options.h"
+#include "core/device.h"
 #include "core/error.h"
-#include "core/host_convolution.h"
+#include "core/plans.h"
 
 namespace saddle {
 namespace {
@@ -58,7 +59,8 @@ std::string plan_name(const CommonOptions& options) {
   return is_file ? "plans " + fingerprint_of_file(asked) : asked;
 }
 
-void use_plans_of(const CommonOptions& options) {
+void use_plans_of(const CommonOptions& options, const Device& device) {
+  set_planned_machine(device.machine());
   const std::string asked = asked_for(options);
   if (asked == kDefault) return use_plans({});
   if (asked == kMeasure) return use_plans({}, measuring(options));

@@ -1,5 +1,4 @@
-// Where the CPU's convolutions take their plans from (core/host_convolution.h): what --plan asks
-// for.
+// Where convolutions take their plans from (core/plans.h): what --plan asks for.
 #pragma once
 
 #include <filesystem>
@@ -7,6 +6,7 @@
 
 namespace saddle {
 
+class Device;
 struct CommonOptions;
 
 // $XDG_CACHE_HOME/saddle or ~/.cache/saddle; empty where neither variable is set.
@@ -18,10 +18,10 @@ std::filesystem::path user_cache_directory();
 // for, Error where the file cannot be read.
 std::string plan_name(const CommonOptions& options);
 
-// From now on convolutions go by what is asked for. What is measured, and what cannot be kept, is
-// said on stderr. Throws as plan_name, and Error where the file is no file of plans of this
-// machine.
-void use_plans_of(const CommonOptions& options);
+// From now on the device's convolutions go by what is asked for. What is measured, and what cannot
+// be kept, is said on stderr. Throws as plan_name, and Error where the file is no file of plans of
+// this machine.
+void use_plans_of(const CommonOptions& options, const Device& device);
 
 // A run's own plans, in a file of its directory.
 // Writes those in use; nothing where there are none.

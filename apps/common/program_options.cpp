@@ -86,7 +86,7 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
   add_choice(app, "--cpu-isa", options.cpu_isa, {"auto", "avx2"},
              "CPU instructions: the processor's widest, or as without AVX-512");
   add_text(app, "--plan", options.plan, "FILE|measure|default",
-           "The CPU's convolutions: measured once, by rules alone, or as a run's plans.json says",
+           "Convolutions: measured once, by rules alone, or as a run's plans.json says",
            "$SADDLE_PLAN, measure");
   add_switch(app, "--deterministic", options.deterministic,
              "Two runs of one command give the same bits (the CPU always does)");
@@ -122,7 +122,7 @@ Device& open_device(const CommonOptions& options) {
   start_threads();
   Device& device = chosen_device(options);
   device.set_deterministic(options.deterministic);
-  use_plans_of(options);
+  use_plans_of(options, device);
   if (!options.quiet) {
     std::fprintf(stderr, "device: %s, %d threads\n", device.name().c_str(), threads());
   }

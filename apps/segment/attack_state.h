@@ -13,7 +13,7 @@
 
 namespace saddle {
 
-// Writes the state, all or nothing. `plans` are of the CPU's convolutions
+// Writes the state, all or nothing. `plans` are of the convolutions
 // (apps/common/plan_options.h).
 void save_pixel_state(const std::filesystem::path& path, const Command& command,
                       const std::vector<std::vector<PixelResult>>& jobs,

@@ -6,7 +6,7 @@
 //   events.out.tfevents.0.saddle   the same for TensorBoard
 //   last.safetensors     the model after the newest epoch; best.safetensors the one with the best
 //                        score, as the task chooses
-//   plans.json           which implementation took each of the CPU's convolutions, where that was
+//   plans.json           which implementation took each of the convolutions, where that was
 //                        measured: a resumed run goes on with them
 //   state.safetensors    what resuming needs: weights, statistics, optimiser, what training
 //                        keeps besides, position, metrics

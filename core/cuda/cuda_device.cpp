@@ -20,20 +20,6 @@ struct DestroyGraph {
 };
 using GraphHandle = std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, DestroyGraph>;
 
-// What a graph's pool has taken from the GPU. Replays write to all of it, whoever has given it back
-// to the pool in the meantime, so nothing is released before graph and tensors are gone.
-struct GraphMemory {
-  CudaDevice& device;
-  std::vector<DeviceMemory> pieces;
-
-  explicit GraphMemory(CudaDevice& owner) : device(owner) {}
-  GraphMemory(const GraphMemory&) = delete;
-  GraphMemory& operator=(const GraphMemory&) = delete;
-  ~GraphMemory() {
-    for (const DeviceMemory& piece : pieces) device.release(piece);
-  }
-};
-
 class CudaGraph final : public Graph {
  public:
   CudaGraph(CudaDevice& device, cudaGraphExec_t graph, std::shared_ptr<Pool> pool)
@@ -124,6 +110,11 @@ cudaError_t use_gpu(int ordinal) noexcept {
   return status;
 }
 
+std::string cudnn_version() {
+  const std::size_t version = cudnnGetVersion();  // 91900 for 9.19.0
+  return text(version / 10000, ".", version / 100 % 100, ".", version % 100);
+}
+
 int attribute(cudaDeviceAttr name, int ordinal) {
   int value = 0;
   check(cudaDeviceGetAttribute(&value, name, ordinal), "cudaDeviceGetAttribute");
@@ -161,6 +152,13 @@ void CudaDevice::make_current() const { check(use_gpu(ordinal_), "cudaSetDevice"
 void CudaDevice::refuse_while_capturing(const char* what) const {
   require(!capturing_, "cuda: ", what, " inside captured work. It needs the host, which is not ",
           "there when the work is replayed: do it before or after");
+}
+
+// "NVIDIA H100 80GB HBM3, sm_90, cuDNN 9.19.0"
+std::string CudaDevice::machine() const {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, ordinal_), "cudaGetDeviceProperties");
+  return text(properties.name, ", sm_", capability_, ", cuDNN ", cudnn_version());
 }
 
 bool CudaDevice::supports(Precision precision) const {
@@ -218,9 +216,20 @@ void CudaDevice::copy_from_host(void* to, const void* from, std::size_t bytes) {
   refuse_while_capturing("a copy from the host");
   if (bytes == 0) return;
   make_current();
-  // From memory that is not page-locked, and ours never is, CUDA returns once it has the values in
-  // a buffer of its own: the caller may change them.
+  if (bytes <= kSmallCopy) return copy_by_pinned_memory(to, from, bytes);
+  // From memory that is not page-locked CUDA returns once it has the values in a buffer of its own:
+  // the caller may change them.
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copy from the host");
+}
+
+void CudaDevice::copy_by_pinned_memory(void* to, const void* from, std::size_t bytes) {
+  PinnedSlot& slot = upload_slots_[next_upload_++ % upload_slots_.size()];
+  if (!slot.memory) slot = new_slot(kSmallCopy);
+  check(cudaEventSynchronize(slot.copied), "copy from the host");  // of its last copy
+  std::memcpy(slot.memory, from, bytes);
+  check(cudaMemcpyAsync(to, slot.memory, bytes, cudaMemcpyHostToDevice, stream_),
+        "copy from the host");
+  check(cudaEventRecord(slot.copied, stream_), "cudaEventRecord");
 }
 
 void CudaDevice::copy_to_host(void* to, const void* from, std::size_t bytes) {
@@ -261,6 +270,10 @@ PinnedSlot CudaDevice::take_slot(std::size_t bytes) {
     free_slots_.pop_back();
     return slot;
   }
+  return new_slot(bytes);
+}
+
+PinnedSlot CudaDevice::new_slot(std::size_t bytes) {
   PinnedSlot slot;
   slot.bytes = Pool::size_class(bytes);
   check(cudaMallocHost(&slot.memory, slot.bytes), "cudaMallocHost");
@@ -270,22 +283,12 @@ PinnedSlot CudaDevice::take_slot(std::size_t bytes) {
 
 // Capture -----------------------------------------------------------------------------------------
 
-std::shared_ptr<Pool> CudaDevice::pool_for_a_graph() {
-  const auto memory = std::make_shared<GraphMemory>(*this);
-  return std::make_shared<Pool>(
-      [this, memory](std::size_t bytes) {
-        return memory->pieces.emplace_back(allocate(bytes)).memory;
-      },
-      [](void*, std::size_t) {});  // with GraphMemory
-}
-
 std::unique_ptr<Graph> CudaDevice::capture(const std::function<void()>& work) {
   refuse_while_capturing("another capture");
   make_current();
-  pool_->trim();  // the graph is about to need about as much again
-  std::shared_ptr<Pool> pool = pool_for_a_graph();
+  std::shared_ptr<Pool> pool = pool_within(pool_);
 
-  // Relaxed: the graph's pool calls cudaMalloc meanwhile, which the stricter modes forbid.
+  // Relaxed: what the pool does not hold comes from cudaMalloc, which the stricter modes forbid.
   check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
   capturing_ = true;
   pool_.swap(pool);
@@ -360,9 +363,8 @@ int cuda_device_count() {
 }
 
 std::string cuda_backend() {
-  const std::size_t cudnn = cudnnGetVersion();  // 91900 for 9.19.0
   return text("cuda ", CUDART_VERSION / 1000, ".", CUDART_VERSION % 1000 / 10, " (cuDNN ",
-              cudnn / 10000, ".", cudnn / 100 % 100, ".", cudnn % 100, ", ", compiled_for(), ")");
+              cudnn_version(), ", ", compiled_for(), ")");
 }
 
 }  // namespace saddle

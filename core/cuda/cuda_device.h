@@ -7,6 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,8 @@ struct DeviceMemory {
   std::size_t bytes = 0;
 };
 
-// Page-locked host memory, to which a GPU copies while the host goes on, and the event that says
-// when it has.
+// Page-locked host memory, to or from which a GPU copies while the host goes on, and the event that
+// says when it has.
 struct PinnedSlot {
   void* memory = nullptr;
   std::size_t bytes = 0;
@@ -49,6 +50,7 @@ class CudaDevice final : public Device {
   bool deterministic() const { return deterministic_; }
 
   std::string name() const override { return name_; }
+  std::string machine() const override;
   void set_deterministic(bool deterministic) override { deterministic_ = deterministic; }
   bool supports(Precision precision) const override;
   const LaunchTable& launch_table() const override;
@@ -83,7 +85,8 @@ class CudaDevice final : public Device {
   void release(cudaGraphExec_t graph) noexcept;
 
  private:
-  std::shared_ptr<Pool> pool_for_a_graph();
+  static PinnedSlot new_slot(std::size_t bytes);
+  void copy_by_pinned_memory(void* to, const void* from, std::size_t bytes);
   void release_what_was_put_off() noexcept;
 
   int ordinal_;
@@ -97,6 +100,12 @@ class CudaDevice final : public Device {
   std::vector<DeviceMemory> memory_to_release_;
   std::vector<cudaGraphExec_t> graphs_to_release_;
   std::vector<PinnedSlot> free_slots_;
+  // Through which few bytes go to the GPU, by turns. Its copy of other host memory waits for all
+  // that was asked of the stream before, so that host and GPU would work in turns; from these it
+  // goes on until the host is so many copies ahead.
+  static constexpr std::size_t kSmallCopy = 16 << 10;  // bytes
+  std::array<PinnedSlot, 16> upload_slots_;
+  std::size_t next_upload_ = 0;
   std::unique_ptr<CublasGemm> gemm_;
   std::unique_ptr<CudnnConvolutions> convolutions_;
 };

@@ -7,6 +7,7 @@
 
 #include "core/cuda/check.h"
 #include "core/error.h"
+#include "core/plans.h"
 #include "kernels/bfloat16.h"
 #include "kernels/channels.h"
 #include "kernels/elementwise.h"
@@ -23,11 +24,10 @@ namespace {
 // cuDNN's own order is a prediction; its first ten nearly always hold the fastest.
 constexpr int kPlansToMeasure = 10;
 // Plans whose kernels cuDNN must compile first take about a second each, so one is tried, and only
-// where there is nothing else (on sm_90: f32 weight gradients of bf16 images).
+// where there is nothing else.
 constexpr int kCompiledPlansToMeasure = 1;
 constexpr int kMeasuredRuns = 3;
-// How much longer an f32 weight gradient of bf16 images may take than one that is rounded to bf16.
-constexpr float kF32GradientWorth = 1.25f;
+constexpr const char* kNo = "no";  // of whether a convolution and its epilogue run as one
 
 bool is_aligned(const void* address, std::uintptr_t bytes) {
   return reinterpret_cast<std::uintptr_t>(address) % bytes == 0;
@@ -72,6 +72,11 @@ void apply_epilogue(Device& device, const Convolution& s, const Epilogue& epilog
                                 array_of<T>(y, s.output_count()), s.out_channels,
                                 limits_of(epilogue.activation)},
          s.output_count() / s.out_channels, s.out_channels);
+}
+
+// What a problem is called among plans.
+std::string planned_name(const Problem& problem) {
+  return describe(problem) + (problem.alignment < 16 ? ", unaligned" : "");
 }
 
 // What cuDNN says becomes an Error that names the problem, with the shape that was asked for.
@@ -159,21 +164,33 @@ void CudnnConvolutions::backward_weights(const Convolution& asked, const void* x
                                          float* dw) {
   if (asked.weight_count() == 0) return;
   const Convolution shape = with_whole_vectors(asked);
-  Tensor x_padded, dw_padded;
-  void* target = dw;
+  const std::int64_t count = shape.weight_count();
+  Tensor x_padded, dw_padded, dw_rounded;
+  float* dw_whole = dw;
   if (shape != asked) {
     x_padded = padded(x, pixels(asked), asked.in_channels, shape.in_channels, asked.dtype());
-    dw_padded = bytes(shape.weight_count() * size_of(DType::f32));
     x = address_of(x_padded);
-    target = address_of(dw_padded);
+    dw_padded = Tensor(device_, {count});
+    dw_whole = dw_padded.data<float>();
+  }
+  void* target = dw_whole;
+  if (shape.dtype() == DType::bf16) {
+    dw_rounded = bytes(count * size_of(DType::bf16));
+    target = address_of(dw_rounded);
   }
   const Tensors tensors{.x = const_cast<void*>(x), .w = target, .y = const_cast<void*>(dy)};
   const Problem problem{.direction = Direction::backward_weights,
                         .shape = shape,
                         .alignment = alignment_of({x, dy, target}, shape)};
-  naming(problem, asked, [&] { run_weights(weights_way(problem, tensors), tensors); });
-  if (shape != asked) {
-    crop(target, taps(asked), asked.in_channels, shape.in_channels, DType::f32, dw);
+  naming(problem, asked, [&] { run(plain_plan(problem, tensors), tensors); });
+  if (dw_rounded) {
+    launch(device_,
+           Convert<Bfloat16, float>{array_of<Bfloat16>(std::as_const(target), count),
+                                    array_of<float>(dw_whole, count)},
+           count);
+  }
+  if (dw_padded) {
+    crop(dw_whole, taps(asked), asked.in_channels, shape.in_channels, DType::f32, dw);
   }
 }
 
@@ -211,29 +228,17 @@ void CudnnConvolutions::run_apart(const Problem& problem, const Tensors& tensors
       : apply_epilogue<float>(device_, problem.shape, epilogue, tensors.y);
 }
 
-void CudnnConvolutions::run_weights(const Problem& problem, const Tensors& tensors) {
-  if (problem.dw == DType::f32) return run(plain_plan(problem, tensors), tensors);
-  const std::int64_t count = problem.shape.weight_count();
-  const Tensor rounded = bytes(count * size_of(DType::bf16));
-  Tensors with_rounded = tensors;
-  with_rounded.w = address_of(rounded);
-  run(plain_plan(problem, with_rounded), with_rounded);
-  launch(device_,
-         Convert<Bfloat16, float>{array_of<Bfloat16>(std::as_const(with_rounded.w), count),
-                                  array_of<float>(tensors.w, count)},
-         count);
-}
-
 // Choosing ----------------------------------------------------------------------------------------
 
 const Plan& CudnnConvolutions::plain_plan(const Problem& problem, const Tensors& tensors) {
+  forget_where_plans_changed();
   const auto found = plans_.find(problem);
   if (found != plans_.end()) return found->second;
   device_.refuse_while_capturing("choosing a plan");
   std::string why;
-  std::optional<Timed> chosen = fastest(problem, tensors, &why);
+  std::optional<Plan> chosen = choose(problem, tensors, &why);
   require(chosen.has_value(), "cuDNN has no plan for it", why.empty() ? "" : ": ", why);
-  return plans_.emplace(problem, std::move(chosen->plan)).first->second;
+  return plans_.emplace(problem, std::move(*chosen)).first->second;
 }
 
 // cuDNN's compiled kernels know one chain: convolution, residual or not, bias, ReLU or not, with
@@ -242,6 +247,7 @@ const Plan& CudnnConvolutions::plain_plan(const Problem& problem, const Tensors&
 const CudnnConvolutions::ForwardWay& CudnnConvolutions::forward_way(const Problem& problem,
                                                                     const Tensors& tensors,
                                                                     const Epilogue& epilogue) {
+  forget_where_plans_changed();
   const auto found = forward_ways_.find(problem);
   if (found != forward_ways_.end()) return found->second;
   device_.refuse_while_capturing("choosing a plan");
@@ -255,91 +261,83 @@ const CudnnConvolutions::ForwardWay& CudnnConvolutions::forward_way(const Proble
   with_bias.bias = true;
   measured.bias = way.no_bias.data<float>();  // any values will do; half of them, as bf16
   std::string ignored;
-  std::optional<Timed> fused = fastest(with_bias, measured, &ignored);
-  if (fused) {
-    way.fused = std::move(fused->plan);
-    // By the heuristics' order where the choice must not depend on a clock.
-    const bool keep = device_.deterministic() ||
-                      milliseconds([&] { run_fused(way, problem, measured, epilogue); }) <=
-                          milliseconds([&] { run_apart(problem, measured, epilogue); });
-    if (!keep) way.fused.reset();
+  way.fused = choose(with_bias, measured, &ignored);
+  if (way.fused) {
+    const std::string kind = planned("fusing " + planned_name(problem), [&]() -> std::string {
+      const float fused = milliseconds([&] { run_fused(way, problem, measured, epilogue); });
+      return fused <= milliseconds([&] { run_apart(problem, measured, epilogue); }) ? "yes" : kNo;
+    });
+    if (kind == kNo) way.fused.reset();
   }
   if (!way.fused) run_apart(problem, measured, epilogue);  // so that its plan exists from now on
   return forward_ways_.emplace(problem, std::move(way)).first->second;
 }
 
-// The problem with dw in the type in which it is to be computed.
-const Problem& CudnnConvolutions::weights_way(const Problem& problem, const Tensors& tensors) {
-  const auto found = weights_ways_.find(problem);
-  if (found != weights_ways_.end()) return found->second;
-  device_.refuse_while_capturing("choosing a plan");
-
-  Problem way = problem;
-  std::string why;
-  std::optional<Timed> chosen = fastest(problem, tensors, &why);
-  if (problem.shape.precision == Precision::bf16 && !(chosen && device_.deterministic())) {
-    Problem rounded = problem;
-    rounded.dw = DType::bf16;
-    std::optional<Timed> faster = fastest(rounded, tensors, &why);
-    if (faster && (!chosen || faster->milliseconds * kF32GradientWorth < chosen->milliseconds)) {
-      chosen = std::move(faster);
-      way = rounded;
-    }
-  }
-  require(chosen.has_value(), "cuDNN has no plan for it", why.empty() ? "" : ": ", why);
-  plans_.emplace(way, std::move(chosen->plan));
-  return weights_ways_.emplace(problem, way).first->second;
+void CudnnConvolutions::forget_where_plans_changed() {
+  if (device_.capturing() || std::exchange(chosen_at_, plans_changed()) == plans_changed()) return;
+  plans_.clear();
+  forward_ways_.clear();
 }
 
-// The fastest plan, measured on the tensors as given but for the result, which goes to scratch;
-// where calls must be deterministic the first that is. Empty where there is none; `why_none` then
-// says what cuDNN said last, if it said anything.
-std::optional<CudnnConvolutions::Timed> CudnnConvolutions::fastest(const Problem& problem,
-                                                                   const Tensors& tensors,
-                                                                   std::string* why_none) {
+// The plan in use, where cuDNN has it, else the first in cuDNN's order that runs. It runs on the
+// tensors as given but for the result, which goes to scratch. Empty where there is none; `why_none`
+// then says what cuDNN said last, if it said anything.
+std::optional<Plan> CudnnConvolutions::choose(const Problem& problem, const Tensors& tensors,
+                                              std::string* why_none) {
   const Convolution& s = problem.shape;
-  Tensors measured = tensors;
+  Tensors tried = tensors;
   Tensor scratch;
-  const auto into_scratch = [&](void*& result, std::int64_t count, DType dtype) {
-    scratch = bytes(count * size_of(dtype));
+  const auto into_scratch = [&](void*& result, std::int64_t count) {
+    scratch = bytes(count * size_of(s.dtype()));
     result = address_of(scratch);
   };
   switch (problem.direction) {
-    case Direction::forward: into_scratch(measured.y, s.output_count(), s.dtype()); break;
-    case Direction::backward_data: into_scratch(measured.x, s.input_count(), s.dtype()); break;
-    case Direction::backward_weights: into_scratch(measured.w, s.weight_count(), problem.dw); break;
+    case Direction::forward: into_scratch(tried.y, s.output_count()); break;
+    case Direction::backward_data: into_scratch(tried.x, s.input_count()); break;
+    case Direction::backward_weights: into_scratch(tried.w, s.weight_count()); break;
   }
   try {
     const cudnn::ConvolutionGraph graph(problem, handle_.get());
-    cudnn::Refusals refusals{.nondeterministic = device_.deterministic(), .compiled_late = true};
-    auto found = fastest_of(graph, measured, refusals, kPlansToMeasure, why_none);
-    if (found) return found;
-    refusals.compiled_late = false;
-    return fastest_of(graph, measured, refusals, kCompiledPlansToMeasure, why_none);
+    std::optional<Plan> chosen;
+    const std::string name = planned(planned_name(problem), [&] {
+      chosen = fastest(graph, tried, kPlansToMeasure, why_none);
+      return chosen ? chosen->name() : "";
+    });
+    for (std::int64_t i = 0; i < graph.plan_count() && !chosen && !name.empty(); ++i) {
+      if (graph.name(i) == name) {
+        chosen = graph.build(i, {.nondeterministic = device_.deterministic()});
+      }
+    }
+    return chosen ? std::move(chosen) : fastest(graph, tried, 1, why_none);
   } catch (const Error& error) {
     *why_none = error.what();
     return std::nullopt;
   }
 }
 
-std::optional<CudnnConvolutions::Timed> CudnnConvolutions::fastest_of(
-    const cudnn::ConvolutionGraph& graph, const Tensors& tensors, const cudnn::Refusals& refusals,
-    int at_most, std::string* why_none) {
-  std::optional<Timed> best;
-  for (std::int64_t i = 0; i < graph.plan_count() && at_most > 0; ++i) {
-    std::optional<Plan> plan = graph.build(i, refusals);
-    if (!plan) continue;
-    --at_most;
-    try {
-      const float time = milliseconds([&] { run(*plan, tensors); });
-      if (!best || time < best->milliseconds) best = Timed{std::move(*plan), time};
-    } catch (const Error& error) {
-      // Some plans are found out only when they run, or want more memory than there is.
-      *why_none = error.what();
-      continue;
+// Of the first `at_most` plans in cuDNN's order that run.
+std::optional<Plan> CudnnConvolutions::fastest(const cudnn::ConvolutionGraph& graph,
+                                               const Tensors& tensors, int at_most,
+                                               std::string* why_none) {
+  std::optional<Plan> best;
+  float least = std::numeric_limits<float>::infinity();
+  const auto try_all = [&](const cudnn::Refusals& refusals, int most) {
+    for (std::int64_t i = 0; i < graph.plan_count() && most > 0; ++i) {
+      std::optional<Plan> plan = graph.build(i, refusals);
+      if (!plan) continue;
+      try {
+        const float time = milliseconds([&] { run(*plan, tensors); });
+        --most;
+        if (time < least || !best) best = std::move(plan);
+        least = std::min(least, time);
+      } catch (const Error& error) {
+        // Some plans are found out only when they run, or want more memory than there is.
+        *why_none = error.what();
+      }
     }
-    if (refusals.nondeterministic) break;
-  }
+  };
+  try_all({.nondeterministic = device_.deterministic(), .compiled_late = true}, at_most);
+  if (!best) try_all({.nondeterministic = device_.deterministic()}, kCompiledPlansToMeasure);
   return best;
 }
 

@@ -1,18 +1,21 @@
 // CudnnConvolutions: the convolutions of a CudaDevice, from cuDNN.
 //
-// For each problem (shape, direction, epilogue, alignment) the first call asks cuDNN for plans,
-// measures the likeliest on the GPU and keeps the fastest; later calls run it. A first call takes
-// some tens of milliseconds, and cannot happen inside captured work (Error).
+// For each problem (shape, direction, epilogue, alignment) the first call chooses a way: the plan
+// in use (core/plans.h), measured on the GPU among the likeliest where programs measure, else the
+// first in cuDNN's order. Measuring takes some tens of milliseconds, once on a machine; a first
+// call cannot happen inside captured work (Error).
 //
 // fp32   f32 operands, no matrix units
 // tf32   f32 in memory; matrix units, which read 10 bits of fraction
 // bf16   bf16 in memory, f32 sums; results are rounded to bf16 once, but where the convolution and
 //        its epilogue run apart the sum is rounded in between, and where they run as one the bias
-//        is rounded first. dw is f32; where no f32 result is to be had at a fair price, bf16 values
+//        is rounded first. dw is rounded to bf16 too before it becomes f32: cuDNN has no f32
+//        gradient of bf16 images
 #pragma once
 
 #include <cudnn.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,10 +46,6 @@ class CudnnConvolutions {
   void backward_weights(const Convolution& shape, const void* x, const void* dy, float* dw);
 
  private:
-  struct Timed {
-    cudnn::Plan plan;
-    float milliseconds;
-  };
   // How a forward convolution with an epilogue is done.
   struct ForwardWay {
     std::optional<cudnn::Plan> fused;  // empty: the plain convolution's plan, then our kernel
@@ -56,13 +55,13 @@ class CudnnConvolutions {
   const cudnn::Plan& plain_plan(const cudnn::Problem& problem, const cudnn::Tensors& tensors);
   const ForwardWay& forward_way(const cudnn::Problem& problem, const cudnn::Tensors& tensors,
                                 const Epilogue& epilogue);
-  const cudnn::Problem& weights_way(const cudnn::Problem& problem, const cudnn::Tensors& tensors);
 
-  std::optional<Timed> fastest(const cudnn::Problem& problem, const cudnn::Tensors& tensors,
-                               std::string* why_none);
-  std::optional<Timed> fastest_of(const cudnn::ConvolutionGraph& graph,
-                                  const cudnn::Tensors& tensors, const cudnn::Refusals& refusals,
-                                  int at_most, std::string* why_none);
+  void forget_where_plans_changed();
+  std::optional<cudnn::Plan> choose(const cudnn::Problem& problem, const cudnn::Tensors& tensors,
+                                    std::string* why_none);
+  std::optional<cudnn::Plan> fastest(const cudnn::ConvolutionGraph& graph,
+                                     const cudnn::Tensors& tensors, int at_most,
+                                     std::string* why_none);
   float milliseconds(const std::function<void()>& work);
 
   void run(const cudnn::Plan& plan, const cudnn::Tensors& tensors);
@@ -70,7 +69,6 @@ class CudnnConvolutions {
                  const Epilogue& epilogue);
   void run_apart(const cudnn::Problem& problem, const cudnn::Tensors& tensors,
                  const Epilogue& epilogue);
-  void run_weights(const cudnn::Problem& problem, const cudnn::Tensors& tensors);
 
   Tensor bytes(std::int64_t count) { return {device_, Shape{count}, DType::u8}; }
   Tensor padded(const void* images, std::int64_t rows, std::int64_t channels,
@@ -85,9 +83,9 @@ class CudnnConvolutions {
   CudaDevice& device_;
   std::unique_ptr<std::remove_pointer_t<cudnnHandle_t>, DestroyHandle> handle_;
   std::vector<cudaEvent_t> events_;
-  std::map<cudnn::Problem, cudnn::Plan> plans_;            // without epilogue
-  std::map<cudnn::Problem, ForwardWay> forward_ways_;      // by what is asked for
-  std::map<cudnn::Problem, cudnn::Problem> weights_ways_;  // to the type of dw to compute in
+  std::uint64_t chosen_at_ = 0;                        // plans_changed() when these were chosen
+  std::map<cudnn::Problem, cudnn::Plan> plans_;        // without epilogue
+  std::map<cudnn::Problem, ForwardWay> forward_ways_;  // by what is asked for
 };
 
 }  // namespace saddle

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "core/cuda/check.h"
 #include "core/error.h"
@@ -36,6 +37,24 @@ std::vector<T> values_of(const Descriptor& descriptor, cudnnBackendAttributeName
         "cudnnBackendGetAttribute");
   values.resize(static_cast<std::size_t>(std::min(count, at_most)));
   return values;
+}
+
+// The descriptors of a type that an attribute holds.
+std::vector<Descriptor> parts_of(const Descriptor& whole, cudnnBackendAttributeName_t name,
+                                 cudnnBackendDescriptorType_t type) {
+  std::int64_t count = 0;
+  check(cudnnBackendGetAttribute(whole.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count,
+                                 nullptr),
+        "cudnnBackendGetAttribute");
+  std::vector<Descriptor> found;
+  std::vector<cudnnBackendDescriptor_t> raw;  // cuDNN fills the descriptors that it is handed
+  for (std::int64_t i = 0; i < count; ++i) raw.push_back(found.emplace_back(type).get());
+  check(cudnnBackendGetAttribute(whole.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, &count,
+                                 raw.data()),
+        "cudnnBackendGetAttribute");
+  // The first count was how many there may be, the second is how many were filled.
+  found.erase(found.begin() + count, found.end());
+  return found;
 }
 
 Descriptor engine_of(const Descriptor& configuration) {
@@ -247,11 +266,9 @@ Descriptor& ConvolutionGraph::add_convolution(const Descriptor& x, const Descrip
 void ConvolutionGraph::build_operations(cudnnHandle_t handle) {
   const Convolution& s = problem_.shape;
   const cudnnDataType_t io = type_of(s.dtype());
-  const bool to_weights = problem_.direction == Direction::backward_weights;
   const std::array y_extents{s.batch, s.out_channels, s.out_height(), s.out_width()};
   const Descriptor& x = add_tensor(kX, {s.batch, s.in_channels, s.height, s.width}, io);
-  const Descriptor& w = add_tensor(kW, {s.out_channels, s.in_channels, s.kernel, s.kernel},
-                                   to_weights ? type_of(problem_.dw) : io);
+  const Descriptor& w = add_tensor(kW, {s.out_channels, s.in_channels, s.kernel, s.kernel}, io);
   const Descriptor& y = add_tensor(kY, y_extents, io);
 
   // Between two operations lies an f32 tensor that is never written to memory; the last one of
@@ -292,22 +309,9 @@ void ConvolutionGraph::ask_heuristics(cudnnBackendHeurMode_t mode) {
   // Where a list has nothing for the graph cuDNN calls that an error; the other may have.
   if (cudnnBackendFinalize(heuristics.get()) != CUDNN_STATUS_SUCCESS) return;
 
-  std::int64_t count = 0;
-  check(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr),
-        "cudnnBackendGetAttribute(ENGINEHEUR_RESULTS)");
-  std::vector<std::shared_ptr<Descriptor>> found;
-  std::vector<cudnnBackendDescriptor_t> raw;
-  for (std::int64_t i = 0; i < count; ++i) {
-    found.push_back(std::make_shared<Descriptor>(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR));
-    raw.push_back(found.back()->get());
-  }
-  check(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, count, &count, raw.data()),
-        "cudnnBackendGetAttribute(ENGINEHEUR_RESULTS)");
-  // The first count was how many there may be, the second is how many were filled.
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::shared_ptr<Descriptor>& configuration = found[static_cast<std::size_t>(i)];
+  for (Descriptor& found :
+       parts_of(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)) {
+    const auto configuration = std::make_shared<Descriptor>(std::move(found));
     const Descriptor engine = engine_of(*configuration);
     // Partial sums are f32 whatever the operands are.
     if (has_note(engine, {CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION})) continue;
@@ -318,6 +322,23 @@ void ConvolutionGraph::ask_heuristics(cudnnBackendHeurMode_t mode) {
     }
     configurations_.push_back(configuration);
   }
+}
+
+std::string ConvolutionGraph::name(std::int64_t index) const {
+  const Descriptor& configuration = *configurations_[static_cast<std::size_t>(index)];
+  std::string name =
+      text("engine ", integer_of(engine_of(configuration), CUDNN_ATTR_ENGINE_GLOBAL_INDEX));
+  std::map<std::int64_t, std::int64_t> knobs;
+  for (const Descriptor& choice : parts_of(configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                                           CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR)) {
+    const auto type = values_of<cudnnBackendKnobType_t>(choice, CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE,
+                                                        CUDNN_TYPE_KNOB_TYPE, 1);
+    knobs[type.at(0)] = integer_of(choice, CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE);
+  }
+  for (const auto& [knob, value] : knobs) {
+    name += text(name.find(':') == std::string::npos ? ": " : ", ", knob, "=", value);
+  }
+  return name;
 }
 
 std::optional<Plan> ConvolutionGraph::build(std::int64_t index, const Refusals& refusals) const {
@@ -336,7 +357,7 @@ std::optional<Plan> ConvolutionGraph::build(std::int64_t index, const Refusals& 
   plan.configuration_ = configuration;
   plan.parts_ = parts_;
   plan.uids_ = uids_;
-  plan.engine_ = integer_of(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
+  plan.name_ = name(index);
   return plan;
 }
 

@@ -30,8 +30,7 @@ struct Problem {
   Convolution shape;
   // Forward: what is fused behind the convolution, in this order. The bias is of the images' type.
   bool residual = false, bias = false, relu = false;
-  DType dw = DType::f32;  // backward_weights: what dw is stored as
-  int alignment = 16;     // bytes; every address is a multiple of it
+  int alignment = 16;  // bytes; every address is a multiple of it
   auto operator<=>(const Problem&) const = default;
 };
 
@@ -39,9 +38,9 @@ struct Problem {
 // padding 1, bf16"
 std::string describe(const Problem& problem);
 
-// Where the tensors of a problem lie, on the device. Images NHWC, weights [out, kernel, kernel,
-// in], bias [out_channels]. What a problem does not have stays null. The one that a direction
-// computes is written, the others are read.
+// Where the tensors of a problem lie, on the device, all of the shape's type. Images NHWC, weights
+// [out, kernel, kernel, in], bias [out_channels]. What a problem does not have stays null. The one
+// that a direction computes is written, the others are read.
 struct Tensors {
   void* x = nullptr;  // or dx
   void* w = nullptr;  // or dw
@@ -78,8 +77,9 @@ class Plan {
  public:
   // Device memory that run() needs beside the tensors.
   std::int64_t workspace_bytes() const { return workspace_bytes_; }
-  // The number of cuDNN's engine, for logs and errors.
-  std::int64_t engine() const { return engine_; }
+  // "engine 12: 2=7, 6=0": cuDNN's engine and what its knobs are set to, which name the plan among
+  // those of its problem on every GPU of a kind.
+  const std::string& name() const { return name_; }
   // On the handle's stream; does not wait. The workspace is aligned to 256 bytes (the pool's is).
   void run(cudnnHandle_t handle, const Tensors& tensors, void* workspace) const;
 
@@ -92,7 +92,7 @@ class Plan {
   std::shared_ptr<const std::deque<Descriptor>> parts_;  // and to these, of its graph
   std::vector<std::int64_t> uids_;
   std::int64_t workspace_bytes_ = 0;
-  std::int64_t engine_ = -1;
+  std::string name_;
 };
 
 // Engines that a caller wants no plan of.
@@ -113,6 +113,8 @@ class ConvolutionGraph {
   // How many ways cuDNN knows, the one it expects to be fastest first. With fp32 no way that rounds
   // an operand to fewer bits is counted.
   std::int64_t plan_count() const { return static_cast<std::int64_t>(configurations_.size()); }
+  // As Plan::name().
+  std::string name(std::int64_t index) const;
   // Makes one ready: milliseconds, or about a second where kernels are compiled late. Empty where
   // it turns out that it cannot be had, or is refused.
   std::optional<Plan> build(std::int64_t index, const Refusals& refusals) const;

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "apps/attack/session.h"
-#include "core/host_convolution.h"
+#include "core/plans.h"
 #include "tests/apps/data_files.h"
 #include "tests/apps/linear_target.h"
 

@@ -1,4 +1,4 @@
-// The plans of the CPU's convolutions in a training: measured or named, kept in the run's
+// The plans of convolutions in a training: measured or named, kept in the run's
 // directory, and gone on with when it is resumed.
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 
 #include "apps/common/plan_options.h"
-#include "core/host_convolution.h"
+#include "core/plans.h"
 #include "core/json_text.h"
 #include "tests/apps/training_runs.h"
 

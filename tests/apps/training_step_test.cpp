@@ -128,9 +128,13 @@ TEST_P(TrainingSteps, on_a_gpu_follow_the_losses_of_the_cpu) {
   const Trained cpu = train_steps("cpu", GetParam(), Precision::fp32, 3);
   const Trained gpu = train_steps("cuda", GetParam(), Precision::fp32, 3);
 
-  EXPECT_NEAR(gpu.losses[0], cpu.losses[0], 1e-5 * (1 + cpu.losses[0]));
+  // A climb in x goes by signs of gradients, some of which rounding turns: weights that differ by
+  // 1e-7 miss the tighter bounds on the CPU already.
+  const bool climbs = std::string(GetParam()) == "pgd" || std::string(GetParam()) == "trades";
+  const double first = climbs ? 1e-3 : 1e-5, later = climbs ? 5e-2 : 1e-2;
+  EXPECT_NEAR(gpu.losses[0], cpu.losses[0], first * (1 + cpu.losses[0]));
   for (std::size_t step = 0; step < cpu.losses.size(); ++step) {
-    EXPECT_NEAR(gpu.losses[step], cpu.losses[step], 1e-2 * (1 + cpu.losses[step])) << step;
+    EXPECT_NEAR(gpu.losses[step], cpu.losses[step], later * (1 + cpu.losses[step])) << step;
   }
 }
 

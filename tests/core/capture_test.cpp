@@ -87,6 +87,21 @@ TEST_P(Capture, keeps_its_temporaries_apart_from_memory_taken_between_replays) {
   }
 }
 
+TEST_P(Capture, works_in_the_memory_that_the_same_work_left_when_it_was_called) {
+  const Tensor x = values(1), y = values(2);
+  add_twice(x, y);
+  const Pool::Counters before = device().pool().counters();
+
+  auto graph = device().capture([&] { add_twice(x, y); });
+  graph->replay();
+
+  EXPECT_EQ(device().pool().counters().device_allocations, before.device_allocations);
+  EXPECT_EQ(device().pool().counters().bytes_held, before.bytes_held);
+  EXPECT_GT(device().pool().counters().bytes_in_use, before.bytes_in_use);
+  graph.reset();
+  EXPECT_EQ(device().pool().counters().bytes_in_use, before.bytes_in_use);
+}
+
 TEST_P(Capture, hands_out_results_that_outlive_the_graph) {
   const Tensor x = values(1);
   Tensor norm;

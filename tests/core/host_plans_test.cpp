@@ -1,5 +1,6 @@
 // Which implementation takes a convolution of the CPU: the rules, plans, and what is measured.
 #include "core/host_convolution.h"
+#include "core/plans.h"
 
 #include <gtest/gtest.h>
 

@@ -13,9 +13,9 @@ namespace saddle::testing_support {
 
 using Inputs = std::vector<Values>;
 
-// What an input is: an f32 or bf16 activation, or convolution weights rounded to bf16, whose
-// gradient is f32.
-enum class Kind { f32, bf16, rounded_weight };
+// What an input is: an f32 or bf16 activation, or weights rounded to bf16, whose gradient is f32;
+// of a library's convolution (filter) it is rounded to bf16 on its way.
+enum class Kind { f32, bf16, rounded_weight, filter };
 
 // A row of the table.
 struct OpCase {

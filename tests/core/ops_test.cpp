@@ -776,14 +776,14 @@ std::vector<OpCase> cases() {
       convolution_bias_add_case({1, 7, 5, 3, 5, 3, 1, 1}, Activation::none),
       convolution_bias_add_case({1, 7, 5, 3, 5, 3, 1, 1}, Activation::relu),
       in_bf16(convolution_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Precision::bf16),
-              {Kind::bf16, Kind::rounded_weight}),
+              {Kind::bf16, Kind::filter}),
       in_bf16(
           convolution_case("3x3_dilation_6_on_5x4", {2, 5, 4, 3, 7, 3, 1, 6, 6}, Precision::bf16),
-          {Kind::bf16, Kind::rounded_weight}),
+          {Kind::bf16, Kind::filter}),
       in_bf16(convolution_case("1x1_stride_2", {2, 7, 5, 3, 5, 1, 2, 0}, Precision::bf16),
-              {Kind::bf16, Kind::rounded_weight}),
+              {Kind::bf16, Kind::filter}),
       in_bf16(convolution_add_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Precision::bf16),
-              {Kind::bf16, Kind::rounded_weight, Kind::bf16}),
+              {Kind::bf16, Kind::filter, Kind::bf16}),
       in_bf16(
           convolution_bias_case("3x3", {2, 7, 5, 3, 5, 3, 1, 1}, Activation::relu, Precision::bf16),
           {Kind::bf16}),
@@ -868,10 +868,14 @@ class Ops : public ::testing::TestWithParam<OpCase> {
     return op.kind(input) == Kind::f32 ? DType::f32 : DType::bf16;
   }
   // Whether the gradient of an input is stored in bf16.
-  bool stored_in_bf16(std::size_t input) const { return op.kind(input) == Kind::bf16; }
+  // Whether a gradient is rounded to bf16, in the end or before it becomes f32.
+  bool rounds_gradient(std::size_t input) const {
+    return op.kind(input) == Kind::bf16 || op.kind(input) == Kind::filter;
+  }
   Var variable(Device& device, std::size_t input, Gradient gradient) const {
     const Tensor value = tensor_of(device, op.inputs[input], type(input), inputs[input]);
-    if (op.kind(input) == Kind::rounded_weight && gradient == Gradient::wanted) {
+    const bool weight = op.kind(input) == Kind::rounded_weight || op.kind(input) == Kind::filter;
+    if (weight && gradient == Gradient::wanted) {
       return Var(value, Tensor(device, op.inputs[input]));
     }
     return Var(value, gradient);
@@ -937,7 +941,7 @@ TEST_P(Ops, gradient_of_a_random_functional_equals_central_differences_in_double
     // The differences themselves err by about 1e-16 / h of the functional's sum and by h^2.
     for (double& m : magnitude) m += 1e-9 / kFloatEps;
     expect_all_near(got[input], want, op.terms, magnitude,
-                    "gradient of input " + std::to_string(input), stored_in_bf16(input),
+                    "gradient of input " + std::to_string(input), rounds_gradient(input),
                     op.rounded_gradient_terms);
   }
 }
@@ -964,7 +968,7 @@ TEST_P(Ops, every_device_agrees_with_the_cpu) {
     for (std::size_t i = 0; i < g.size(); ++i) {
       expect_all_near(g_there[i], to_double(g[i]), op.terms,
                       op.gradient_magnitude(in_double, dy, i),
-                      name + " gradient of input " + std::to_string(i), 2 * stored_in_bf16(i));
+                      name + " gradient of input " + std::to_string(i), 2 * rounds_gradient(i));
     }
   }
 }

@@ -130,6 +130,41 @@ TEST(pool, passes_the_error_on_where_there_is_no_memory_even_without_the_cache) 
   device.pool.give(held, 1500);
 }
 
+TEST(pool, within_another_takes_what_that_one_keeps_and_returns_it_when_it_ends) {
+  CountingDevice device;
+  std::shared_ptr<Pool> outer(&device.pool, [](Pool*) {});
+  void* cached = outer->take(1000);
+  outer->give(cached, 1000);
+
+  std::shared_ptr<Pool> inner = pool_within(outer);
+  void* first = inner->take(1000);
+  void* second = inner->take(1000);
+
+  EXPECT_EQ(first, cached);
+  EXPECT_NE(second, cached);
+  EXPECT_EQ(device.bytes, 2048u);
+  EXPECT_EQ(outer->counters().bytes_in_use, 2048u);
+  inner->give(first, 1000);
+  inner->give(second, 1000);
+  EXPECT_EQ(outer->counters().bytes_in_use, 2048u) << "replays still write to it";
+  inner.reset();
+  EXPECT_EQ(outer->counters().bytes_in_use, 0u);
+  EXPECT_EQ(device.bytes, 2048u);
+}
+
+TEST(pool, within_another_passes_the_error_on_where_there_is_no_memory) {
+  CountingDevice device;
+  std::shared_ptr<Pool> outer(&device.pool, [](Pool*) {});
+  device.capacity = 1024;
+  const std::shared_ptr<Pool> inner = pool_within(outer);
+  void* held = inner->take(1000);
+
+  EXPECT_CONTAINS(message_of<Error>([&] { inner->take(1000); }), "out of memory");
+
+  EXPECT_EQ(outer->counters().bytes_in_use, 1024u);
+  inner->give(held, 1000);
+}
+
 TEST(pool, returns_everything_to_the_device_when_it_ends) {
   std::size_t bytes = 0;
   {
