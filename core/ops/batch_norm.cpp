@@ -86,9 +86,12 @@ Var batch_norm(Tape& tape, const Var& x, const BatchNormState& state) {
   const Var gamma = state.gamma, beta = state.beta;
   const bool frozen = state.mode == BatchNormMode::frozen;
   return tape.record(y, {x, gamma, beta}, [=, &device](const Tensor& dy) {
-    const Tensor slope = Tensor::filled(device, {channels}, 0.f);
-    const Tensor offset = Tensor::filled(device, {channels}, 0.f);
-    if (gamma.wants_gradient() || beta.wants_gradient() || !frozen) {
+    const bool summed = gamma.wants_gradient() || beta.wants_gradient() || !frozen;
+    const auto coefficients = [&] {
+      return summed ? Tensor(device, {channels}) : Tensor::filled(device, {channels}, 0.f);
+    };
+    const Tensor slope = coefficients(), offset = coefficients();
+    if (summed) {
       const std::int64_t chunks = chunk_count(rows);
       const Tensor sum_dz(device, {chunks, channels}), sum_dz_x(device, {chunks, channels});
       with_element_type("batch_norm", dy.dtype(), [&](auto zero) {
