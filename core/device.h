@@ -47,6 +47,9 @@ struct Convolution {
   auto operator<=>(const Convolution&) const = default;
 };
 
+// Whether a result replaces what lies there or is added to it.
+enum class Sum { store, add };
+
 // What a forward convolution does with each sum before it is stored, in this order.
 struct Epilogue {
   const void* residual = nullptr;  // of y's shape and type: added
@@ -134,12 +137,25 @@ class Device {
   // before, so that plans exist.
   virtual std::unique_ptr<Graph> capture(const std::function<void()>& work) = 0;
 
+  // Asks for work that nothing called before `join` waits for, such as gradients of weights during
+  // a backward pass: a device that captures may replay it beside what is called in between. It may
+  // not write what that reads or writes, nor read what that writes; memory that it uses stays taken
+  // until join() where `work` itself holds the tensors, so after kMostBeside of them join() is
+  // called. What is asked for in this way keeps its order. Elsewhere, and within such work, it is
+  // done at once.
+  static constexpr std::size_t kMostBeside = 8;
+  virtual void beside(std::function<void()> work) { work(); }
+  // What is called from now on comes after all that was asked for beside. Captured work ends with
+  // it.
+  virtual void join() {}
+
   virtual void gemm(const Gemm& shape, const void* a, const void* b, void* c) = 0;
   // y = epilogue(conv(x, w))
   virtual void convolution_forward(const Convolution& shape, const void* x, const void* w,
                                    const Epilogue& epilogue, void* y) = 0;
+  // Of bf16 a sum is rounded once.
   virtual void convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
-                                         void* dx) = 0;
+                                         void* dx, Sum sum) = 0;
   virtual void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
                                             float* dw) = 0;
 

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -46,6 +48,42 @@ void round_to(const std::vector<float>& from, void* to) {
   for (std::size_t i = 0; i < from.size(); ++i) values[i] = from[i];
 }
 
+// A piece of captured work, and how it is ordered (Device::beside).
+struct Recorded {
+  enum Order { in_order, beside, join } order;
+  std::function<void()> work;
+};
+
+// Replays in all orders that a GPU might: what was asked for beside runs at once in the first
+// replay, as late as may be in the second, then at random moments. So results that hang on the
+// order, and memory given away too early, show as other bits.
+class HostGraph final : public Graph {
+ public:
+  HostGraph(std::vector<Recorded> recorded, std::shared_ptr<Pool> pool)
+      : recorded_(std::move(recorded)), pool_(std::move(pool)) {}
+
+  void replay() override {
+    std::minstd_rand random(++replays_);
+    const auto is_a_moment = [&] { return replays_ == 1 || (replays_ > 2 && random() % 2 == 0); };
+    std::deque<const Recorded*> waiting;
+    const auto run_first = [&] {
+      waiting.front()->work();
+      waiting.pop_front();
+    };
+    for (const Recorded& piece : recorded_) {
+      if (piece.order == Recorded::beside) waiting.push_back(&piece);
+      while (!waiting.empty() && (piece.order == Recorded::join || is_a_moment())) run_first();
+      if (piece.order == Recorded::in_order) piece.work();
+    }
+    while (!waiting.empty()) run_first();
+  }
+
+ private:
+  std::vector<Recorded> recorded_;
+  std::shared_ptr<Pool> pool_;  // keeps the memory the work uses
+  unsigned replays_ = 0;
+};
+
 class HostDevice final : public Device {
  public:
   HostDevice(std::string name, LaunchTable run) : name_(std::move(name)), run_(std::move(run)) {}
@@ -81,7 +119,11 @@ class HostDevice final : public Device {
 
   bool captures() const override { return captures_; }
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override;
-  void record(std::function<void()> work) { recording_->push_back(std::move(work)); }
+  void record(std::function<void()> work) {
+    recording_->push_back({beside_ ? Recorded::beside : Recorded::in_order, std::move(work)});
+  }
+  void beside(std::function<void()> work) override;
+  void join() override;
 
   void gemm(const Gemm& shape, const void* a, const void* b, void* c) override {
     run([=] { gemm_in(shape, a, b, c); });
@@ -90,19 +132,9 @@ class HostDevice final : public Device {
                            const Epilogue& epilogue, void* y) override {
     run([=] { forward_in(shape, x, w, epilogue, y); });
   }
-  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
-                                 void* dx) override {
-    run([=] {
-      if (shape.dtype() == DType::f32) {
-        saddle::convolution_backward_data(shape, static_cast<const float*>(dy),
-                                          static_cast<const float*>(w), static_cast<float*>(dx));
-        return;
-      }
-      std::vector<float> sums(static_cast<std::size_t>(shape.input_count()));
-      saddle::convolution_backward_data(f32(shape), widened(dy, shape.output_count()).data(),
-                                        widened(w, shape.weight_count()).data(), sums.data());
-      round_to(sums, dx);
-    });
+  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w, void* dx,
+                                 Sum sum) override {
+    run([=] { backward_data_in(shape, dy, w, dx, sum); });
   }
   void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
                                     float* dw) override {
@@ -130,19 +162,6 @@ class HostDevice final : public Device {
 
    private:
     std::vector<char> values_;
-  };
-
-  class HostGraph final : public Graph {
-   public:
-    HostGraph(std::vector<std::function<void()>> work, std::shared_ptr<Pool> pool)
-        : work_(std::move(work)), pool_(std::move(pool)) {}
-    void replay() override {
-      for (const std::function<void()>& work : work_) work();
-    }
-
-   private:
-    std::vector<std::function<void()>> work_;
-    std::shared_ptr<Pool> pool_;  // keeps the memory the work uses
   };
 
   // Now, or when what is being captured is replayed.
@@ -202,29 +221,90 @@ class HostDevice final : public Device {
     round_to(sums, y);
   }
 
+  static void backward_data_in(const Convolution& shape, const void* dy, const void* w, void* dx,
+                               Sum sum) {
+    const bool rounds = shape.dtype() == DType::bf16;
+    if (!rounds && sum == Sum::store) {
+      return saddle::convolution_backward_data(shape, static_cast<const float*>(dy),
+                                               static_cast<const float*>(w),
+                                               static_cast<float*>(dx));
+    }
+    std::vector<float> found(static_cast<std::size_t>(shape.input_count()));
+    if (rounds) {
+      saddle::convolution_backward_data(f32(shape), widened(dy, shape.output_count()).data(),
+                                        widened(w, shape.weight_count()).data(), found.data());
+    } else {
+      saddle::convolution_backward_data(shape, static_cast<const float*>(dy),
+                                        static_cast<const float*>(w), found.data());
+    }
+    const auto put = [&]<class T>(T* to) {
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        to[i] = sum == Sum::add ? found[i] + static_cast<float>(to[i]) : found[i];
+      }
+    };
+    rounds ? put(static_cast<Bfloat16*>(dx)) : put(static_cast<float*>(dx));
+  }
+
   std::string name_;
   LaunchTable run_, record_;
   bool captures_ = false;
   std::size_t held_ = 0;
   std::shared_ptr<Pool> pool_ = host_pool(held_), graph_pool_;
-  std::vector<std::function<void()>>* recording_ = nullptr;
+  std::vector<Recorded>* recording_ = nullptr;
+  // What is asked for beside: its memory, and the work itself, which holds other memory.
+  bool beside_ = false;
+  std::shared_ptr<Pool> beside_pool_;
+  std::vector<std::function<void()>> kept_;
 };
+
+// What is asked for beside works in memory of its own, for what is called meanwhile may not be
+// given any of it.
+void HostDevice::beside(std::function<void()> work) {
+  if (!recording_ || beside_) return work();
+  if (!beside_pool_) beside_pool_ = pool_within(graph_pool_);
+  beside_ = true;
+  graph_pool_.swap(beside_pool_);
+  const auto end = [this] {
+    graph_pool_.swap(beside_pool_);
+    beside_ = false;
+  };
+  try {
+    work();
+  } catch (...) {
+    end();
+    throw;
+  }
+  end();
+  kept_.push_back(std::move(work));
+  if (kept_.size() == kMostBeside) join();
+}
+
+void HostDevice::join() {
+  if (!recording_ || beside_ || kept_.empty()) return;
+  recording_->push_back({Recorded::join, {}});
+  kept_.clear();
+  beside_pool_.reset();
+}
 
 std::unique_ptr<Graph> HostDevice::capture(const std::function<void()>& work) {
   require(captures_, name_, ": does not capture work");
   require(!recording_, name_, ": a capture inside a capture");
-  std::vector<std::function<void()>> recorded;
+  std::vector<Recorded> recorded;
   graph_pool_ = pool_within(pool_);
   recording_ = &recorded;
+  const auto end = [this] {
+    kept_.clear();
+    beside_pool_.reset();
+    recording_ = nullptr;
+    return std::exchange(graph_pool_, nullptr);
+  };
   try {
     work();
   } catch (...) {
-    recording_ = nullptr;
-    graph_pool_.reset();
+    end();
     throw;
   }
-  recording_ = nullptr;
-  return std::make_unique<HostGraph>(std::move(recorded), std::exchange(graph_pool_, nullptr));
+  return std::make_unique<HostGraph>(std::move(recorded), end());
 }
 
 HostDevice& emulated() {

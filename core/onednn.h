@@ -15,7 +15,6 @@
 
 namespace saddle::onednn {
 
-enum class Sum { store, add };
 // Where the product goes: a row of c begins `row` elements after the one before (0: n of them), and
 // is overwritten or added to.
 struct ProductTo {

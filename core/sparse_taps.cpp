@@ -80,8 +80,7 @@ void convolution_backward_weights(const Convolution& s, const float* x, const fl
       const float* b = gathered(x + first * x_image, count, s.height, s.width, in, rows, columns,
                                 rows.shift, columns.shift, x_read);
       const Gemm product{out, in, count * rows.count() * columns.count(), true, false};
-      onednn::gemm(product, a, b, to,
-                   {taps * in, first > 0 ? onednn::Sum::add : onednn::Sum::store});
+      onednn::gemm(product, a, b, to, {taps * in, first > 0 ? Sum::add : Sum::store});
     }
   }
 }

@@ -38,6 +38,14 @@ void Var::add_gradient(const Tensor& contribution) const {
   }
 }
 
+void add_beside(const Var& weight, std::function<void()> work) {
+  if (weight.destination()) {
+    weight.device().beside(std::move(work));
+  } else {
+    work();
+  }
+}
+
 Var Tape::parameter(Tensor value, Tensor destination) {
   Written& written = written_[destination.data<float>()];
   if (!written.flag) written = {destination, std::make_shared<bool>(false)};
@@ -65,6 +73,7 @@ void Tape::backward(const Var& loss) {
     if (dy) node.backward(dy);
   }
   written_.clear();
+  loss.device().join();
 }
 
 }  // namespace saddle

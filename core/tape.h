@@ -72,6 +72,11 @@ class Var {
   std::shared_ptr<State> state_;
 };
 
+// For an op's backward: runs `work`, which adds to the gradient of a weight. Where that goes to its
+// place in the gradient buffer, which nobody reads before the walk has ended, it is asked for
+// beside the rest of the walk (Device::beside); so `work` holds the tensors that it reads.
+void add_beside(const Var& weight, std::function<void()> work);
+
 class Tape {
  public:
   // A value that no op made.

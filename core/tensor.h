@@ -71,6 +71,8 @@ class Tensor {
   // The only element of a one-element f32 tensor; waits for the device.
   float item() const;
 
+  // Whether no other tensor shares the memory; false where there is none.
+  bool has_one_owner() const { return buffer_.use_count() == 1; }
   // Whether both start at the same address of the same memory.
   bool same_memory(const Tensor& other) const { return buffer_ && data_ == other.data_; }
 

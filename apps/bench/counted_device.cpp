@@ -154,14 +154,18 @@ void CountedDevice::convolution_forward(const Convolution& asked, const void*, c
 }
 
 void CountedDevice::convolution_backward_data(const Convolution& asked, const void*, const void*,
-                                              void*) {
+                                              void*, Sum sum) {
   const Convolution shape = with_whole_vectors(asked);
   const double size = element_bytes(shape.dtype());
   if (shape != asked) {
     count_padding(asked, "PadChannels", asked.weight_count() / asked.in_channels, size);
     count_padding(asked, "CopyChannels", asked.batch * asked.height * asked.width, size);
+    if (sum == Sum::add) {
+      count_padding(asked, "PadChannels", asked.batch * asked.height * asked.width, size);
+    }
   }
-  count(name_of(asked, kImages), (images(shape) + weights(shape) + outputs(shape)) * size);
+  const double read = sum == Sum::add ? images(shape) : 0;
+  count(name_of(asked, kImages), (images(shape) + read + weights(shape) + outputs(shape)) * size);
 }
 
 void CountedDevice::convolution_backward_weights(const Convolution& asked, const void*, const void*,

@@ -58,8 +58,8 @@ class CountedDevice final : public Device {
   // With what core/cuda/cudnn_convolution.cpp launches around the library's call.
   void convolution_forward(const Convolution& shape, const void* x, const void* w,
                            const Epilogue& epilogue, void* y) override;
-  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
-                                 void* dx) override;
+  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w, void* dx,
+                                 Sum sum) override;
   void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
                                     float* dw) override;
   bool computes_on_host() const override { return false; }

@@ -59,8 +59,8 @@ void TimedDevice::convolution_forward(const Convolution& shape, const void* x, c
 }
 
 void TimedDevice::convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
-                                            void* dx) {
-  timed(name_of(shape, kImages), [&] { device_.convolution_backward_data(shape, dy, w, dx); });
+                                            void* dx, Sum sum) {
+  timed(name_of(shape, kImages), [&] { device_.convolution_backward_data(shape, dy, w, dx, sum); });
 }
 
 void TimedDevice::convolution_backward_weights(const Convolution& shape, const void* x,

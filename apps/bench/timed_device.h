@@ -54,8 +54,8 @@ class TimedDevice final : public Device {
   void gemm(const Gemm& shape, const void* a, const void* b, void* c) override;
   void convolution_forward(const Convolution& shape, const void* x, const void* w,
                            const Epilogue& epilogue, void* y) override;
-  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
-                                 void* dx) override;
+  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w, void* dx,
+                                 Sum sum) override;
   void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
                                     float* dw) override;
   bool computes_on_host() const override { return device_.computes_on_host(); }

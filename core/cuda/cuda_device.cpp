@@ -135,7 +135,10 @@ CudaDevice::CudaDevice(int ordinal) : ordinal_(ordinal), name_(text("cuda:", ord
              ". Configure it with ", "-DSADDLE_CUDA_ARCHITECTURES=", capability_));
   }
   // Non-blocking: does not wait for the default stream, on which nothing of ours runs.
-  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  for (cudaStream_t* stream : {&stream_, &beside_stream_}) {
+    check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  }
+  check(cudaEventCreateWithFlags(&meeting_, cudaEventDisableTiming), "cudaEventCreate");
   pool_ = std::make_shared<Pool>([this](std::size_t bytes) { return allocate(bytes).memory; },
                                  [this](void* memory, std::size_t bytes) {
                                    release({memory, bytes});
@@ -295,9 +298,12 @@ std::unique_ptr<Graph> CudaDevice::capture(const std::function<void()>& work) {
   std::exception_ptr failure;
   try {
     work();
+    join();
   } catch (...) {
     failure = std::current_exception();
   }
+  kept_.clear();
+  beside_pool_.reset();
   pool_.swap(pool);
   cudaGraph_t captured = nullptr;
   const cudaError_t status = cudaStreamEndCapture(stream_, &captured);
@@ -317,6 +323,44 @@ std::unique_ptr<Graph> CudaDevice::capture(const std::function<void()>& work) {
   return result;
 }
 
+void CudaDevice::order(cudaStream_t earlier, cudaStream_t later) {
+  check(cudaEventRecord(meeting_, earlier), "cudaEventRecord");
+  check(cudaStreamWaitEvent(later, meeting_, 0), "cudaStreamWaitEvent");
+}
+
+void CudaDevice::swap_streams() {
+  std::swap(stream_, beside_stream_);
+  pool_.swap(beside_pool_);
+  beside_ = !beside_;
+}
+
+// What is asked for beside works in memory of its own, for what is called meanwhile may not be
+// given any of it.
+void CudaDevice::beside(std::function<void()> work) {
+  if (!capturing_ || beside_) return work();
+  make_current();
+  order(stream_, beside_stream_);
+  if (!beside_pool_) beside_pool_ = pool_within(pool_);
+  swap_streams();
+  try {
+    work();
+  } catch (...) {
+    swap_streams();
+    throw;
+  }
+  swap_streams();
+  kept_.push_back(std::move(work));
+  if (kept_.size() == kMostBeside) join();
+}
+
+void CudaDevice::join() {
+  if (beside_ || kept_.empty()) return;
+  make_current();
+  order(beside_stream_, stream_);
+  kept_.clear();
+  beside_pool_.reset();
+}
+
 // Libraries ---------------------------------------------------------------------------------------
 
 void CudaDevice::gemm(const Gemm& shape, const void* a, const void* b, void* c) {
@@ -331,9 +375,9 @@ void CudaDevice::convolution_forward(const Convolution& shape, const void* x, co
 }
 
 void CudaDevice::convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
-                                           void* dx) {
+                                           void* dx, Sum sum) {
   make_current();
-  convolutions_->backward_data(shape, dy, w, dx);
+  convolutions_->backward_data(shape, dy, w, dx, sum);
 }
 
 void CudaDevice::convolution_backward_weights(const Convolution& shape, const void* x,

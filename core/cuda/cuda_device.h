@@ -1,8 +1,8 @@
 // CudaDevice: a GPU. One stream, on which everything it is asked for happens in the order of
-// asking.
+// asking; and while work is captured another, on which is what it is asked for beside.
 //
-// Because there is one stream, memory may go back to the pool while a kernel that uses it is still
-// to run: whoever takes it next comes later on the stream.
+// Memory may go back to the pool while a kernel that uses it is still to run: whoever takes it next
+// comes later on the stream. The other stream has a pool of its own until the two join.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -41,6 +41,7 @@ class CudaDevice final : public Device {
   // Makes this the GPU to which the calling thread's CUDA calls go. Every function of Device begins
   // with it.
   void make_current() const;
+  // That of what is asked for now.
   cudaStream_t stream() const { return stream_; }
   // Whether `capture` is running its work.
   bool capturing() const { return capturing_; }
@@ -66,12 +67,14 @@ class CudaDevice final : public Device {
   bool captures() const override { return true; }
   bool computes_on_host() const override { return false; }
   std::unique_ptr<Graph> capture(const std::function<void()>& work) override;
+  void beside(std::function<void()> work) override;
+  void join() override;
 
   void gemm(const Gemm& shape, const void* a, const void* b, void* c) override;
   void convolution_forward(const Convolution& shape, const void* x, const void* w,
                            const Epilogue& epilogue, void* y) override;
-  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
-                                 void* dx) override;
+  void convolution_backward_data(const Convolution& shape, const void* dy, const void* w, void* dx,
+                                 Sum sum) override;
   void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
                                     float* dw) override;
 
@@ -88,6 +91,9 @@ class CudaDevice final : public Device {
   static PinnedSlot new_slot(std::size_t bytes);
   void copy_by_pinned_memory(void* to, const void* from, std::size_t bytes);
   void release_what_was_put_off() noexcept;
+  void swap_streams();
+  // From here on `later` waits for what `earlier` has been asked for.
+  void order(cudaStream_t earlier, cudaStream_t later);
 
   int ordinal_;
   std::string name_;
@@ -97,6 +103,13 @@ class CudaDevice final : public Device {
   bool deterministic_ = false;
   bool capturing_ = false;
   std::size_t held_ = 0;
+  // What is asked for beside: the stream, the event at which the two meet, its memory, and the work
+  // itself, which holds other memory.
+  bool beside_ = false;
+  cudaStream_t beside_stream_ = nullptr;
+  cudaEvent_t meeting_ = nullptr;
+  std::shared_ptr<Pool> beside_pool_;
+  std::vector<std::function<void()>> kept_;
   std::vector<DeviceMemory> memory_to_release_;
   std::vector<cudaGraphExec_t> graphs_to_release_;
   std::vector<PinnedSlot> free_slots_;

@@ -96,7 +96,6 @@ CudnnConvolutions::CudnnConvolutions(CudaDevice& device) : device_(device) {
   cudnnHandle_t handle = nullptr;
   check(cudnnCreate(&handle), "cudnnCreate");
   handle_.reset(handle);
-  check(cudnnSetStream(handle, device.stream()), "cudnnSetStream");
   for (int i = 0; i <= kMeasuredRuns; ++i) {
     check(cudaEventCreate(&events_.emplace_back()), "cudaEventCreate");
   }
@@ -139,20 +138,23 @@ void CudnnConvolutions::forward(const Convolution& asked, const void* x, const v
 }
 
 void CudnnConvolutions::backward_data(const Convolution& asked, const void* dy, const void* w,
-                                      void* dx) {
+                                      void* dx, Sum sum) {
   if (asked.input_count() == 0) return;
   const Convolution shape = with_whole_vectors(asked);
   Tensor dx_padded, w_padded;
   void* target = dx;
   if (shape != asked) {
     w_padded = padded(w, taps(asked), asked.in_channels, shape.in_channels, asked.dtype());
-    dx_padded = bytes(shape.input_count() * size_of(shape.dtype()));
+    dx_padded = sum == Sum::add
+                    ? padded(dx, pixels(asked), asked.in_channels, shape.in_channels, asked.dtype())
+                    : bytes(shape.input_count() * size_of(shape.dtype()));
     w = address_of(w_padded);
     target = address_of(dx_padded);
   }
   const Tensors tensors{.x = target, .w = const_cast<void*>(w), .y = const_cast<void*>(dy)};
   const Problem problem{.direction = Direction::backward_data,
                         .shape = shape,
+                        .adds = sum == Sum::add,
                         .alignment = alignment_of({dy, w, target}, shape)};
   naming(problem, asked, [&] { run(plain_plan(problem, tensors), tensors); });
   if (shape != asked) {
@@ -199,6 +201,7 @@ void CudnnConvolutions::backward_weights(const Convolution& asked, const void* x
 void CudnnConvolutions::run(const Plan& plan, const Tensors& tensors) {
   Tensor workspace;
   if (plan.workspace_bytes() > 0) workspace = bytes(plan.workspace_bytes());
+  check(cudnnSetStream(handle_.get(), device_.stream()), "cudnnSetStream");
   plan.run(handle_.get(), tensors, workspace ? address_of(workspace) : nullptr);
 }
 

@@ -42,7 +42,7 @@ class CudnnConvolutions {
   // much faster. Throws Error where cuDNN has no plan, with the shape and what cuDNN says.
   void forward(const Convolution& shape, const void* x, const void* w, const Epilogue& epilogue,
                void* y);
-  void backward_data(const Convolution& shape, const void* dy, const void* w, void* dx);
+  void backward_data(const Convolution& shape, const void* dy, const void* w, void* dx, Sum sum);
   void backward_weights(const Convolution& shape, const void* x, const void* dy, float* dw);
 
  private:

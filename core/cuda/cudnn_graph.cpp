@@ -39,21 +39,18 @@ std::vector<T> values_of(const Descriptor& descriptor, cudnnBackendAttributeName
   return values;
 }
 
-// The descriptors of a type that an attribute holds.
+// The descriptors of a type that an attribute holds. (Asked how many these are, cuDNN answers 0 for
+// some attributes.)
 std::vector<Descriptor> parts_of(const Descriptor& whole, cudnnBackendAttributeName_t name,
-                                 cudnnBackendDescriptorType_t type) {
-  std::int64_t count = 0;
-  check(cudnnBackendGetAttribute(whole.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count,
-                                 nullptr),
-        "cudnnBackendGetAttribute");
+                                 cudnnBackendDescriptorType_t type, std::int64_t at_most) {
   std::vector<Descriptor> found;
   std::vector<cudnnBackendDescriptor_t> raw;  // cuDNN fills the descriptors that it is handed
-  for (std::int64_t i = 0; i < count; ++i) raw.push_back(found.emplace_back(type).get());
-  check(cudnnBackendGetAttribute(whole.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, &count,
+  for (std::int64_t i = 0; i < at_most; ++i) raw.push_back(found.emplace_back(type).get());
+  std::int64_t count = 0;
+  check(cudnnBackendGetAttribute(whole.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, at_most, &count,
                                  raw.data()),
         "cudnnBackendGetAttribute");
-  // The first count was how many there may be, the second is how many were filled.
-  found.erase(found.begin() + count, found.end());
+  found.erase(found.begin() + std::min(count, at_most), found.end());
   return found;
 }
 
@@ -127,7 +124,7 @@ std::string describe(const Problem& problem) {
   const std::array names{"forward", "backward to the images", "backward to the weights"};
   return text("convolution ", names[static_cast<std::size_t>(problem.direction)],
               problem.residual ? " + residual" : "", problem.bias ? " + bias" : "",
-              problem.relu ? " + relu" : "", ", images ",
+              problem.relu ? " + relu" : "", problem.adds ? ", added" : "", ", images ",
               Shape{s.batch, s.height, s.width, s.in_channels}, ", weights ",
               Shape{s.out_channels, s.kernel, s.kernel, s.in_channels}, ", stride ", s.stride,
               ", padding ", s.padding, s.dilation > 1 ? text(", dilation ", s.dilation) : "", ", ",
@@ -251,14 +248,14 @@ Descriptor& ConvolutionGraph::add_convolution(const Descriptor& x, const Descrip
   convolution.finalise();
 
   const ConvolutionAttributes names = attributes_of(problem_.direction);
-  const float one = 1, zero = 0;
+  const float one = 1, beta = problem_.adds ? 1 : 0;
   Descriptor& operation = add_part(names.operation);
   operation.set(names.convolution, convolution);
   operation.set(names.x, x);
   operation.set(names.w, w);
   operation.set(names.y, y);
   operation.set(names.alpha, CUDNN_TYPE_FLOAT, 1, &one);
-  operation.set(names.beta, CUDNN_TYPE_FLOAT, 1, &zero);
+  operation.set(names.beta, CUDNN_TYPE_FLOAT, 1, &beta);
   operation.finalise();
   return operation;
 }
@@ -309,8 +306,12 @@ void ConvolutionGraph::ask_heuristics(cudnnBackendHeurMode_t mode) {
   // Where a list has nothing for the graph cuDNN calls that an error; the other may have.
   if (cudnnBackendFinalize(heuristics.get()) != CUDNN_STATUS_SUCCESS) return;
 
-  for (Descriptor& found :
-       parts_of(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)) {
+  std::int64_t most = 0;
+  check(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &most, nullptr),
+        "cudnnBackendGetAttribute(ENGINEHEUR_RESULTS)");
+  for (Descriptor& found : parts_of(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                    CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, most)) {
     const auto configuration = std::make_shared<Descriptor>(std::move(found));
     const Descriptor engine = engine_of(*configuration);
     // Partial sums are f32 whatever the operands are.
@@ -329,8 +330,9 @@ std::string ConvolutionGraph::name(std::int64_t index) const {
   std::string name =
       text("engine ", integer_of(engine_of(configuration), CUDNN_ATTR_ENGINE_GLOBAL_INDEX));
   std::map<std::int64_t, std::int64_t> knobs;
-  for (const Descriptor& choice : parts_of(configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
-                                           CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR)) {
+  for (const Descriptor& choice :
+       parts_of(configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, CUDNN_KNOB_TYPE_COUNTS)) {
     const auto type = values_of<cudnnBackendKnobType_t>(choice, CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE,
                                                         CUDNN_TYPE_KNOB_TYPE, 1);
     knobs[type.at(0)] = integer_of(choice, CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE);

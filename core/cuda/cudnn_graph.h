@@ -30,6 +30,7 @@ struct Problem {
   Convolution shape;
   // Forward: what is fused behind the convolution, in this order. The bias is of the images' type.
   bool residual = false, bias = false, relu = false;
+  bool adds = false;   // backward_data: to what dx holds
   int alignment = 16;  // bytes; every address is a multiple of it
   auto operator<=>(const Problem&) const = default;
 };

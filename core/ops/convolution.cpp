@@ -88,24 +88,30 @@ void backward_weights(const Convolution& shape, const Var& x, const Tensor& dy, 
                                       dw.data<float>());
 }
 
-void backward_data(const Convolution& shape, const Tensor& w, const Tensor& dy, const Tensor& dx) {
+void backward_data(const Convolution& shape, const Tensor& w, const Tensor& dy, const Tensor& dx,
+                   Sum sum) {
   if (reads_one_tap(shape)) {
-    return backward_data(with_one_tap(shape), middle_tap(shape, w), dy, dx);
+    return backward_data(with_one_tap(shape), middle_tap(shape, w), dy, dx, sum);
   }
   const DType dtype = shape.dtype();
   dx.device().convolution_backward_data(shape, memory_of(dy, dtype), memory_of(w, dtype),
-                                        memory_of(dx, dtype));
+                                        memory_of(dx, dtype), sum);
 }
 
 void backward(const Convolution& shape, const Var& x, const Var& w, const Tensor& dy) {
   if (w.wants_gradient()) {
-    const Tensor dw = w.gradient_memory();
-    backward_weights(shape, x, dy, dw);
-    w.add_gradient(dw);
+    add_beside(w, [=] {
+      const Tensor dw = w.gradient_memory();
+      backward_weights(shape, x, dy, dw);
+      w.add_gradient(dw);
+    });
   }
   if (x.wants_gradient()) {
-    const Tensor dx = x.gradient_memory();
-    backward_data(shape, w.value(), dy, dx);
+    // A GPU's library adds at no cost to what has reached x by another way, where nobody else has
+    // that memory.
+    const bool adds = x.gradient().has_one_owner() && !x.device().computes_on_host();
+    const Tensor dx = adds ? x.take_gradient() : x.gradient_memory();
+    backward_data(shape, w.value(), dy, dx, adds ? Sum::add : Sum::store);
     x.add_gradient(dx);
   }
 }

@@ -76,16 +76,20 @@ const float* values_of_residual(const char* op, const Var& residual, const Tenso
 // Those with respect to the weights; x is the layer's input.
 void add_parameter_gradients(const LinearSize& size, const LinearWeights& weights, const Tensor& x,
                              const Tensor& dy, Precision precision) {
-  const auto& [w, bias] = weights;
+  const Var w = weights.weight, bias = weights.bias;
   if (w.wants_gradient()) {
-    const Tensor dw = w.gradient_memory();  // dy^T x
-    multiply({size.out, size.in, size.rows, true, false, precision}, dy, x, dw);
-    w.add_gradient(dw);
+    add_beside(w, [=] {
+      const Tensor dw = w.gradient_memory();  // dy^T x
+      multiply({size.out, size.in, size.rows, true, false, precision}, dy, x, dw);
+      w.add_gradient(dw);
+    });
   }
   if (bias.wants_gradient()) {
-    const Tensor dbias = bias.gradient_memory();
-    sum_rows(dy, dbias);
-    bias.add_gradient(dbias);
+    add_beside(bias, [=] {
+      const Tensor dbias = bias.gradient_memory();
+      sum_rows(dy, dbias);
+      bias.add_gradient(dbias);
+    });
   }
 }
 

@@ -102,6 +102,85 @@ TEST_P(Capture, works_in_the_memory_that_the_same_work_left_when_it_was_called) 
   EXPECT_EQ(device().pool().counters().bytes_in_use, before.bytes_in_use);
 }
 
+// Work beside reads a temporary; meanwhile memory of its size is taken and written.
+TEST_P(Capture, what_is_asked_for_beside_finds_its_operands_as_they_were) {
+  const Tensor x = values(1), y = values(2), wanted = values(2);
+  const auto graph = device().capture([&] {
+    {
+      const Tensor twice(device(), {kSize});
+      launch(device(), Add<float>{x.array(), x.array(), twice.array()}, kSize);
+      device().beside([twice, y] { launch(y.device(), AddTo{twice.array(), y.array()}, kSize); });
+    }
+    for (int i = 0; i < 3; ++i) Tensor::filled(device(), {kSize}, 7.f);
+    device().join();
+    launch(device(), AddTo{x.array(), y.array()}, kSize);
+  });
+
+  for (int replay = 0; replay < 6; ++replay) {
+    graph->replay();
+    add_twice(x, wanted);
+    launch(device(), AddTo{x.array(), wanted.array()}, kSize);
+    EXPECT_EQ(bits_of(y.to_host<float>()), bits_of(wanted.to_host<float>())) << replay;
+  }
+}
+
+TEST_P(Capture, what_is_asked_for_beside_keeps_its_order_and_takes_memory_of_its_own) {
+  const Tensor x = values(1), y = values(2), wanted = y.clone();
+  const auto graph = device().capture([&] {
+    for (int i = 0; i < 20; ++i) {
+      device().beside([x, y] {
+        const Tensor sum(x.device(), {kSize});
+        launch(x.device(), Add<float>{x.array(), y.array(), sum.array()}, kSize);
+        launch(x.device(), Add<float>{sum.array(), y.array(), y.array()}, kSize);
+      });
+      Tensor::filled(device(), {kSize}, 7.f);
+    }
+  });
+
+  for (int replay = 0; replay < 6; ++replay) {
+    graph->replay();
+    for (int i = 0; i < 20; ++i) {
+      const Tensor sum(device(), {kSize});
+      launch(device(), Add<float>{x.array(), wanted.array(), sum.array()}, kSize);
+      launch(device(), Add<float>{sum.array(), wanted.array(), wanted.array()}, kSize);
+    }
+    EXPECT_EQ(bits_of(y.to_host<float>()), bits_of(wanted.to_host<float>())) << replay;
+  }
+}
+
+TEST_P(Capture, what_is_asked_for_beside_is_done_at_once_where_nothing_is_captured) {
+  const Tensor x = values(1), y = values(2), wanted = values(2);
+  device().beside([&] { add_twice(x, y); });
+  add_twice(x, wanted);
+
+  EXPECT_EQ(bits_of(y.to_host<float>()), bits_of(wanted.to_host<float>()));
+}
+
+// A mistake that a GPU would make now and then.
+TEST(capture, on_the_emulated_device_shows_operands_that_work_beside_did_not_hold) {
+  Device& device = emulated_device();
+  const Tensor x = Tensor::from_host(device, {kSize}, random_values(kSize, 1)),
+               y = Tensor::filled(device, {kSize}, 0.f);
+  const auto graph = device.capture([&] {
+    {
+      const Tensor twice(device, {kSize});
+      launch(device, Add<float>{x.array(), x.array(), twice.array()}, kSize);
+      device.beside([&device, from = twice.array(), y] {
+        launch(device, Add<float>{from, from, y.array()}, kSize);
+      });
+    }
+    Tensor::filled(device, {kSize}, 7.f);
+    device.join();
+  });
+
+  graph->replay();
+  const std::vector<float> at_once = y.to_host<float>();
+  graph->replay();
+
+  EXPECT_NE(y.to_host<float>(), at_once);
+  EXPECT_EQ(y.to_host<float>(), std::vector<float>(kSize, 14.f));
+}
+
 TEST_P(Capture, hands_out_results_that_outlive_the_graph) {
   const Tensor x = values(1);
   Tensor norm;

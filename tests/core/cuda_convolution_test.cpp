@@ -195,7 +195,7 @@ TEST_P(ConvolutionOfDevice, agrees_with_plain_loops_in_all_three_directions) {
   const Operand dw = result(device, DType::f32, s.weight_count());
 
   device.convolution_forward(s, x_there.data, w_there.data, {}, y.data);
-  device.convolution_backward_data(s, dy_there.data, w_there.data, dx.data);
+  device.convolution_backward_data(s, dy_there.data, w_there.data, dx.data, Sum::store);
   device.convolution_backward_weights(s, x_there.data, dy_there.data, static_cast<float*>(dw.data));
 
   const double taps = static_cast<double>(s.kernel * s.kernel);
@@ -204,6 +204,24 @@ TEST_P(ConvolutionOfDevice, agrees_with_plain_loops_in_all_three_directions) {
   // dw may have been rounded to bf16 on its way, as the header says.
   expect_sums(dw.values(), dw_sums, static_cast<double>(s.output_count() / s.out_channels),
               s.precision, "dw");
+}
+
+TEST_P(ConvolutionOfDevice, adds_the_gradient_of_images_to_what_is_there_and_rounds_once) {
+  const Convolution s = GetParam().shape;
+  Device& device = device_named(GetParam().device);
+  const Floats w = operand(s.weight_count(), 2), dy = operand(s.output_count(), 3),
+               before = operand(s.input_count(), 4);
+  Sums sums(s.input_count());
+  for_each_product(
+      s, [&](std::size_t i, std::size_t k, std::size_t o) { sums.add(i, double{dy[o]} * w[k]); });
+  for (std::size_t i = 0; i < before.size(); ++i) sums.add(i, before[i]);
+  const Operand w_there(device, s.dtype(), w), dy_there(device, s.dtype(), dy),
+      dx(device, s.dtype(), before);
+
+  device.convolution_backward_data(s, dy_there.data, w_there.data, dx.data, Sum::add);
+
+  expect_sums(dx.values(), sums, static_cast<double>(s.kernel * s.kernel * s.out_channels + 1),
+              s.precision, "dx");
 }
 
 // Slices of a batch may begin anywhere.
@@ -369,7 +387,7 @@ TEST_P(CudaConvolution, gives_the_same_bits_again_where_that_is_asked_for) {
   const auto gradients = [&] {
     const Operand dx = result(cuda(), s.dtype(), s.input_count());
     const Operand dw = result(cuda(), DType::f32, s.weight_count());
-    cuda().convolution_backward_data(s, dy.data, w.data, dx.data);
+    cuda().convolution_backward_data(s, dy.data, w.data, dx.data, Sum::store);
     cuda().convolution_backward_weights(s, x.data, dy.data, static_cast<float*>(dw.data));
     return std::pair(bits_of(dx.values()), bits_of(dw.values()));
   };

@@ -103,8 +103,9 @@ TEST_F(ConvolutionWithoutMemory, backward_data_throws) {
       w(static_cast<std::size_t>(conv.weight_count()), 1.f);
   std::vector<float> dx(static_cast<std::size_t>(conv.input_count()));
 
-  expect_exceptions_until_enough(
-      [&] { cpu_device().convolution_backward_data(conv, dy.data(), w.data(), dx.data()); });
+  expect_exceptions_until_enough([&] {
+    cpu_device().convolution_backward_data(conv, dy.data(), w.data(), dx.data(), Sum::store);
+  });
 }
 
 TEST_F(ConvolutionWithoutMemory, backward_weights_throws) {
