@@ -17,6 +17,7 @@
 #include "apps/bench/timing.h"
 #include "apps/bench/workload.h"
 #include "apps/common/program_options.h"
+#include "apps/common/source_path.h"
 #include "apps/common/table.h"
 #include "core/cpu_isa.h"
 #include "core/file.h"
@@ -66,7 +67,7 @@ struct Options {
   bool kernels = false, breakdown = false;
   std::string peer;  // a Python with torch
   std::vector<std::string> executions = {"eager"};
-  std::string peer_script = SADDLE_SOURCE_DIR "/apps/bench/torch_peer.py";
+  std::string peer_script = source_path("apps/bench/torch_peer.py");
   std::string json;
 };
 

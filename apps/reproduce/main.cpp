@@ -7,6 +7,7 @@
 #include "apps/common/plan_options.h"
 #include "apps/common/program_options.h"
 #include "apps/common/progress.h"
+#include "apps/common/source_path.h"
 #include "apps/data/segmentation_set.h"
 #include "apps/data/text_set.h"
 #include "apps/reproduce/estimate.h"
@@ -26,7 +27,7 @@ struct Options {
   PlanOptions plan;
   std::int64_t table = 0, jobs = 1;
   std::string output = "runs/reproduce", programs;
-  std::string tables = SADDLE_SOURCE_DIR "/apps/reproduce/tables";
+  std::string tables = source_path("apps/reproduce/tables");
   bool dry_run = false;
 };
 

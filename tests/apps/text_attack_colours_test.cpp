@@ -4,38 +4,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <optional>
-
 #include "apps/text/attack_diff.h"
 #include "tests/support/expect_near.h"
+#include "tests/support/variable.h"
 
 namespace saddle {
 namespace {
-
-// A variable of the environment, for a while; none: without it.
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_(name) {
-    if (const char* previous = std::getenv(name)) previous_ = previous;
-    set(value);
-  }
-  ~Variable() { set(previous_ ? previous_->c_str() : nullptr); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  void set(const char* value) {
-    if (value != nullptr) {
-      setenv(name_, value, 1);
-    } else {
-      unsetenv(name_);
-    }
-  }
-
-  const char* name_;
-  std::optional<std::string> previous_;
-};
 
 // What colours_of_stdout() says while stdout is `descriptor`, which is then closed.
 Colours colour_on(int descriptor, const char* terminal, const char* refused) {
