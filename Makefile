@@ -118,14 +118,17 @@ test-gpu: build
 	  compute-sanitizer --tool $$checker --error-exitcode 1 --print-limit 20 \
 	    build/bin/$$program --gtest_brief=1 --gtest_filter='$(SANITIZED)' || exit 1; done; done
 
-# Training, attacks and single kernels on the GPU, with PyTorch (eager and compiled) beside each row.
-BENCH_GPU := --device cuda --precisions fp32,tf32,bf16 --rounds 1
+# Training, attacks and single kernels on the GPU, with PyTorch beside each row: first what matters most, in minutes
+# (compiled alone, once a batch size), then everything (eager, too).
+BENCH_GPU := --device cuda --rounds 1
 bench-gpu: build
-	build/bin/saddle-bench $(BENCH_GPU) --model preact_resnet18 --batch 128,512 --seconds 2 \
+	build/bin/saddle-bench $(BENCH_GPU) --precisions bf16 --model preact_resnet18 --mode sgd,sam,at --batch 128,512 \
+	  --seconds 1 --json bench-gpu-first.json $(if $(PEER),--peer $(PEER) --peer-execution compile)
+	build/bin/saddle-bench $(BENCH_GPU) --precisions fp32,bf16 --kernels --batch 128,512 --seconds 1 --json bench-gpu-kernels.json
+	build/bin/saddle-bench $(BENCH_GPU) --precisions fp32,tf32,bf16 --model preact_resnet18 --batch 128,512 --seconds 2 \
 	  --json bench-gpu.json $(if $(PEER),--peer $(PEER) --peer-execution eager,compile)
-	build/bin/saddle-bench $(BENCH_GPU) --model deeplabv3_mobilenetv2,deeplabv3_resnet50 --seconds 2 \
-	  --json bench-gpu-pixels.json $(if $(PEER),--peer $(PEER) --peer-execution eager,compile)
-	build/bin/saddle-bench $(BENCH_GPU) --kernels --batch 128,512 --seconds 1 --json bench-gpu-kernels.json
+	build/bin/saddle-bench $(BENCH_GPU) --precisions fp32,tf32,bf16 --model deeplabv3_mobilenetv2,deeplabv3_resnet50 \
+	  --seconds 2 --json bench-gpu-pixels.json $(if $(PEER),--peer $(PEER) --peer-execution eager,compile)
 	@if [ -d data/minilm-l6 ] && $(HAS_PEER) torch transformers; then for precision in fp32 tf32 bf16; do \
 	  $(PEER) apps/bench/text_speed.py --program build/bin/saddle-text --device cuda --precision $$precision \
 	    --texts 8000 || exit 1; done; \

@@ -2,9 +2,9 @@
 // installed; and the bandwidth of single kernels.
 //
 // Each row is one (precision, mode, model, batch). With --peer the same row is measured by
-// torch_peer.py, in its own process with as many threads, eager and, where asked, compiled. The two
-// take turns for some rounds, and medians, their ratio and its spread are printed: a number from
-// another day or another machine says little.
+// torch_peer.py, in a process with as many threads, eager and, where asked, compiled. Eager PyTorch
+// and Saddle take turns for some rounds, and medians, their ratio and its spread are printed: a
+// number from another day or another machine says little.
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -14,16 +14,15 @@
 #include "apps/bench/disturbance.h"
 #include "apps/bench/kernels.h"
 #include "apps/bench/peak_memory.h"
+#include "apps/bench/peer.h"
 #include "apps/bench/timing.h"
 #include "apps/bench/workload.h"
 #include "apps/common/program_options.h"
-#include "apps/common/source_path.h"
 #include "apps/common/table.h"
 #include "core/cpu_isa.h"
 #include "core/file.h"
 #include "core/format.h"
 #include "core/json_text.h"
-#include "core/process.h"
 
 namespace saddle::bench {
 namespace {
@@ -65,78 +64,15 @@ struct Options {
   double seconds = 2;
   std::int64_t rounds = 5;
   bool kernels = false, breakdown = false;
-  std::string peer;  // a Python with torch
-  std::vector<std::string> executions = {"eager"};
-  std::string peer_script = source_path("apps/bench/torch_peer.py");
+  PeerOptions peer;
   std::string json;
-};
-
-struct Row {
-  BenchModel model;
-  std::string mode, precision;
-  std::int64_t batch;
-};
-
-// Runs the PyTorch script for one row and returns its line of JSON; null where it failed.
-Json run_peer(const Options& options, const Device& device, const Row& row,
-              const std::string& execution, const std::string& memory_format) {
-  const std::string where = device.name().starts_with("cuda") ? device.name() : "cpu";
-  const BenchModel& model = row.model;
-  const std::vector<std::string> line = {options.peer,       options.peer_script,
-                                         "--model",          model.name,
-                                         "--width",          text(model.width),
-                                         "--input",          text(model.channels),
-                                         text(model.height), text(model.input_width),
-                                         "--classes",        text(model.classes),
-                                         "--batch",          text(row.batch),
-                                         "--mode",           row.mode,
-                                         "--threads",        text(threads()),
-                                         "--seconds",        text(options.seconds),
-                                         "--device",         where,
-                                         "--dtype",          row.precision,
-                                         "--execution",      execution,
-                                         "--memory-format",  memory_format};
-  std::string output;
-  if (run_process(line, output).well()) return parse_json(output);
-  print_warning("saddle-bench",
-                text(options.peer, " ", options.peer_script,
-                     " failed. Does that Python have torch, numpy and safetensors?"));
-  return nullptr;
-}
-
-// What turns of Saddle and one way of running PyTorch gave.
-struct Opponent {
-  std::string execution, memory_format = "channels_last";
-  std::vector<Json> rounds = {};  // the script's line of each
-  bool failed = false;
-
-  double median_rate() const {
-    std::vector<double> rates;
-    for (const Json& round : rounds) rates.push_back(round.at("images_per_second"));
-    return median(rates);
-  }
-
-  // One turn. The first tells which order of memory PyTorch is faster with on a CPU.
-  void measure(const Options& options, const Device& device, const Row& row) {
-    if (failed) return;
-    Json found = run_peer(options, device, row, execution, memory_format);
-    if (rounds.empty() && !found.is_null() && device.name() == "cpu" && execution == "eager") {
-      Json other = run_peer(options, device, row, execution, "contiguous");
-      if (!other.is_null() && other.at("images_per_second") > found.at("images_per_second")) {
-        found = std::move(other);
-        memory_format = "contiguous";
-      }
-    }
-    failed = found.is_null();
-    if (!failed) rounds.push_back(std::move(found));
-  }
 };
 
 void print_heading(const Options& options) {
   std::vector<std::string> titles = {"precision",       "mode",    "model", "batch",
                                      "Saddle images/s", "peak MiB"};
-  if (!options.peer.empty()) {
-    for (const std::string& execution : options.executions) {
+  if (!options.peer.python.empty()) {
+    for (const std::string& execution : options.peer.executions) {
       titles.insert(titles.end(), {"PyTorch " + execution + " images/s", "peak MiB", "ratio",
                                    "least", "greatest"});
     }
@@ -162,33 +98,28 @@ void warn_if_disturbed(const Disturbance& since, Json& row) {
 // Appends an opponent's cells to a row's line, and what it is made of to its JSON.
 void report(const Opponent& opponent, const std::vector<double>& rates, Json& json,
             std::vector<std::string>& line) {
-  const std::string of = "_" + opponent.execution;
-  if (opponent.failed) {
+  const std::string of = "_" + opponent.execution();
+  if (opponent.failed()) {
     line.insert(line.end(), {"failed", "", "", "", ""});
     json["torch" + of] = nullptr;
     return;
   }
   std::vector<double> ratios;
-  for (std::size_t i = 0; i < rates.size(); ++i)
-    ratios.push_back(rates[i] / opponent.rounds[i].at("images_per_second").get<double>());
+  for (std::size_t i = 0; i < rates.size(); ++i) ratios.push_back(rates[i] / opponent.rate(i));
   const double ratio = median(rates) / opponent.median_rate();
   const auto [least, greatest] = std::ranges::minmax(ratios);
-  json["torch" + of] = opponent.rounds;
+  json["torch" + of] = opponent.lines();
   json["ratio" + of] = ratio;
   json["ratios" + of] = ratios;
   line.insert(line.end(),
               {formatted("%.1f", opponent.median_rate()),
-               formatted("%.0f", mebibytes(opponent.rounds[0].at("peak_bytes").get<std::size_t>())),
-               formatted("%.2f", ratio), formatted("%.2f", least), formatted("%.2f", greatest)});
+               formatted("%.0f", mebibytes(opponent.peak_bytes())), formatted("%.2f", ratio),
+               formatted("%.2f", least), formatted("%.2f", greatest)});
 }
 
-Json measure(const Options& options, Device& device, const Row& row) {
+Json measure(const Options& options, Device& device, Peers& peers, const Row& row) {
+  std::vector<Opponent> opponents = peers.of(row);
   const Disturbance disturbance;
-  std::vector<Opponent> opponents;
-  if (!options.peer.empty()) {
-    for (const std::string& execution : options.executions)
-      opponents.push_back({.execution = execution});
-  }
   const std::int64_t rounds = opponents.empty() ? 1 : options.rounds;
   std::vector<double> rates;
   std::size_t peak = 0;
@@ -201,7 +132,7 @@ Json measure(const Options& options, Device& device, const Row& row) {
       rates.push_back(static_cast<double>(row.batch) / seconds);
       // Of a CPU all that the process took, as of the peer; of a GPU what the pools took.
       if (round == 0) peak = device.name() == "cpu" ? grown.bytes() : device.memory_held();
-      for (Opponent& opponent : opponents) opponent.measure(options, device, row);
+      for (Opponent& opponent : opponents) opponent.take_turn();
     }
   }
   device.pool().trim();
@@ -262,9 +193,10 @@ Json for_rows(const Options& options, const std::vector<std::string>& precisions
 
 Json bench_steps(const Options& options, Device& device,
                  const std::vector<std::string>& precisions) {
+  Peers peers(options.peer, device.name(), options.seconds, options.modes);
   print_heading(options);
-  Json rows =
-      for_rows(options, precisions, [&](const Row& row) { return measure(options, device, row); });
+  Json rows = for_rows(options, precisions,
+                       [&](const Row& row) { return measure(options, device, peers, row); });
   print_sam_over_sgd(rows);
   return rows;
 }
@@ -375,13 +307,13 @@ void add_flags(CLI::App& app, Options& options) {
              "where the time of each step goes, every call waited for, instead of its speed");
   add_number(app, "--seconds", options.seconds, "least time to measure a row in a round, seconds");
   add_integer(app, "--rounds", options.rounds, 1,
-              "turns of Saddle and the peer, of which medians are printed, and the least and "
+              "turns of Saddle and the eager peer, of which medians are printed, and the least and "
               "greatest of their ratios");
-  add_text(app, "--peer", options.peer, "FILE",
+  add_text(app, "--peer", options.peer.python, "FILE",
            "a Python with torch; measures PyTorch beside every row");
-  add_choices(app, "--peer-execution", options.executions, {"eager", "compile"},
-              "how PyTorch runs; compile: torch.compile, max-autotune");
-  add_text(app, "--peer-script", options.peer_script, "FILE", "torch_peer.py");
+  add_choices(app, "--peer-execution", options.peer.executions, {"eager", "compile"},
+              "how PyTorch runs; compile: torch.compile, max-autotune, measured once a row");
+  add_text(app, "--peer-script", options.peer.script, "FILE", "torch_peer.py");
   add_text(app, "--json", options.json, "FILE", "write the rows to this file");
 }
 
