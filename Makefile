@@ -107,16 +107,11 @@ bench: build
 
 # On a machine with a GPU. All tests with it among the devices, then those that run on it once more under
 # compute-sanitizer's checkers.
-GPU_TESTS := test_core test_layers test_attacks test_optim test_train
-SANITIZED := *cuda*:*Cuda*:*gpu*
 test-gpu: build
 	@build/bin/saddle-train --version | grep -q 'cuda 1' || { \
 	  echo "make: this build has no CUDA backend; see the README on how to configure one" >&2; exit 1; }
 	tests/run.sh build/bin $(JOBS)
-	@for checker in memcheck racecheck initcheck; do for program in $(GPU_TESTS); do \
-	  echo "$$checker: $$program"; \
-	  compute-sanitizer --tool $$checker --error-exitcode 1 --print-limit 20 \
-	    build/bin/$$program --gtest_brief=1 --gtest_filter='$(SANITIZED)' || exit 1; done; done
+	tests/gpu_sanitize.sh build/bin
 
 # Training, attacks and single kernels on the GPU, with PyTorch beside each row: first what matters most, in minutes
 # (compiled alone, once a batch size), then everything (eager, too).
