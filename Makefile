@@ -35,7 +35,7 @@ define install_if_possible
 	    $$sudo apt-get install -y -qq --no-install-recommends $$p >/dev/null 2>&1 || echo "make: going on without $$p"; done
 endef
 
-.PHONY: all deps build demo text-data test test-asan test-fuzz format-check test-gpu bench bench-gpu clean
+.PHONY: all deps build demo text-data test test-asan test-fuzz format-check test-gpu bench bench-gpu gpu-pack gpu-run clean
 
 all: build
 
@@ -64,6 +64,7 @@ test: build test-asan test-fuzz
 	tests/run.sh build/bin $(JOBS)
 	tests/vectorised.sh build/bin
 	tests/processors.sh build/bin
+	tests/gpu_kit.sh build/bin
 	tests/kill_campaign.py build/bin
 	tests/fault_campaign.py build/bin
 
@@ -129,5 +130,21 @@ bench-gpu: build
 	    --texts 8000 || exit 1; done; \
 	else echo 'make: texts are left out: they take `make text-data` and a PEER with torch and transformers'; fi
 
+# For a GPU on another machine, without a network or what Saddle links: built and packed here into gpu-kit/, at most
+# 60 MiB to carry there, and run there: `make gpu-run STAGES="smoke tests bench"`, or gpu-kit/gpu_run.sh without make.
+# GPU_DATA=DIR carries a data set, GPU_EXTRA="PATH ..." anything else.
+GPU_ARCHITECTURES ?= 90-real
+GPU_PROGRAMS ?= test_core test_cudnn test_layers test_optim test_attacks test_train saddle-train saddle-attack saddle-bench
+STAGES ?= smoke
+gpu-pack: deps
+	@cmake --preset gpu -DSADDLE_CUDA_ARCHITECTURES='$(GPU_ARCHITECTURES)' -DCMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) \
+	  >build-gpu.log 2>&1 || { cat build-gpu.log; exit 1; }
+	@rm -f build-gpu.log
+	@cmake --build --preset gpu -j $(JOBS) --target $(GPU_PROGRAMS)
+	PROGRAMS='$(GPU_PROGRAMS)' apps/bench/gpu_pack.sh build-gpu/bin gpu-kit
+
+gpu-run:
+	gpu-kit/gpu_run.sh $(STAGES)
+
 clean:
-	rm -rf build build-debug build-asan build-fuzz
+	rm -rf build build-gpu gpu-kit build-debug build-asan build-fuzz
