@@ -16,14 +16,15 @@
 //   int b.threads()            kThreads
 //   std::int64_t b.block()     which block this is, [0, b.blocks())
 //   std::int64_t b.blocks()    how many blocks were launched
-//   b.sync()                   returns when every thread of the block has called it
+//   b.sync()                   returns when every thread of the block has called it; what one wrote
+//                              to memory before, all read after
 //   b.template shared<Tag, T, N>()
 //                              an array of N elements (T trivial) that the block's threads share,
 //                              one for each (Tag, T, N); its contents are undefined at first
 //   T b.shuffle_xor(value, lane_mask)
 //                              the `value` of the thread whose lane (place in its warp) is
 //                              lane ^ lane_mask, [1, 31]; all 32 threads of the warp must call it
-//                              alike; it is no barrier for shared memory
+//                              alike; it is no barrier for memory
 //
 // Kernels use sync and shuffle_xor only through collectives.h. An element of shared memory is read
 // into a variable with its type written out, `const float x = sums[i];`: with `auto`, which would
@@ -55,7 +56,13 @@ struct CudaBlock {
   __device__ __forceinline__ int threads() const { return Threads; }
   __device__ __forceinline__ std::int64_t block() const { return blockIdx.x; }
   __device__ __forceinline__ std::int64_t blocks() const { return gridDim.x; }
-  __device__ __forceinline__ void sync() const { __syncthreads(); }
+  __device__ __forceinline__ void sync() const {
+    if constexpr (Threads == kWarp) {
+      __syncwarp();  // all threads there are, without the block's barrier
+    } else {
+      __syncthreads();
+    }
+  }
 
   template <class Tag, class T, int N>
   __device__ __forceinline__ T* shared() const {

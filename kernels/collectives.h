@@ -8,6 +8,8 @@
 //
 // Every thread of the block must call a collective; guard the value, not the call:
 //   const float sum = block_sum(b, i < n ? x[i] : 0.f);
+// Each is a barrier as well, also in a block of one warp: what threads wrote to memory before, all
+// read after.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +72,10 @@ SADDLE_DEVICE T combine(Block& b, T value) {
     value = operation(value, shuffled(b, value, lane_mask));
   }
   const int warps = b.threads() / kWarp;
-  if (warps == 1) return value;
+  if (warps == 1) {
+    b.sync();  // a shuffle orders no accesses to memory
+    return value;
+  }
 
   auto of_warp = b.template shared<Operation, T, kMaxBlockThreads / kWarp>();
   if (b.thread() % kWarp == 0) of_warp[b.thread() / kWarp] = value;
@@ -103,6 +108,12 @@ SADDLE_DEVICE T combine_in_block_order(const T* lanes, int threads) {
 }
 
 }  // namespace collective
+
+// Nothing but the barrier.
+template <class Block>
+SADDLE_DEVICE void block_meet(Block& b) {
+  b.sync();
+}
 
 // The sum of the threads' values.
 template <class Block>

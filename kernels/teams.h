@@ -89,8 +89,8 @@ struct BlockTeam {
   SADDLE_DEVICE void once(const Work& work) const {
     if (b.thread() == 0) work();
   }
-  // What was written before is seen by all after, as after every sum and maximum.
-  SADDLE_DEVICE void meet() const { block_sum(b, 0.f); }
+  // What was written before is seen by all after, as after every sum and maximum (collectives.h).
+  SADDLE_DEVICE void meet() const { block_meet(b); }
 
   template <class Value>
   SADDLE_DEVICE float sum(const Value& value) const {

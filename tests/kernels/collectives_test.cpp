@@ -6,8 +6,10 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <vector>
 
+#include "kernels/teams.h"
 #include "tests/kernels/emulated.h"
 #include "tests/support/expect_near.h"
 
@@ -189,6 +191,49 @@ TEST_P(Collectives, column_sum_adds_the_values_of_each_column_row_after_row) {
   emulate_blocks(SumColumnsTwice{view(x), view(y)}, 1);
 
   EXPECT_EQ(bits_of(y), bits_of(want));
+}
+
+// Elements pass from neighbour to neighbour through shared memory, over one collective after the
+// other: the emulator reports the race where one is no barrier.
+template <int Threads>
+struct PassOverCollectives {
+  static constexpr int kThreads = Threads;
+  Array<int> x;  // [Threads]
+  template <class Block>
+  SADDLE_DEVICE void operator()(Block& b) const {
+    const BlockTeam<Block> team{b, Threads};
+    auto elements = b.template shared<Elements, int, Threads>();
+    const int neighbour = (b.thread() + 1) % Threads;
+    elements[b.thread()] = x[b.thread()];
+    team.meet();
+    const int first = elements[neighbour];
+    block_sum(b, 1.f);
+    elements[b.thread()] = first;
+    block_max(b, 1.f);
+    const int second = elements[neighbour];
+    block_argmax(b, 1.f, b.thread());
+    elements[b.thread()] = second;
+    team.sum([](std::int64_t) { return 1.f; });
+    x[b.thread()] = elements[neighbour];
+  }
+};
+
+template <int Threads>
+void expect_collectives_are_barriers() {
+  std::vector<int> x(Threads), want(Threads);
+  std::iota(x.begin(), x.end(), 0);
+  for (int i = 0; i < Threads; ++i) want[static_cast<std::size_t>(i)] = (i + 3) % Threads;
+
+  emulate_blocks(PassOverCollectives<Threads>{view(x)}, 1);
+
+  EXPECT_EQ(x, want);
+}
+
+TEST_P(Collectives, collectives_are_barriers_of_32_threads) {
+  expect_collectives_are_barriers<32>();
+}
+TEST_P(Collectives, collectives_are_barriers_of_64_threads) {
+  expect_collectives_are_barriers<64>();
 }
 
 }  // namespace
