@@ -17,6 +17,8 @@
 // squared deviations.
 //
 // A block takes kGroupChannels channels of a chunk (chunks.h); the rows' sums meet in column_sums.
+// A thread fetches several rows at once only where 16 bytes are one access: fetched one by one,
+// elements take a register each, and so many that fewer threads would fit on a multiprocessor.
 #pragma once
 
 #include "kernels/array.h"
@@ -51,12 +53,12 @@ struct BatchNormChunks {
     const int64_t first_row = place.first_row + b.thread() / Threads::kWidth;
     Sums sums = {};
     if (channels % kVector != 0 || !all_aligned(x)) {
-      sums = sums_of_thread(place, first_row, [&](int64_t row) {
+      sums = sums_of_thread<1>(place, first_row, [&](int64_t row) {
         return load_first<kVector>(x, row * channels + own, channels - own);
       });
     } else if (own < channels) {
-      sums = sums_of_thread(place, first_row,
-                            [&](int64_t row) { return load<kVector>(x, row * channels + own); });
+      sums = sums_of_thread<4>(place, first_row,
+                               [&](int64_t row) { return load<kVector>(x, row * channels + own); });
     }
     const float sum = column_sums<Lanes, kGroupChannels, kThreads>(b, sums.values);
     const float squares = column_sums<Lanes, kGroupChannels, kThreads>(b, sums.squares);
@@ -66,17 +68,18 @@ struct BatchNormChunks {
     }
   }
 
-  template <class Fetch>
+  template <int kAtOnce, class Fetch>
   SADDLE_DEVICE Sums sums_of_thread(const ChunkPlace& place, int64_t row, Fetch fetch) const {
     const Floats<kVector> shift = fetch(place.first_row);
     Sums sums = {};
-    for_strided<4>(row, place.end_row, Threads::kRowLanes, fetch, [&](const Floats<kVector>& in) {
+    const auto add = [&](const Floats<kVector>& in) {
       for (int k = 0; k < kVector; ++k) {
         const float value = in[k] - shift[k];
         sums.values[k] += value;
         sums.squares[k] += value * value;
       }
-    });
+    };
+    for_strided<kAtOnce>(row, place.end_row, Threads::kRowLanes, fetch, add);
     return sums;
   }
 
@@ -289,13 +292,13 @@ struct BatchNormBackwardChunks {
     const int64_t first_row = place.first_row + b.thread() / Threads::kWidth;
     Sums sums = {};
     if (channels % kVector != 0 || !all_aligned(x, dy)) {
-      sums = sums_of_thread(place, first_row, own, [&](int64_t row) {
+      sums = sums_of_thread<1>(place, first_row, own, [&](int64_t row) {
         const int64_t i = row * channels + own;
         return Fetched{load_first<kVector>(x, i, channels - own),
                        load_first<kVector>(dy, i, channels - own)};
       });
     } else if (own < channels) {
-      sums = sums_of_thread(place, first_row, own, [&](int64_t row) {
+      sums = sums_of_thread<2>(place, first_row, own, [&](int64_t row) {
         const int64_t i = row * channels + own;
         return Fetched{load<kVector>(x, i), load<kVector>(dy, i)};
       });
@@ -309,20 +312,21 @@ struct BatchNormBackwardChunks {
     }
   }
 
-  template <class Fetch>
+  template <int kAtOnce, class Fetch>
   SADDLE_DEVICE Sums sums_of_thread(const ChunkPlace& place, int64_t row, int64_t own,
                                     Fetch fetch) const {
     const Floats<kVector> m = load_first<kVector>(mean, own, channels - own);
     const Floats<kVector> s = load_first<kVector>(scale, own, channels - own);
     const Floats<kVector> t = load_first<kVector>(shift, own, channels - own);
     Sums sums = {};
-    for_strided<2>(row, place.end_row, Threads::kRowLanes, fetch, [&](const Fetched& in) {
+    const auto add = [&](const Fetched& in) {
       for (int k = 0; k < kVector; ++k) {
         const float dz = limits.pass(fmaf(in.x[k], s[k], t[k])) ? in.dy[k] : 0.f;
         sums.dz[k] += dz;
         sums.dz_x[k] += dz * (in.x[k] - m[k]);
       }
-    });
+    };
+    for_strided<kAtOnce>(row, place.end_row, Threads::kRowLanes, fetch, add);
     return sums;
   }
 

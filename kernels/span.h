@@ -114,10 +114,12 @@ SADDLE_DEVICE Floats<N> load_first(const Array<T>& from, int64_t i, int64_t coun
 // way together.
 template <int kAtOnce, class Fetch, class Add>
 SADDLE_DEVICE int64_t for_strided(int64_t i, int64_t end, int64_t stride, Fetch fetch, Add add) {
-  for (; i + (kAtOnce - 1) * stride < end; i += kAtOnce * stride) {
-    decltype(fetch(i)) fetched[kAtOnce];
-    for (int k = 0; k < kAtOnce; ++k) fetched[k] = fetch(i + k * stride);
-    for (int k = 0; k < kAtOnce; ++k) add(fetched[k]);
+  if constexpr (kAtOnce > 1) {
+    for (; i + (kAtOnce - 1) * stride < end; i += kAtOnce * stride) {
+      decltype(fetch(i)) fetched[kAtOnce];
+      for (int k = 0; k < kAtOnce; ++k) fetched[k] = fetch(i + k * stride);
+      for (int k = 0; k < kAtOnce; ++k) add(fetched[k]);
+    }
   }
   for (; i < end; i += stride) add(fetch(i));
   return i;

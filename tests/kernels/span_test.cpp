@@ -345,5 +345,15 @@ TEST(for_strided, adds_every_element_once_and_in_order) {
   EXPECT_EQ(next, 35);
 }
 
+TEST(for_strided, adds_every_element_once_and_in_order_where_one_is_fetched_at_once) {
+  std::vector<std::int64_t> got;
+
+  const std::int64_t next = for_strided<1>(
+      2, 9, 3, [](std::int64_t i) { return i; }, [&](std::int64_t i) { got.push_back(i); });
+
+  EXPECT_EQ(got, (std::vector<std::int64_t>{2, 5, 8}));
+  EXPECT_EQ(next, 11);
+}
+
 }  // namespace
 }  // namespace saddle
