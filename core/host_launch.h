@@ -90,8 +90,9 @@ void run_on_emulator(Device&, const void* erased, std::int64_t rows, std::int64_
     emulate_blocks(kernel, rows);
   } else if constexpr (GridKernel<Kernel>) {
     if constexpr (SpanKernel<Kernel>) {
+      const GridSpans<Kernel> spans{kernel, rows};
       if (kernel.aligned(columns)) {
-        return emulate_flat(GridSpans<Kernel>{kernel}, rows, columns / Kernel::kSpan);
+        return emulate_flat(spans, spans.row_threads(), columns / Kernel::kSpan);
       }
     }
     emulate_flat(kernel, rows, columns);

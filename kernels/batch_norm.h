@@ -252,14 +252,26 @@ struct BatchNormApply {
   Limits limits;
 
   template <int N>
-  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
-    const int64_t i = row * channels + channel;
-    Floats<N> values = load<N>(x, i);
-    const Floats<N> a = load<N>(scale, channel), b = load<N>(shift, channel);
-    for (int k = 0; k < N; ++k) values[k] = limits(fmaf(values[k], a[k], b[k]));
-    store<N>(y, i, values);
+  struct Columns {
+    Floats<N> scale, shift;
+  };
+  template <int N>
+  SADDLE_DEVICE Columns<N> columns(int64_t channel) const {
+    return {load<N>(scale, channel), load<N>(shift, channel)};
   }
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  template <int N>
+  SADDLE_DEVICE Floats<N> fetch(int64_t row, int64_t channel) const {
+    return load<N>(x, row * channels + channel);
+  }
+  template <int N>
+  SADDLE_DEVICE void finish(int64_t row, int64_t channel, Floats<N> values,
+                            const Columns<N>& of) const {
+    for (int k = 0; k < N; ++k) values[k] = limits(fmaf(values[k], of.scale[k], of.shift[k]));
+    store<N>(y, row * channels + channel, values);
+  }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
+    finish<1>(row, channel, fetch<1>(row, channel), columns<1>(channel));
+  }
   bool aligned(int64_t columns) const {
     return columns % kSpan == 0 && all_aligned(x, scale, shift, y);
   }
@@ -423,26 +435,43 @@ struct BatchNormBackwardApply {
   Limits limits;
 
   template <int N>
-  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
-    store<N>(dx, row * channels + channel, values<N>(row, channel));
+  struct Columns {
+    Floats<N> mean, scale, shift, slope, offset;
+  };
+  template <int N>
+  SADDLE_DEVICE Columns<N> columns(int64_t channel) const {
+    return {load<N>(mean, channel), load<N>(scale, channel), load<N>(shift, channel),
+            load<N>(slope, channel), load<N>(offset, channel)};
   }
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  template <int N>
+  struct Row {
+    Floats<N> x, dy;
+  };
+  template <int N>
+  SADDLE_DEVICE Row<N> fetch(int64_t row, int64_t channel) const {
+    const int64_t i = row * channels + channel;
+    return {load<N>(x, i), load<N>(dy, i)};
+  }
+  template <int N>
+  SADDLE_DEVICE void finish(int64_t row, int64_t channel, const Row<N>& in,
+                            const Columns<N>& of) const {
+    store<N>(dx, row * channels + channel, gradient(in, of));
+  }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
+    finish<1>(row, channel, fetch<1>(row, channel), columns<1>(channel));
+  }
   bool aligned(int64_t columns) const {
     return columns % kSpan == 0 && all_aligned(x, dy, mean, scale, shift, slope, offset, dx);
   }
 
   template <int N>
-  SADDLE_DEVICE Floats<N> values(int64_t row, int64_t channel) const {
-    const Floats<N> in = load<N>(x, row * channels + channel);
-    Floats<N> gradient = load<N>(dy, row * channels + channel);
-    const Floats<N> m = load<N>(mean, channel), s = load<N>(scale, channel);
-    const Floats<N> t = load<N>(shift, channel);
-    const Floats<N> a = load<N>(slope, channel), b = load<N>(offset, channel);
+  SADDLE_DEVICE Floats<N> gradient(const Row<N>& in, const Columns<N>& of) const {
+    Floats<N> dx;
     for (int k = 0; k < N; ++k) {
-      const float dz = limits.pass(fmaf(in[k], s[k], t[k])) ? gradient[k] : 0.f;
-      gradient[k] = s[k] * dz + (a[k] * (in[k] - m[k]) + b[k]);
+      const float dz = limits.pass(fmaf(in.x[k], of.scale[k], of.shift[k])) ? in.dy[k] : 0.f;
+      dx[k] = of.scale[k] * dz + (of.slope[k] * (in.x[k] - of.mean[k]) + of.offset[k]);
     }
-    return gradient;
+    return dx;
   }
 };
 
@@ -454,14 +483,30 @@ struct BatchNormBackwardApplyAdd {
   Array<const T> addend;  // [rows, channels]
 
   template <int N>
-  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
-    const int64_t i = row * apply.channels + channel;
-    Floats<N> sum = apply.template values<N>(row, channel);
-    const Floats<N> other = load<N>(addend, i);
-    for (int k = 0; k < N; ++k) sum[k] += other[k];
-    store<N>(apply.dx, i, sum);
+  using Columns = typename BatchNormBackwardApply<T>::template Columns<N>;
+  template <int N>
+  SADDLE_DEVICE Columns<N> columns(int64_t channel) const {
+    return apply.template columns<N>(channel);
   }
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  template <int N>
+  struct Row {
+    typename BatchNormBackwardApply<T>::template Row<N> in;
+    Floats<N> addend;
+  };
+  template <int N>
+  SADDLE_DEVICE Row<N> fetch(int64_t row, int64_t channel) const {
+    return {apply.template fetch<N>(row, channel), load<N>(addend, row * apply.channels + channel)};
+  }
+  template <int N>
+  SADDLE_DEVICE void finish(int64_t row, int64_t channel, const Row<N>& row_in,
+                            const Columns<N>& of) const {
+    Floats<N> sum = apply.gradient(row_in.in, of);
+    for (int k = 0; k < N; ++k) sum[k] += row_in.addend[k];
+    store<N>(apply.dx, row * apply.channels + channel, sum);
+  }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
+    finish<1>(row, channel, fetch<1>(row, channel), columns<1>(channel));
+  }
   bool aligned(int64_t columns) const { return apply.aligned(columns) && all_aligned(addend); }
 };
 
@@ -478,21 +523,38 @@ struct AffineBackward {
   Limits limits;
 
   template <int N>
-  SADDLE_DEVICE void span(int64_t row, int64_t channel) const {
+  struct Columns {
+    Floats<N> scale, shift;
+  };
+  template <int N>
+  SADDLE_DEVICE Columns<N> columns(int64_t channel) const {
+    return {load<N>(scale, channel), load<N>(shift, channel)};
+  }
+  template <int N>
+  struct Row {
+    Floats<N> x, dy, addend;
+  };
+  template <int N>
+  SADDLE_DEVICE Row<N> fetch(int64_t row, int64_t channel) const {
     const int64_t i = row * channels + channel;
-    const Floats<N> in = load<N>(x, i);
-    Floats<N> gradient = load<N>(dy, i);
-    const Floats<N> s = load<N>(scale, channel), t = load<N>(shift, channel);
+    return {load<N>(x, i), load<N>(dy, i), addend ? load<N>(addend, i) : Floats<N>{}};
+  }
+  template <int N>
+  SADDLE_DEVICE void finish(int64_t row, int64_t channel, const Row<N>& in,
+                            const Columns<N>& of) const {
+    Floats<N> gradient;
     for (int k = 0; k < N; ++k) {
-      gradient[k] = s[k] * (limits.pass(fmaf(in[k], s[k], t[k])) ? gradient[k] : 0.f);
+      const bool passes = limits.pass(fmaf(in.x[k], of.scale[k], of.shift[k]));
+      gradient[k] = of.scale[k] * (passes ? in.dy[k] : 0.f);
     }
     if (addend) {
-      const Floats<N> other = load<N>(addend, i);
-      for (int k = 0; k < N; ++k) gradient[k] += other[k];
+      for (int k = 0; k < N; ++k) gradient[k] += in.addend[k];
     }
-    store<N>(dx, i, gradient);
+    store<N>(dx, row * channels + channel, gradient);
   }
-  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const { span<1>(row, channel); }
+  SADDLE_DEVICE void operator()(int64_t row, int64_t channel) const {
+    finish<1>(row, channel, fetch<1>(row, channel), columns<1>(channel));
+  }
   bool aligned(int64_t columns) const {
     return columns % kSpan == 0 && all_aligned(x, dy, scale, shift, addend, dx);
   }

@@ -26,6 +26,7 @@
 
 #include "kernels/array.h"
 #include "kernels/bfloat16.h"
+#include "kernels/math.h"
 #include "kernels/portable.h"
 
 namespace saddle {
@@ -162,13 +163,56 @@ struct FlatSpans {
   }
 };
 
-// The same for a grid span kernel, of whose columns kSpan is a divisor: itself a grid kernel, over
-// columns / kSpan columns.
+// A grid span kernel all of whose rows need the same numbers of a column (a batch-norm's scale and
+// shift) has three functions in place of span<N>, so that a GPU thread reads these once for several
+// rows. (The compiler must read them anew at each: a store might have changed them.)
+//
+//   Columns<N> columns<N>(column)      the numbers of columns column .. column + N - 1
+//   Row<N> fetch<N>(row, column)       what is read of a row there
+//   finish<N>(row, column, const Row<N>&, const Columns<N>&)           computes and stores
+//
+// Its call operator is finish<1>(row, column, fetch<1>(row, column), columns<1>(column)).
+template <class Kernel>
+concept ColumnSpanKernel = GridSpanKernel<Kernel> && requires(const Kernel& kernel) {
+  kernel.template columns<1>(0);
+};
+
+// Rows of such a kernel that a GPU thread takes; it fetches all of them before it finishes one.
+inline constexpr int kRowsOfThread = 2;
+
+// A grid span kernel over so many rows as what each GPU thread does: itself a grid kernel, over
+// row_threads() x columns / kSpan, where kSpan is a divisor of `columns`.
 template <class Kernel>
 struct GridSpans {
   Kernel kernel;
-  SADDLE_DEVICE void operator()(int64_t row, int64_t column) const {
-    kernel.template span<Kernel::kSpan>(row, column * Kernel::kSpan);
+  int64_t rows;
+  SADDLE_DEVICE int64_t row_threads() const {
+    return ColumnSpanKernel<Kernel> ? ceil_divide(rows, kRowsOfThread) : rows;
+  }
+  SADDLE_DEVICE void operator()(int64_t thread, int64_t span) const {
+    constexpr int N = Kernel::kSpan;
+    if constexpr (ColumnSpanKernel<Kernel>) {
+      take_rows<N>(thread, span * N);
+    } else {
+      kernel.template span<N>(thread, span * N);
+    }
+  }
+
+ private:
+  // Rows far apart, so that in each access the threads of a warp read neighbouring ones.
+  template <int N>
+  SADDLE_DEVICE void take_rows(int64_t thread, int64_t column) const {
+    struct Fetched {
+      int64_t row;
+      decltype(kernel.template fetch<N>(0, 0)) values;
+    };
+    const auto numbers = kernel.template columns<N>(column);
+    for_strided<kRowsOfThread>(
+        thread, rows, row_threads(),
+        [&](int64_t row) {
+          return Fetched{row, kernel.template fetch<N>(row, column)};
+        },
+        [&](const Fetched& of) { kernel.template finish<N>(of.row, column, of.values, numbers); });
   }
 };
 

@@ -32,9 +32,17 @@ __global__ void __launch_bounds__(kBlock)
   if (i < count) kernel(i);
 }
 
+// Blocks that a multiprocessor holds at least; 0: as many as the compiler finds. A thread that
+// takes several rows is to use what registers three blocks leave it: else the compiler saves some,
+// and fetches the second row after it has used the first.
+template <class Kernel>
+constexpr int kLeastBlocks = 0;
+template <ColumnSpanKernel Kernel>
+constexpr int kLeastBlocks<GridSpans<Kernel>> = 3;
+
 // Thread (x, y) of block (i, j) takes column j * blockDim.x + x of row i * blockDim.y + y.
 template <class Kernel>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, kLeastBlocks<Kernel>)
     run_grid(const __grid_constant__ Kernel kernel, std::int64_t rows, std::int64_t columns) {
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * blockDim.x + threadIdx.x;
@@ -99,7 +107,8 @@ void launch_on(cudaStream_t stream, const Kernel& kernel, std::int64_t rows, std
   } else if constexpr (GridKernel<Kernel>) {
     if constexpr (GridSpanKernel<Kernel>) {
       if (kernel.aligned(columns)) {
-        return launch_grid(stream, GridSpans<Kernel>{kernel}, rows, columns / Kernel::kSpan);
+        const GridSpans<Kernel> spans{kernel, rows};
+        return launch_grid(stream, spans, spans.row_threads(), columns / Kernel::kSpan);
       }
     }
     return launch_grid(stream, kernel, rows, columns);

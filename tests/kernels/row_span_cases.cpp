@@ -8,11 +8,11 @@ namespace {
 
 constexpr std::int64_t kRows = 6, kColumns = 24;
 
+// Of so many rows, of which a thread takes several.
 template <class T>
-std::vector<SpanCase> on_channels() {
-  const std::int64_t n = kRows * kColumns;
+std::vector<SpanCase> with_numbers_of_columns(std::int64_t rows) {
+  const std::int64_t n = rows * kColumns;
   const std::vector<T> x = values<T>(n, 10), dy = values<T>(n, 11), other = values<T>(n, 12);
-  const std::vector<float> pixels = values<float>(n, 13);
   const std::vector<float> mean = values<float>(kColumns, 14), scale = values<float>(kColumns, 15),
                            shift = values<float>(kColumns, 16), slope = values<float>(kColumns, 17),
                            offset = values<float>(kColumns, 18);
@@ -26,9 +26,44 @@ std::vector<SpanCase> on_channels() {
     run(how,
         AffineBackward<T>{view(x), view(dy), view(scale), view(shift), addend, view(dx), kColumns,
                           kRelu},
-        kRows, kColumns);
+        rows, kColumns);
     return Outputs() << dx;
   };
+  const std::string type = type_name<T> + "_rows_" + std::to_string(rows);
+  return {
+      {"BatchNormApply" + type, typeid(BatchNormApply<T>),
+       [=](How how) {
+         std::vector<T> y = unwritten<T>(n);
+         run(how, BatchNormApply<T>{view(x), view(scale), view(shift), view(y), kColumns, kRelu},
+             rows, kColumns);
+         return Outputs() << y;
+       }},
+      {"BatchNormBackwardApply" + type, typeid(BatchNormBackwardApply<T>),
+       [=](How how) {
+         std::vector<T> dx = unwritten<T>(n);
+         run(how, backward(dx), rows, kColumns);
+         return Outputs() << dx;
+       }},
+      {"BatchNormBackwardApplyAdd" + type, typeid(BatchNormBackwardApplyAdd<T>),
+       [=](How how) {
+         std::vector<T> dx = unwritten<T>(n);
+         run(how, BatchNormBackwardApplyAdd<T>{backward(dx), view(other)}, rows, kColumns);
+         return Outputs() << dx;
+       }},
+      {"AffineBackward" + type, typeid(AffineBackward<T>),
+       [=](How how) { return affine_backward(how, {}); }},
+      {"AffineBackward_added" + type, typeid(AffineBackward<T>),
+       [=](How how) { return affine_backward(how, view(other)); }},
+  };
+}
+
+template <class T>
+std::vector<SpanCase> on_channels() {
+  const std::int64_t n = kRows * kColumns;
+  const std::vector<T> x = values<T>(n, 10), dy = values<T>(n, 11), other = values<T>(n, 12);
+  const std::vector<float> pixels = values<float>(n, 13);
+  const std::vector<float> mean = values<float>(kColumns, 14), scale = values<float>(kColumns, 15),
+                           shift = values<float>(kColumns, 16);
   const auto epilogue = [=](How how, Array<const T> residual, Array<const float> bias) {
     std::vector<T> y = x;
     run(how, ConvolutionEpilogue<T>{residual, bias, view(y), kColumns, kRelu}, kRows, kColumns);
@@ -36,29 +71,6 @@ std::vector<SpanCase> on_channels() {
   };
   const std::string type = type_name<T>;
   return {
-      {"BatchNormApply" + type, typeid(BatchNormApply<T>),
-       [=](How how) {
-         std::vector<T> y = unwritten<T>(n);
-         run(how, BatchNormApply<T>{view(x), view(scale), view(shift), view(y), kColumns, kRelu},
-             kRows, kColumns);
-         return Outputs() << y;
-       }},
-      {"BatchNormBackwardApply" + type, typeid(BatchNormBackwardApply<T>),
-       [=](How how) {
-         std::vector<T> dx = unwritten<T>(n);
-         run(how, backward(dx), kRows, kColumns);
-         return Outputs() << dx;
-       }},
-      {"BatchNormBackwardApplyAdd" + type, typeid(BatchNormBackwardApplyAdd<T>),
-       [=](How how) {
-         std::vector<T> dx = unwritten<T>(n);
-         run(how, BatchNormBackwardApplyAdd<T>{backward(dx), view(other)}, kRows, kColumns);
-         return Outputs() << dx;
-       }},
-      {"AffineBackward" + type, typeid(AffineBackward<T>),
-       [=](How how) { return affine_backward(how, {}); }},
-      {"AffineBackward_added" + type, typeid(AffineBackward<T>),
-       [=](How how) { return affine_backward(how, view(other)); }},
       {"ConvolutionEpilogue_relu" + type, typeid(ConvolutionEpilogue<T>),
        [=](How how) { return epilogue(how, {}, {}); }},
       {"ConvolutionEpilogue_all" + type, typeid(ConvolutionEpilogue<T>),
@@ -204,6 +216,10 @@ std::vector<SpanCase> span_cases_on_rows() {
   const auto append = [&](const std::vector<SpanCase>& cases) {
     all.insert(all.end(), cases.begin(), cases.end());
   };
+  for (std::int64_t rows : {0, 1, 2, 7, 31, 33}) {
+    append(with_numbers_of_columns<float>(rows));
+    append(with_numbers_of_columns<Bfloat16>(rows));
+  }
   append(on_channels<float>());
   append(on_channels<Bfloat16>());
   append(max_pools<float>());

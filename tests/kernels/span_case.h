@@ -29,7 +29,8 @@ template <class Kernel>
 void run(How how, const Kernel& kernel, std::int64_t rows, std::int64_t columns) {
   if (how == How::by_element) return emulate_flat(kernel, rows, columns);
   ASSERT_TRUE(kernel.aligned(columns));
-  emulate_flat(GridSpans<Kernel>{kernel}, rows, columns / Kernel::kSpan);
+  const GridSpans<Kernel> spans{kernel, rows};
+  emulate_flat(spans, spans.row_threads(), columns / Kernel::kSpan);
 }
 
 // All that a kernel wrote, widened.

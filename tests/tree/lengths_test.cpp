@@ -58,7 +58,6 @@ const Reasons kLongFunctions = {
     {"tests/core/safetensors_refusals_test.cpp: bad_sizes", "a table: a row a broken file"},
     {"tests/core/safetensors_refusals_test.cpp: bad_structure", "a table: a row a broken file"},
     {"tests/kernels/block_kernels_test.cpp: own_cases", "a table: a row a kernel"},
-    {"tests/kernels/row_span_cases.cpp: on_channels", "a table: a row a kernel"},
     {"tests/kernels/span_test.cpp: of_the_sam_family", "a table: a row a kernel"},
 };
 
