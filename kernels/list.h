@@ -12,6 +12,7 @@
 #include "kernels/attention.h"
 #include "kernels/awp.h"
 #include "kernels/batch_norm.h"
+#include "kernels/batch_norm_apply.h"
 #include "kernels/borders.h"
 #include "kernels/carlini_wagner.h"
 #include "kernels/channels.h"

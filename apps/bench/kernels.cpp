@@ -9,6 +9,7 @@
 #include "core/tensor.h"
 #include "kernels/adam.h"
 #include "kernels/batch_norm.h"
+#include "kernels/batch_norm_apply.h"
 #include "kernels/bfloat16.h"
 #include "kernels/elementwise.h"
 #include "kernels/pgd.h"

@@ -1,6 +1,7 @@
 #include "core/element_type.h"
 #include "core/ops.h"
 #include "kernels/batch_norm.h"
+#include "kernels/batch_norm_apply.h"
 #include "kernels/elementwise.h"
 
 namespace saddle {

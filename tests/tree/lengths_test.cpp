@@ -23,7 +23,6 @@ constexpr int kLinesOfFile = 400, kLinesOfFunction = 60;
 const Reasons kLongFiles = {
     {"core/onednn.cpp", "one library, named nowhere else"},
     {"core/winograd_lanes.h", "one algorithm: three directions of the same transforms"},
-    {"kernels/batch_norm.h", "forward beside backward, which mirrors it"},
     {"kernels/emulator.cpp", "one machine: fibers, barriers and what is checked at them"},
     {"tests/apps/attack_program_test.cpp", "cases"},
     {"tests/apps/attack_report_test.cpp", "cases"},
