@@ -26,6 +26,8 @@
 //                              lane ^ lane_mask, [1, 31]; all 32 threads of the warp must call it
 //                              alike; it is no barrier for memory
 //
+// A kernel may also have a `kResidentBlocks`: how many blocks share a multiprocessor (README.md).
+//
 // Kernels use sync and shuffle_xor only through collectives.h. An element of shared memory is read
 // into a variable with its type written out, `const float x = sums[i];`: with `auto`, which would
 // name the emulator's stand-in for the element, it does not compile.

@@ -184,6 +184,8 @@ inline constexpr int kRowsOfThread = 2;
 // row_threads() x columns / kSpan, where kSpan is a divisor of `columns`.
 template <class Kernel>
 struct GridSpans {
+  // Else the compiler saves registers, and fetches a second row after it has used the first.
+  static constexpr int kResidentBlocks = ColumnSpanKernel<Kernel> ? 3 : 0;
   Kernel kernel;
   int64_t rows;
   SADDLE_DEVICE int64_t row_threads() const {

@@ -32,17 +32,16 @@ __global__ void __launch_bounds__(kBlock)
   if (i < count) kernel(i);
 }
 
-// Blocks that a multiprocessor holds at least; 0: as many as the compiler finds. A thread that
-// takes several rows is to use what registers three blocks leave it: else the compiler saves some,
-// and fetches the second row after it has used the first.
+// Blocks of the kernel that a multiprocessor is to hold at once; 0: the compiler decides.
 template <class Kernel>
-constexpr int kLeastBlocks = 0;
-template <ColumnSpanKernel Kernel>
-constexpr int kLeastBlocks<GridSpans<Kernel>> = 3;
+constexpr int resident_blocks() {
+  if constexpr (requires { Kernel::kResidentBlocks; }) return Kernel::kResidentBlocks;
+  return 0;
+}
 
 // Thread (x, y) of block (i, j) takes column j * blockDim.x + x of row i * blockDim.y + y.
 template <class Kernel>
-__global__ void __launch_bounds__(kBlock, kLeastBlocks<Kernel>)
+__global__ void __launch_bounds__(kBlock, resident_blocks<Kernel>())
     run_grid(const __grid_constant__ Kernel kernel, std::int64_t rows, std::int64_t columns) {
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * blockDim.x + threadIdx.x;
@@ -50,7 +49,7 @@ __global__ void __launch_bounds__(kBlock, kLeastBlocks<Kernel>)
 }
 
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads)
+__global__ void __launch_bounds__(Kernel::kThreads, resident_blocks<Kernel>())
     run_blocks(const __grid_constant__ Kernel kernel) {
   CudaBlock<Kernel::kThreads> block;
   kernel(block);
