@@ -80,8 +80,7 @@ using AllKernels = KernelList<
     BatchNormApply<float>, BatchNormApply<Bfloat16>, BatchNormBackwardApply<float>,
     BatchNormBackwardApply<Bfloat16>, BatchNormBackwardApplyAdd<float>,
     BatchNormBackwardApplyAdd<Bfloat16>, AffineBackward<float>, AffineBackward<Bfloat16>,
-    ConvolutionEpilogue<float>, ConvolutionEpilogue<Bfloat16>, GlobalAveragePool<float>,
-    GlobalAveragePool<Bfloat16>, GlobalAveragePoolBackward<float>,
+    ConvolutionEpilogue<float>, ConvolutionEpilogue<Bfloat16>, GlobalAveragePoolBackward<float>,
     GlobalAveragePoolBackward<Bfloat16>, PgdStartLinf, PadChannels<float>, PadChannels<Bfloat16>,
     CopyChannels<float>, CopyChannels<Bfloat16>, MiddleTap<float>, MiddleTap<Bfloat16>,
     MiddleTapBackward,
@@ -89,7 +88,7 @@ using AllKernels = KernelList<
     SumSquares, SumAll, ColumnSum<float>, ColumnSum<Bfloat16>, SoftmaxCrossEntropy, TradesLoss,
     Predict, BatchNormChunks<float>, BatchNormChunks<Bfloat16>, BatchNormMerge,
     BatchNormBackwardChunks<float>, BatchNormBackwardChunks<Bfloat16>, BatchNormBackwardMerge,
-    PgdStepL2, PgdStartL2,
+    GlobalAveragePool<float>, GlobalAveragePool<Bfloat16>, PgdStepL2, PgdStartL2,
     // transformers: flat, grid, block
     DropBranch, Gelu<float, ExactGelu>, Gelu<Bfloat16, ExactGelu>, Gelu<float, TanhGelu>,
     Gelu<Bfloat16, TanhGelu>, GeluBackward<float, ExactGelu>, GeluBackward<Bfloat16, ExactGelu>,

@@ -5,22 +5,80 @@
 #include <cmath>
 
 #include "kernels/array.h"
+#include "kernels/chunks.h"
+#include "kernels/collectives.h"
 #include "kernels/math.h"
 #include "kernels/span.h"
 
 namespace saddle {
 
-// y[n, c] <- mean over pixels of x[n, pixel, c]
+// y[n, c] <- mean over pixels of x[n, pixel, c]. A block takes kGroupChannels channels of an image
+// and shares its pixels out as a chunk's rows are (chunks.h), so that a batch of few images still
+// makes use of a whole GPU; the pixels' sums meet in column_sums.
 template <class T>
 struct GlobalAveragePool {
+  static constexpr int kThreads = kChunkThreads, kResidentBlocks = 4;
   Array<const T> x;  // [images, pixels, channels]
   Array<float> y;    // [images, channels]
   int64_t pixels, channels;
-  SADDLE_DEVICE void operator()(int64_t image, int64_t channel) const {
-    float sum = 0.f;
-    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-      sum += x[(image * pixels + pixel) * channels + channel];
+
+  using Threads = ChunkThreads<T>;
+  static constexpr int kVector = Threads::kVector;
+  struct Lanes;
+
+  static int64_t blocks(int64_t images, int64_t channels) {
+    return images * channel_groups(channels);
+  }
+
+  template <class Block>
+  SADDLE_DEVICE void operator()(Block& b) const {
+    const Place place = place_of(b.block());
+    const int64_t own = place.first_channel + b.thread() % Threads::kWidth * kVector;
+    const int64_t first = place.image * pixels * channels + own;
+    Floats<kVector> sums = {};
+    const auto add = [&](const Floats<kVector>& in) {
+      for (int k = 0; k < kVector; ++k) sums[k] += in[k];
+    };
+    const int64_t pixel = b.thread() / Threads::kWidth;
+    if (channels % kVector != 0 || !all_aligned(x)) {
+      const auto fetch = [&](int64_t at) {
+        return load_first<kVector>(x, first + at * channels, channels - own);
+      };
+      for_strided<1>(pixel, pixels, Threads::kRowLanes, fetch, add);
+    } else if (own < channels) {
+      const auto fetch = [&](int64_t at) { return load<kVector>(x, first + at * channels); };
+      for_strided<8>(pixel, pixels, Threads::kRowLanes, fetch, add);
     }
+    const float sum = column_sums<Lanes, kGroupChannels, kThreads>(b, sums);
+    const int64_t channel = place.first_channel + b.thread();
+    if (b.thread() < kGroupChannels && channel < channels) store_mean(place.image, channel, sum);
+  }
+
+  void reference(int64_t block) const {
+    const Place place = place_of(block);
+    with_constant_count(smaller(kGroupChannels, channels - place.first_channel), [&](auto count) {
+      float sums[Threads::kRowLanes][kGroupChannels] = {}, total[kGroupChannels];
+      const T* in = x.data + place.image * pixels * channels + place.first_channel;
+      for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+        float* sum = sums[pixel % Threads::kRowLanes];
+        for (int64_t c = 0; c < count; ++c) sum[c] += in[pixel * channels + c];
+      }
+      column_sums_in_block_order<kThreads>(sums, total);
+      for (int64_t c = 0; c < count; ++c) {
+        store_mean(place.image, place.first_channel + c, total[c]);
+      }
+    });
+  }
+
+ private:
+  struct Place {
+    int64_t image, first_channel;
+  };
+  SADDLE_DEVICE Place place_of(int64_t block) const {
+    const int64_t groups = channel_groups(channels);
+    return {block / groups, block % groups * kGroupChannels};
+  }
+  SADDLE_DEVICE void store_mean(int64_t image, int64_t channel, float sum) const {
     y[image * channels + channel] = sum / static_cast<float>(pixels);
   }
 };

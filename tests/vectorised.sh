@@ -13,7 +13,7 @@ kernels=(
   PgdStartLinf Difference ApgdStepLinf ApgdKeep FabMove AcceptWithin SoftmaxCrossEntropy
   {Add,Activate,ActivateBackward,ConvolutionEpilogue,AddBias,Normalise,NormaliseBackward,AffineBackward}'<float>'
   {BatchNormApply,BatchNormBackwardApply,BatchNormBackwardApplyAdd,BatchNormChunks,BatchNormBackwardChunks}'<float>'
-  {GlobalAveragePoolBackward,DepthwiseForward,DepthwiseBackwardData,LayerNormForward,LayerNormBackward}'<float>'
+  {GlobalAveragePool,GlobalAveragePoolBackward,DepthwiseForward,DepthwiseBackwardData,LayerNormForward,LayerNormBackward}'<float>'
   {Softmax,SoftmaxBackward,AddScaledBranch,ScaleBranch,ShiftPixels,SpreadOverPixels,MaxPool,MaxPoolBackward}'<float>'
   {Gelu,GeluBackward}'<float, saddle::'{Exact,Tanh}'Gelu>'
 )

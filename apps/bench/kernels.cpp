@@ -134,8 +134,8 @@ std::vector<Case> activation_cases(Device& device, std::int64_t batch) {
       {"GlobalAveragePool", whole, [=, &device] {
          return [=, &device, x = act(), y = f32(device, batch * kChannels)] {
            launch(device,
-                  GlobalAveragePool<T>{x.template array<T>(), y.array(), kPixels, kChannels}, batch,
-                  kChannels);
+                  GlobalAveragePool<T>{x.template array<T>(), y.array(), kPixels, kChannels},
+                  GlobalAveragePool<T>::blocks(batch, kChannels));
          };
        }});
   return cases;

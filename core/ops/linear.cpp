@@ -180,8 +180,9 @@ Var global_average_pool(Tape& tape, const Var& x) {
   const Tensor y(device, {batch, channels});
   with_element_type("global_average_pool", x.value().dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(device, GlobalAveragePool<T>{x.value().array<T>(), y.array(), pixels, channels}, batch,
-           channels);
+    using Pool = GlobalAveragePool<T>;
+    launch(device, Pool{x.value().array<T>(), y.array(), pixels, channels},
+           Pool::blocks(batch, channels));
   });
   return tape.record(y, {x}, [=, &device](const Tensor& dy) {
     const Tensor dx = x.gradient_memory();

@@ -196,6 +196,21 @@ BlockCase batch_norm_backward_merge(std::int64_t rows, std::int64_t channels) {
           }};
 }
 
+template <class T>
+BlockCase global_average_pool(std::int64_t images, std::int64_t pixels, std::int64_t channels,
+                              std::int64_t offset = 0) {
+  return {"GlobalAveragePool_" + type_name<T> + std::to_string(images) + "x" +
+              size_name(pixels, channels) + offset_name(offset),
+          typeid(GlobalAveragePool<T>), [=](How how) {
+            const std::vector<T> x =
+                rounded_to<T>(random_values(offset + images * pixels * channels, 46));
+            std::vector<float> y = unwritten(images * channels);
+            run(how, GlobalAveragePool<T>{view_from(x, offset), view(y), pixels, channels},
+                GlobalAveragePool<T>::blocks(images, channels));
+            return y;
+          }};
+}
+
 // `reach`: how far outside the ball the step would end; the projection acts where it is large.
 BlockCase pgd_step_l2(std::int64_t examples, std::int64_t columns, float eps, float size = 1.f) {
   const std::string suffix =
@@ -783,6 +798,17 @@ std::vector<BlockCase> own_cases() {
       batch_norm_backward_chunks<Bfloat16>(65'537, 3, kRelu),
       batch_norm_backward_merge(600, 5),
       batch_norm_backward_merge(256 * 70 + 1, 33),
+      global_average_pool<float>(1, 1, 1),
+      global_average_pool<Bfloat16>(1, 1, 1),
+      global_average_pool<float>(3, 31, 7),
+      global_average_pool<Bfloat16>(3, 31, 7),
+      global_average_pool<float>(2, 33, 32),
+      global_average_pool<Bfloat16>(2, 33, 32),
+      global_average_pool<float>(2, 33, 32, 1),
+      global_average_pool<Bfloat16>(2, 33, 32, 1),
+      global_average_pool<float>(2, 1025, 40),
+      global_average_pool<Bfloat16>(2, 1025, 40),
+      global_average_pool<float>(0, 3, 5),
       pgd_step_l2(1, 1, 0.05f),
       pgd_step_l2(3, 33, 0.05f),
       pgd_step_l2(3, 1025, 0.05f),
@@ -979,6 +1005,24 @@ TEST(batch_norm_statistics, of_chunks_merge_to_the_mean_and_unbiased_variance_fa
     // rows, of which the squared sum takes a part away again.
     expect_near(running_var[c], squares / (rows - 1), summation_bound(rows, 4),
                 place + " variance");
+  }
+}
+
+TEST(global_average_pool, is_the_mean_over_pixels) {
+  const std::int64_t images = 2, pixels = 1025, channels = 3;
+  const std::vector<float> x = random_values(images * pixels * channels, 42);
+  std::vector<float> mean = unwritten(images * channels);
+
+  run(How::reference, GlobalAveragePool<float>{view(x), view(mean), pixels, channels},
+      GlobalAveragePool<float>::blocks(images, channels));
+
+  for (std::int64_t i = 0; i < images * channels; ++i) {
+    double sum = 0, magnitude = 0;
+    for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+      const double value = x[(i / channels * pixels + pixel) * channels + i % channels];
+      sum += value / pixels, magnitude += std::abs(value) / pixels;
+    }
+    expect_near(mean[i], sum, summation_bound(pixels, magnitude), "mean " + std::to_string(i));
   }
 }
 

@@ -12,7 +12,6 @@
 #include "kernels/adam.h"
 #include "kernels/batch_norm.h"
 #include "kernels/images.h"
-#include "kernels/pooling.h"
 #include "kernels/sam.h"
 #include "kernels/sgd.h"
 #include "tests/support/expect_near.h"
@@ -303,28 +302,6 @@ TEST_P(Elementwise, gather_labels_picks_the_examples) {
 
   for (std::size_t i = 0; i < label.size(); ++i)
     EXPECT_EQ(label[i], labels[example[i]]) << place(i);
-}
-
-TEST_P(Elementwise, global_average_pool_is_the_mean_over_pixels) {
-  const std::vector<float> x = random_values(2 * n * 3, 5);
-  std::vector<float> mean(6, 9.f);
-  if (n == 0) return;  // an image has pixels
-  for_all(GlobalAveragePool<float>{view(x), view(mean), n, 3}, 2, 3);
-
-  for (std::size_t image = 0; image < 2; ++image) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      double sum = 0, magnitude = 0;
-      for (std::size_t pixel = 0; pixel < a.size(); ++pixel) {
-        const double value = x[(image * a.size() + pixel) * 3 + c];
-        sum += value, magnitude += std::abs(value);
-      }
-      // One float after the other: n roundings, of which the square root of n is typical.
-      const double count = static_cast<double>(n);
-      expect_near(mean[image * 3 + c], sum / count,
-                  4 * std::sqrt(count) * kFloatEps * magnitude / count,
-                  "image " + std::to_string(image) + " channel " + std::to_string(c));
-    }
-  }
 }
 
 }  // namespace
