@@ -8,6 +8,7 @@
 #include "kernels/array.h"
 #include "kernels/collectives.h"
 #include "kernels/gradient_scale.h"
+#include "kernels/holding_team.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
 #include "kernels/teams.h"
@@ -59,7 +60,7 @@ struct ApgdStepLinf {
 // any size but zero (see gradient_scale.h; AutoAttack divides by ||g|| + 1e-12), and P(x + delta) =
 // clamp(x + delta min(eps, ||delta||) / (||delta|| + 1e-12), 0, 1). One block a row.
 struct ApgdStepL2 {
-  static constexpr int kThreads = 256;
+  static constexpr int kThreads = 256, kResidentBlocks = 2;
   Array<const float> x, g;
   Array<float> now, old;
   Array<const float> state;
@@ -68,36 +69,37 @@ struct ApgdStepL2 {
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    step(BlockTeam<Block>{b, columns}, b.block());
+    with_held_rows(b, columns, [&](const auto& team) { step(team, b.block()); });
   }
   void reference(int64_t row) const { step(HostTeam<kThreads>{columns}, row); }
 
   template <class Team>
   SADDLE_DEVICE void step(const Team& team, int64_t row) const {
-    const Array<const float> image = row_of(x, row, columns), gradient = row_of(g, row, columns);
-    const Array<float> iterate = row_of(now, row, columns), before = row_of(old, row, columns);
+    const Array<float> next = row_of(now, row, columns), last = row_of(old, row, columns);
+    const auto gradient = team.hold(row_of(g, row, columns)), iterate = team.hold(next),
+               image = team.hold(row_of(x, row, columns)), before = team.hold(last);
     const float a = state[row * kApgdFields + kApgdMomentum];
     const auto norm_of_row = [&](const auto& value) {
-      return square_root(team.sum([&](int64_t i) { return value(i) * value(i); }));
+      return square_root(team.sum([&](auto i) { return value(i) * value(i); }));
     };
     const auto shrink = [&](float norm) { return (norm < eps ? norm : eps) / (norm + 1e-12f); };
 
-    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(gradient[i]); }));
-    const auto scaled = [&](int64_t i) { return to_one * gradient[i]; };
+    const float to_one = power_to_one(team.max([&](auto i) { return fabsf(gradient[i]); }));
+    const auto scaled = [&](auto i) { return to_one * gradient[i]; };
     const float norm = norm_of_row(scaled);
     const float size = norm > 0.f ? state[row * kApgdFields + kApgdStep] / norm : 0.f;
-    const auto ahead = [&](int64_t i) { return iterate[i] + size * scaled(i) - image[i]; };
+    const auto ahead = [&](auto i) { return iterate[i] + size * scaled(i) - image[i]; };
     const float first = shrink(norm_of_row(ahead));
-    const auto mixed = [&](int64_t i) {
+    const auto mixed = [&](auto i) {
       const float here = iterate[i];
       const float z = clip(image[i] + ahead(i) * first, 0.f, 1.f);
       return here + a * (z - here) + (1.f - a) * (here - before[i]) - image[i];
     };
     const float second = shrink(norm_of_row(mixed));
-    team.each([&](int64_t i) {
-      const float next = clip(image[i] + mixed(i) * second, 0.f, 1.f);
-      before[i] = iterate[i];
-      iterate[i] = next;
+    team.each([&](auto i) {
+      const float moved = clip(image[i] + mixed(i) * second, 0.f, 1.f);
+      last[i] = iterate[i];
+      next[i] = moved;
     });
   }
 };

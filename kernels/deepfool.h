@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/fab.h"
+#include "kernels/holding_team.h"
 
 namespace saddle {
 
@@ -16,7 +17,7 @@ inline constexpr float kDeepFoolMargin = 1e-4f;
 // nothing. Rows with best <= stop are done and keep both.
 template <DistanceNorm P>
 struct DeepFoolStep {
-  static constexpr int kThreads = 256;
+  static constexpr int kThreads = 256, kResidentBlocks = 2;
   Array<const float> x0, w;  // [rows, columns]
   Array<const float> f;      // [rows]
   Array<const float> best;   // [rows]
@@ -26,23 +27,24 @@ struct DeepFoolStep {
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    step(BlockTeam<Block>{b, columns}, b.block());
+    with_held_rows(b, columns, [&](const auto& team) { step(team, b.block()); });
   }
   void reference(int64_t row) const { step(HostTeam<kThreads>{columns}, row); }
 
   template <class Team>
   SADDLE_DEVICE void step(const Team& team, int64_t row) const {
-    const Array<const float> image = row_of(x0, row, columns), normal = row_of(w, row, columns);
     const Array<float> total = row_of(r, row, columns), point = row_of(x1, row, columns);
-    const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(normal[i]); }));
-    const float norm = norm_of<dual_of(P)>(team, [&](int64_t i) { return to_one * normal[i]; });
+    const auto normal = team.hold(row_of(w, row, columns)),
+               image = team.hold(row_of(x0, row, columns)), before = team.hold(total);
+    const float to_one = power_to_one(team.max([&](auto i) { return fabsf(normal[i]); }));
+    const float norm = norm_of<dual_of(P)>(team, [&](auto i) { return to_one * normal[i]; });
     const float away = fabsf(to_one * f[row]) / norm;
     const float distance = (away < kFarthest ? away : kFarthest) + kDeepFoolMargin;
     const float unit = P == DistanceNorm::l2 ? norm : 1.f;
     const float scale = best[row] <= stop || norm == 0.f ? 0.f : distance / unit;
-    team.each([&](int64_t i) {
+    team.each([&](auto i) {
       const float direction = P == DistanceNorm::l2 ? to_one * normal[i] : sign(normal[i]);
-      const float moved = total[i] + scale * direction;
+      const float moved = before[i] + scale * direction;
       total[i] = moved;
       point[i] = clip(image[i] + (1.f + overshoot) * moved, 0.f, 1.f);
     });

@@ -29,11 +29,11 @@ enum class DistanceNorm { linf, l2, l1 };
 template <DistanceNorm P, class Team, class Value>
 SADDLE_DEVICE float norm_of(const Team& team, const Value& v) {
   if constexpr (P == DistanceNorm::linf) {
-    return team.max([&](int64_t i) { return fabsf(v(i)); });
+    return team.max([&](auto i) { return fabsf(v(i)); });
   } else if constexpr (P == DistanceNorm::l2) {
-    return square_root(team.sum([&](int64_t i) { return v(i) * v(i); }));
+    return square_root(team.sum([&](auto i) { return v(i) * v(i); }));
   } else {
-    return team.sum([&](int64_t i) { return fabsf(v(i)); });
+    return team.sum([&](auto i) { return fabsf(v(i)); });
   }
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/array.h"
 #include "kernels/collectives.h"
 #include "kernels/gradient_scale.h"
+#include "kernels/holding_team.h"
 #include "kernels/math.h"
 #include "kernels/philox.h"
 #include "kernels/span.h"
@@ -42,25 +43,25 @@ struct PgdStepLinf {
 // delta + alpha g / ||g||, scaled back to norm eps where it is longer, handed to take(i, element).
 // A gradient of zero moves nothing; one of any other size moves by alpha (see gradient_scale.h; the
 // reference codes divide by ||g|| + 1e-10).
-template <class Team, class Take>
-SADDLE_DEVICE void step_in_l2_ball(const Team& team, const Array<const float>& delta,
-                                   const Array<const float>& g, float alpha, float eps, Take take) {
-  const float to_one = power_to_one(team.max([&](int64_t i) { return fabsf(g[i]); }));
-  const float norm = square_root(team.sum([&](int64_t i) {
+template <class Team, class Row, class Take>
+SADDLE_DEVICE void step_in_l2_ball(const Team& team, const Row& delta, const Row& g, float alpha,
+                                   float eps, Take take) {
+  const float to_one = power_to_one(team.max([&](auto i) { return fabsf(g[i]); }));
+  const float norm = square_root(team.sum([&](auto i) {
     const float scaled = to_one * g[i];
     return scaled * scaled;
   }));
   const float step = norm > 0.f ? alpha / norm : 0.f;
-  const auto moved = [&](int64_t i) { return delta[i] + step * (to_one * g[i]); };
-  const float length = square_root(team.sum([&](int64_t i) { return moved(i) * moved(i); }));
+  const auto moved = [&](auto i) { return delta[i] + step * (to_one * g[i]); };
+  const float length = square_root(team.sum([&](auto i) { return moved(i) * moved(i); }));
   const float shrink = length > eps ? eps / length : 1.f;
-  team.each([&](int64_t i) { take(i, moved(i) * shrink); });
+  team.each([&](auto i) { take(i, moved(i) * shrink); });
 }
 
 // That step, clamped so that x + delta stays in [0, 1], which never lengthens it. One block an
 // example.
 struct PgdStepL2 {
-  static constexpr int kThreads = 256;
+  static constexpr int kThreads = 256, kResidentBlocks = 2;
   Array<float> delta;        // [examples, columns]
   Array<const float> g, x;   // [examples, columns]
   Array<float> adversarial;  // [examples, columns]
@@ -69,19 +70,19 @@ struct PgdStepL2 {
 
   template <class Block>
   SADDLE_DEVICE void operator()(Block& b) const {
-    step(BlockTeam<Block>{b, columns}, b.block());
+    with_held_rows(b, columns, [&](const auto& team) { step(team, b.block()); });
   }
   void reference(int64_t example) const { step(HostTeam<kThreads>{columns}, example); }
 
   template <class Team>
   SADDLE_DEVICE void step(const Team& team, int64_t example) const {
-    const Array<const float> gradient = row_of(g, example, columns),
-                             image = row_of(x, example, columns);
-    const Array<float> here = row_of(delta, example, columns),
+    const Array<float> next = row_of(delta, example, columns),
                        out = row_of(adversarial, example, columns);
-    step_in_l2_ball(team, here, gradient, alpha, eps, [&](int64_t i, float moved) {
+    const auto here = team.hold(next), gradient = team.hold(row_of(g, example, columns)),
+               image = team.hold(row_of(x, example, columns));
+    step_in_l2_ball(team, here, gradient, alpha, eps, [&](auto i, float moved) {
       const float in_box = clip(moved, -image[i], 1.f - image[i]);
-      here[i] = in_box;
+      next[i] = in_box;
       out[i] = clip(image[i] + in_box, 0.f, 1.f);
     });
   }
@@ -104,9 +105,10 @@ struct ShiftStepL2 {
  private:
   template <class Team>
   SADDLE_DEVICE void step(const Team& team, int64_t row) const {
-    const Array<float> here = row_of(delta, row, columns);
-    step_in_l2_ball(team, here, row_of(g, row, columns), alpha, eps,
-                    [&](int64_t i, float moved) { here[i] = moved; });
+    const Array<float> next = row_of(delta, row, columns);
+    const auto here = team.hold(next), gradient = team.hold(row_of(g, row, columns));
+    step_in_l2_ball(team, here, gradient, alpha, eps,
+                    [&](auto i, float moved) { next[i] = moved; });
   }
 };
 

@@ -31,6 +31,9 @@ struct TwoSums {
   float first, second;
 };
 
+// The larger of the two; NaN if one is NaN.
+SADDLE_DEVICE float larger_or_nan(float a, float b) { return a > b || a != a ? a : b; }
+
 template <class Block>
 struct BlockTeam {
   Block& b;
@@ -89,6 +92,8 @@ struct BlockTeam {
   SADDLE_DEVICE void once(const Work& work) const {
     if (b.thread() == 0) work();
   }
+  // The row to read from: its elements stay in memory (holding_team.h has another).
+  SADDLE_DEVICE Array<const float> hold(const Array<const float>& row) const { return row; }
   // What was written before is seen by all after, as after every sum and maximum (collectives.h).
   SADDLE_DEVICE void meet() const { block_meet(b); }
 
@@ -100,8 +105,6 @@ struct BlockTeam {
   SADDLE_DEVICE void each(const Work& work) const {
     each(columns, work);
   }
-
-  static SADDLE_DEVICE float larger_or_nan(float a, float b) { return a > b || a != a ? a : b; }
 };
 
 template <int kThreads>
@@ -152,6 +155,7 @@ struct HostTeam {
   SADDLE_DEVICE void once(const Work& work) const {
     work();
   }
+  SADDLE_DEVICE Array<const float> hold(const Array<const float>& row) const { return row; }
   SADDLE_DEVICE void meet() const {}
 
   template <class Value>

@@ -812,6 +812,8 @@ std::vector<BlockCase> own_cases() {
       pgd_step_l2(1, 1, 0.05f),
       pgd_step_l2(3, 33, 0.05f),
       pgd_step_l2(3, 1025, 0.05f),
+      pgd_step_l2(2, 4096, 0.05f),  // as many columns as are held in registers
+      pgd_step_l2(2, 4097, 0.05f),
       pgd_step_l2(7, 31, 2.f),
       pgd_step_l2(3, 257, 0.05f, 1e-30f),
       pgd_step_l2(3, 255, 0.05f, 1e-40f),
@@ -830,6 +832,7 @@ std::vector<BlockCase> own_cases() {
       fab_start<DistanceNorm::linf>(3, 1025),
       deepfool_step<DistanceNorm::linf>(7, 33),
       deepfool_step<DistanceNorm::linf>(3, 1025),
+      deepfool_step<DistanceNorm::linf>(2, 4097),
       project_on_hyperplane<DistanceNorm::l2>(1, 1, .2f),
       project_on_hyperplane<DistanceNorm::l2>(3, 33, 2.f),
       project_on_hyperplane<DistanceNorm::l2>(3, 33, -2.f),
@@ -842,6 +845,7 @@ std::vector<BlockCase> own_cases() {
       fab_start<DistanceNorm::l2>(3, 1025),
       deepfool_step<DistanceNorm::l2>(7, 33),
       deepfool_step<DistanceNorm::l2>(3, 1025),
+      deepfool_step<DistanceNorm::l2>(2, 4097),
       project_on_hyperplane<DistanceNorm::l1>(1, 1, .2f),
       project_on_hyperplane<DistanceNorm::l1>(3, 33, 2.f),
       project_on_hyperplane<DistanceNorm::l1>(3, 33, -2.f),
@@ -889,6 +893,7 @@ std::vector<BlockCase> own_cases() {
       apgd_step_l2(1, 1, .2f),
       apgd_step_l2(3, 33, .2f),
       apgd_step_l2(5, 1025, .5f),
+      apgd_step_l2(2, 4097, .5f),
       apgd_step_l2(3, 257, .5f, 1e-40f),
       apgd_start_linf(1, 1),
       apgd_start_linf(3, 33),
@@ -908,6 +913,7 @@ std::vector<BlockCase> own_cases() {
       mi_fgsm_step(1, 1),
       mi_fgsm_step(3, 33),
       mi_fgsm_step(5, 1025),
+      mi_fgsm_step(2, 4097),
       mi_fgsm_step(3, 257, 1e-40f),
   };
 }
