@@ -78,7 +78,7 @@ class CudaDevice final : public Device {
   void convolution_backward_weights(const Convolution& shape, const void* x, const void* dy,
                                     float* dw) override;
 
-  // For cuda_device.cpp's own types.
+  // For the types of its graphs and readbacks.
   PinnedSlot take_slot(std::size_t bytes);
   void give_slot(PinnedSlot slot) { free_slots_.push_back(slot); }
   DeviceMemory allocate(std::size_t bytes);  // Error where there is none left
