@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 
+#include "apps/bench/counted_device.h"
 #include "apps/bench/timed_device.h"
 
 namespace saddle::bench {
@@ -31,6 +32,21 @@ Breakdown break_down(Device& device, const BenchModel& model, const std::string&
   std::ranges::sort(result.parts, std::greater{}, &StepPart::seconds);
   result.parts.push_back({"on the host itself", 0, rest});
   return result;
+}
+
+std::vector<CountedPart> count_nodes(const BenchModel& model, const std::string& mode,
+                                     std::int64_t batch, Precision precision) {
+  CountedDevice counted;
+  Workload workload(counted, model, mode, batch, precision);
+  workload.step();  // what only the first one asks for
+  counted.forget();
+  workload.step();
+  std::vector<CountedPart> parts;
+  for (const auto& [name, part] : counted.parts()) {
+    parts.push_back({name, part.nodes, part.bytes});
+  }
+  std::ranges::sort(parts, std::greater{}, &CountedPart::bytes);
+  return parts;
 }
 
 }  // namespace saddle::bench

@@ -22,4 +22,13 @@ struct Breakdown {
 Breakdown break_down(Device& device, const BenchModel& model, const std::string& mode,
                      std::int64_t batch, Precision precision, double seconds);
 
+// What a step asks of a GPU, without one, the most bytes first (counted_device.h).
+struct CountedPart {
+  std::string name;
+  std::int64_t nodes;
+  double bytes;
+};
+std::vector<CountedPart> count_nodes(const BenchModel& model, const std::string& mode,
+                                     std::int64_t batch, Precision precision);
+
 }  // namespace saddle::bench

@@ -5,7 +5,6 @@
 #include <new>
 #include <vector>
 
-#include "apps/bench/node_names.h"
 #include "core/error.h"
 #include "core/pool.h"
 #include "kernels/list.h"
@@ -80,6 +79,11 @@ void CountedDevice::count(const std::string& name, double bytes) {
   part.bytes += bytes;
 }
 
+void CountedDevice::forget() {
+  parts_.clear();
+  convolutions_.clear();
+}
+
 CountedDevice::Part CountedDevice::sum() const {
   Part sum;
   for (const auto& [name, part] : parts_) {
@@ -130,6 +134,14 @@ void CountedDevice::gemm(const Gemm& shape, const void*, const void*, void*) {
                                                        results * element_bytes(shape.result)));
 }
 
+// The library's call: images, weights and outputs, and so many values besides.
+void CountedDevice::count_convolution(ConvolutionOf what, const Convolution& asked, double values) {
+  const Convolution shape = with_whole_vectors(asked);
+  values += images(shape) + weights(shape) + outputs(shape);
+  count(name_of(asked, what), values * element_bytes(shape.dtype()));
+  ++convolutions_[{what, asked}];
+}
+
 // `rows` of input channels, between as many as there are and as many as fill vectors.
 void CountedDevice::count_padding(const Convolution& shape, const char* name, std::int64_t rows,
                                   double size) {
@@ -149,8 +161,7 @@ void CountedDevice::convolution_forward(const Convolution& asked, const void*, c
     count("Convert", static_cast<double>(shape.out_channels) * (sizeof(float) + size));
   }
   const double residual = epilogue.residual ? outputs(shape) : 0;
-  count(name_of(asked, kForward),
-        (images(shape) + weights(shape) + outputs(shape) + residual) * size);
+  count_convolution(ConvolutionOf::forward, asked, residual);
 }
 
 void CountedDevice::convolution_backward_data(const Convolution& asked, const void*, const void*,
@@ -164,8 +175,7 @@ void CountedDevice::convolution_backward_data(const Convolution& asked, const vo
       count_padding(asked, "PadChannels", asked.batch * asked.height * asked.width, size);
     }
   }
-  const double read = sum == Sum::add ? images(shape) : 0;
-  count(name_of(asked, kImages), (images(shape) + read + weights(shape) + outputs(shape)) * size);
+  count_convolution(ConvolutionOf::images, asked, sum == Sum::add ? images(shape) : 0);
 }
 
 void CountedDevice::convolution_backward_weights(const Convolution& asked, const void*, const void*,
@@ -177,7 +187,7 @@ void CountedDevice::convolution_backward_weights(const Convolution& asked, const
     count_padding(asked, "CopyChannels", asked.weight_count() / asked.in_channels, sizeof(float));
   }
   if (shape.dtype() == DType::bf16) count("Convert", weights(shape) * (size + sizeof(float)));
-  count(name_of(asked, kWeights), (images(shape) + weights(shape) + outputs(shape)) * size);
+  count_convolution(ConvolutionOf::weights, asked, 0);
 }
 
 }  // namespace saddle::bench

@@ -11,7 +11,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
+#include "apps/bench/node_names.h"
 #include "core/device.h"
 
 namespace saddle::bench {
@@ -28,9 +30,13 @@ class CountedDevice final : public Device {
   CountedDevice();
   ~CountedDevice() override;
 
+  // How often each convolution was asked for.
+  using Convolutions = std::map<std::pair<ConvolutionOf, Convolution>, std::int64_t>;
+
   const Parts& parts() const { return parts_; }
+  const Convolutions& convolutions() const { return convolutions_; }
   Part sum() const;
-  void forget() { parts_.clear(); }
+  void forget();
 
   void count(const std::string& name, double bytes);
   // The bytes of the arrays among the fields of a kernel.
@@ -65,12 +71,14 @@ class CountedDevice final : public Device {
   bool computes_on_host() const override { return false; }
 
  private:
+  void count_convolution(ConvolutionOf what, const Convolution& asked, double values);
   void count_padding(const Convolution& shape, const char* name, std::int64_t rows, double size);
 
   LaunchTable table_;
   std::map<std::uintptr_t, std::size_t> allocations_;  // address -> bytes
   std::shared_ptr<Pool> pool_;
   Parts parts_;
+  Convolutions convolutions_;
 };
 
 }  // namespace saddle::bench

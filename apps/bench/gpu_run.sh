@@ -3,14 +3,15 @@
 #
 #   bash gpu-kit/gpu_run.sh [STAGE...]        smoke unless given
 #
-#   smoke      versions; a short SAM run in each precision, whose losses must be those of the CPU; a short attack
-#   tests      the tests that use the device
-#   bench      training steps beside PyTorch, compiled: one process of it a batch size
-#   bench_all  training steps and attacks without PyTorch, all precisions
-#   kernels    the bandwidth of single kernels
-#   breakdown  where the time of a step goes
-#   sanitize   tests under compute-sanitizer
-#   train      SGD and SAM on a data set, then FGSM and PGD
+#   smoke         versions; a short SAM run in each precision, whose losses must be those of the CPU; a short attack
+#   tests         the tests that use the device
+#   bench         training steps beside PyTorch, compiled: one process of it a batch size
+#   bench_all     training steps and attacks without PyTorch, all precisions
+#   kernels       the bandwidth of single kernels
+#   convolutions  how fast each convolution of a step is
+#   breakdown     where the time of a step goes
+#   sanitize      tests under compute-sanitizer
+#   train         SGD and SAM on a data set, then FGSM and PGD
 #
 # A stage that fails does not stop those after it. One that reaches its limit is killed with all that it started. A
 # table at the end says what became of each; the exit status is 0 where none failed. Logs and JSON lie in $OUT.
@@ -23,13 +24,13 @@
 #   LIMIT_smoke=SECONDS   (and so for each stage) instead of its own limit
 #   KIT=DIR               where the archive is unpacked [a folder of its own in $TMPDIR]
 #   PEER_SECONDS=160      that a process of the peer may take, for all modes of a batch size
-#   MODEL, MODES, BATCHES, PRECISIONS, ALL_PRECISIONS, BENCH_SECONDS, EXECUTIONS (bench, bench_all, kernels, breakdown)
+#   MODEL, MODES, BATCHES, PRECISIONS, ALL_PRECISIONS, BENCH_SECONDS, EXECUTIONS (bench, bench_all, kernels, convolutions, breakdown)
 #   TEST_FILTER, TEST_SECONDS (tests); CHECKERS, SANITIZE_TESTS, SANITIZE_FILTER (sanitize)
 #   DATASET, DATA_DIR, TRAIN_MODEL, TRAIN_PRECISION, EPOCHS, RHO, TRAIN_FLAGS, ATTACK_FLAGS (train)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly SKIPPED=77 # a stage's exit status, where the device is not made for it
-declare -A limits=([smoke]=90 [tests]=150 [bench]=360 [bench_all]=120 [kernels]=60 [breakdown]=60 [sanitize]=150 [train]=300)
+declare -A limits=([smoke]=90 [tests]=150 [bench]=360 [bench_all]=120 [kernels]=60 [convolutions]=90 [breakdown]=60 [sanitize]=150 [train]=300)
 
 stages=("${@:-smoke}")
 for name in "${stages[@]}"; do
@@ -213,6 +214,9 @@ stage_bench() {
 
 stage_bench_all() { bench bench-all --precisions "$ALL_PRECISIONS" --mode sgd,sam,at,pgd --batch "$BATCHES"; }
 stage_kernels() { bench kernels --kernels --precisions "$PRECISIONS" --batch "${BATCHES##*,}"; }
+stage_convolutions() {
+  BENCH_SECONDS=0.05 bench convolutions --convolutions --precisions "$PRECISIONS" --mode sgd --batch "${BATCHES%%,*}"
+}
 stage_breakdown() { bench breakdown --breakdown --precisions "$PRECISIONS" --mode "$MODES" --batch "${BATCHES%%,*}"; }
 
 stage_sanitize() {
@@ -320,9 +324,9 @@ collect() {
 # The table; fails where a stage has.
 summary() {
   local name failed=0
-  printf '\n%-10s %4s %8s %6s  %s\n' stage rc seconds limit verdict
+  printf '\n%-12s %4s %8s %6s  %s\n' stage rc seconds limit verdict
   for name in "${stages[@]}"; do
-    printf '%-10s %4s %8s %6s  %s\n' "$name" "${rc[$name]:--}" "${seconds[$name]:--}" "${allowed[$name]:--}" \
+    printf '%-12s %4s %8s %6s  %s\n' "$name" "${rc[$name]:--}" "${seconds[$name]:--}" "${allowed[$name]:--}" \
       "${verdict[$name]:-not run}"
     case ${verdict[$name]:-not run} in passed | skipped) ;; *) failed=1 ;; esac
   done

@@ -236,6 +236,18 @@ double copy_bandwidth(Device& device, double seconds) {
   return 2 * size(kCount, DType::f32) / once;
 }
 
+double node_seconds(Device& device, double seconds) {
+  constexpr int kNodes = 240;
+  const Tensor number = f32(device, 1);
+  Replay replay;
+  const double all = median_seconds(device, seconds, [&] {
+    replay(device, [&] {
+      for (int i = 0; i < kNodes; ++i) launch(device, Fill{number.array(), 0.f}, 1);
+    });
+  });
+  return all / kNodes;
+}
+
 std::vector<KernelSpeed> kernel_speeds(Device& device, Precision precision, std::int64_t batch,
                                        double seconds, double copy) {
   const bool bf16 = precision == Precision::bf16;

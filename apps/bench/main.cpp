@@ -10,11 +10,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "apps/bench/breakdown.h"
 #include "apps/bench/disturbance.h"
 #include "apps/bench/kernels.h"
 #include "apps/bench/peak_memory.h"
 #include "apps/bench/peer.h"
+#include "apps/bench/step_tables.h"
 #include "apps/bench/timing.h"
 #include "apps/bench/workload.h"
 #include "apps/common/program_options.h"
@@ -48,12 +48,6 @@ std::vector<std::string> model_names() {
   return names;
 }
 
-// "preact_resnet10 --width 16", "deeplabv3_resnet50 96x96"
-std::string shown_model(const BenchModel& model) {
-  return model.of_pixels() ? text(model.name, ' ', model.height, 'x', model.input_width)
-                           : text(model.name, " --width ", model.width);
-}
-
 struct Options {
   CommonOptions common;
   std::vector<std::string> modes = bench_modes();
@@ -63,7 +57,7 @@ struct Options {
   std::vector<std::string> precisions;  // empty: --precision alone
   double seconds = 2;
   std::int64_t rounds = 5;
-  bool kernels = false, breakdown = false;
+  bool kernels = false, breakdown = false, convolutions = false, count = false;
   PeerOptions peer;
   std::string json;
 };
@@ -201,32 +195,12 @@ Json bench_steps(const Options& options, Device& device,
   return rows;
 }
 
-// Where the time of a row's step goes.
-Json break_down(const Options& options, Device& device, const Row& row) {
-  const Breakdown found = break_down(device, row.model, row.mode, row.batch,
-                                     precision_named(row.precision), options.seconds);
-  device.pool().trim();
-  std::cout << "\n"
-            << row.precision << ", " << row.mode << ", " << shown_model(row.model) << ", batch "
-            << row.batch << ": " << formatted("%.2f", 1e3 * found.seconds) << " ms a step\n\n"
-            << markdown_heading({"part", "calls a step", "ms a step", "share, %"});
-  Json parts = Json::array();
-  for (const StepPart& part : found.parts) {
-    std::cout << markdown_line({part.name, formatted("%.0f", part.calls),
-                                formatted("%.3f", 1e3 * part.seconds),
-                                formatted("%.1f", 100 * part.seconds / found.seconds)});
-    parts.push_back({{"part", part.name}, {"calls", part.calls}, {"seconds", part.seconds}});
-  }
-  std::cout << std::flush;
-  return {{"precision", row.precision},    {"mode", row.mode},
-          {"model", row.model.name},       {"batch", row.batch},
-          {"step_seconds", found.seconds}, {"parts", parts}};
-}
-
 Json bench_kernels(const Options& options, Device& device,
                    const std::vector<std::string>& precisions) {
   const double copy = copy_bandwidth(device, options.seconds);
-  std::cout << formatted("\ncopy within the device: %.1f GB/s (read and written)\n\n", copy / 1e9)
+  const double node = node_seconds(device, options.seconds);
+  std::cout << formatted("\ncopy within the device: %.1f GB/s (read and written)\n", copy / 1e9)
+            << formatted("a node that does next to nothing: %.2f microseconds\n\n", 1e6 * node)
             << markdown_heading(
                    {"kernel", "activations", "batch", "microseconds", "GB/s", "share of copy"})
             << std::flush;
@@ -251,7 +225,7 @@ Json bench_kernels(const Options& options, Device& device,
       }
     }
   }
-  return {{"copy_bytes_per_second", copy}, {"rows", rows}};
+  return {{"copy_bytes_per_second", copy}, {"node_seconds", node}, {"rows", rows}};
 }
 
 // oneDNN, PyTorch's own kernels and MKL, each by its variable.
@@ -262,13 +236,15 @@ void hold_peers_to_avx2() {
 }
 
 void run(Options options) {
-  if (options.kernels && options.breakdown)
-    throw UsageError("--kernels and --breakdown measure one thing each. Give one of them");
+  if (options.kernels + options.breakdown + options.convolutions + options.count > 1) {
+    throw UsageError(
+        "--kernels, --breakdown, --convolutions and --count measure one thing each. Give one");
+  }
   if (options.precisions.empty()) options.precisions = {options.common.precision};
   if (options.common.cpu_isa == "avx2") hold_peers_to_avx2();
   Device& device = open_device(options.common);
   for (const std::string& precision : options.precisions) {
-    if (!device.supports(precision_named(precision))) {
+    if (!options.count && !device.supports(precision_named(precision))) {
       throw UsageError(
           text("--precisions: the device ", device.name(), " does not compute in ", precision));
     }
@@ -281,8 +257,14 @@ void run(Options options) {
     report["kernels"] = bench_kernels(options, device, options.precisions);
   } else if (options.breakdown) {
     report["breakdown"] = for_rows(options, options.precisions, [&](const Row& row) {
-      return break_down(options, device, row);
+      return table_of_parts(device, row, options.seconds);
     });
+  } else if (options.convolutions) {
+    report["convolutions"] = for_rows(options, options.precisions, [&](const Row& row) {
+      return table_of_convolutions(device, row, options.seconds);
+    });
+  } else if (options.count) {
+    report["counts"] = for_rows(options, options.precisions, table_of_nodes);
   } else {
     report["rows"] = bench_steps(options, device, options.precisions);
   }
@@ -305,6 +287,10 @@ void add_flags(CLI::App& app, Options& options) {
              "the bandwidth of single kernels over that of a copy, instead of steps");
   add_switch(app, "--breakdown", options.breakdown,
              "where the time of each step goes, every call waited for, instead of its speed");
+  add_switch(app, "--convolutions", options.convolutions,
+             "how fast each of a step's convolutions is, by shape and direction");
+  add_switch(app, "--count", options.count,
+             "what a step would ask of a GPU, in nodes and bytes: counted, on any machine");
   add_number(app, "--seconds", options.seconds, "least time to measure a row in a round, seconds");
   add_integer(app, "--rounds", options.rounds, 1,
               "turns of Saddle and the eager peer, of which medians are printed, and the least and "

@@ -17,10 +17,19 @@ std::string name_of_kernel(const std::type_info& kernel) {
   return status == 0 ? std::regex_replace(name.get(), std::regex("saddle::"), "") : kernel.name();
 }
 
-std::string name_of(const Convolution& s, const char* what) {
+const char* name_of(ConvolutionOf what) {
+  switch (what) {
+    case ConvolutionOf::forward: return "forward";
+    case ConvolutionOf::images: return "gradient of images";
+    case ConvolutionOf::weights: return "gradient of weights";
+  }
+  return "";
+}
+
+std::string name_of(const Convolution& s, ConvolutionOf what) {
   return text("convolution ", s.kernel, 'x', s.kernel,
               s.stride > 1 ? text(", stride ", s.stride) : "",
-              s.dilation > 1 ? text(", dilation ", s.dilation) : "", ": ", what);
+              s.dilation > 1 ? text(", dilation ", s.dilation) : "", ": ", name_of(what));
 }
 
 }  // namespace saddle::bench

@@ -11,12 +11,12 @@ namespace saddle::bench {
 // "BatchNormApply<float>"
 std::string name_of_kernel(const std::type_info& kernel);
 
-// "convolution 3x3, stride 2: gradient of weights", where `what` is said behind the colon.
-std::string name_of(const Convolution& shape, const char* what);
+enum class ConvolutionOf { forward, images, weights };
+// "forward", "gradient of images", "gradient of weights"
+const char* name_of(ConvolutionOf what);
+// "convolution 3x3, stride 2: gradient of weights"
+std::string name_of(const Convolution& shape, ConvolutionOf what);
 
-inline constexpr const char* kForward = "forward";
-inline constexpr const char* kImages = "gradient of images";
-inline constexpr const char* kWeights = "gradient of weights";
 inline constexpr const char* kProducts = "products of matrices";
 inline constexpr const char* kCopies = "copies";
 

@@ -55,17 +55,20 @@ void TimedDevice::gemm(const Gemm& shape, const void* a, const void* b, void* c)
 
 void TimedDevice::convolution_forward(const Convolution& shape, const void* x, const void* w,
                                       const Epilogue& epilogue, void* y) {
-  timed(name_of(shape, kForward), [&] { device_.convolution_forward(shape, x, w, epilogue, y); });
+  timed(name_of(shape, ConvolutionOf::forward),
+        [&] { device_.convolution_forward(shape, x, w, epilogue, y); });
 }
 
 void TimedDevice::convolution_backward_data(const Convolution& shape, const void* dy, const void* w,
                                             void* dx, Sum sum) {
-  timed(name_of(shape, kImages), [&] { device_.convolution_backward_data(shape, dy, w, dx, sum); });
+  timed(name_of(shape, ConvolutionOf::images),
+        [&] { device_.convolution_backward_data(shape, dy, w, dx, sum); });
 }
 
 void TimedDevice::convolution_backward_weights(const Convolution& shape, const void* x,
                                                const void* dy, float* dw) {
-  timed(name_of(shape, kWeights), [&] { device_.convolution_backward_weights(shape, x, dy, dw); });
+  timed(name_of(shape, ConvolutionOf::weights),
+        [&] { device_.convolution_backward_weights(shape, x, dy, dw); });
 }
 
 }  // namespace saddle::bench
