@@ -33,6 +33,9 @@ struct Register<8> {
   }
 };
 
+// Not where GCC would have to hand 64 bytes from function to function without the registers for it,
+// of which it warns: there nothing is compiled for 16 lanes but vector_code_16.cpp, which has them.
+#if defined(__AVX512F__) || !defined(__x86_64__)
 template <>
 struct Register<16> {
   typedef float Vec __attribute__((vector_size(64)));
@@ -45,6 +48,7 @@ struct Register<16> {
 #endif
   }
 };
+#endif
 
 template <int kLanes>
 struct Lanes : Register<kLanes> {
