@@ -28,6 +28,9 @@ void PassCounts::add(const std::vector<std::int32_t>& of_rows, const PassCounts&
   for (std::int32_t row : part.zero_gradients) {
     zero_gradients.push_back(of_rows[static_cast<std::size_t>(row)]);
   }
+  for (std::int32_t row : part.repeated) {
+    repeated.push_back(of_rows[static_cast<std::size_t>(row)]);
+  }
 }
 
 }  // namespace saddle

@@ -23,6 +23,7 @@ struct Passes {
 struct PassCounts : Passes {
   std::vector<Passes> rows;  // by the batch's rows; those behind the end used nothing
   std::vector<std::int32_t> zero_gradients;  // rows whose first gradient was exactly zero (APGD)
+  std::vector<std::int32_t> repeated;        // rows that were tried again in fp32 (confirmed.h)
 
   void add(std::int32_t row, Passes used);
   void add(const std::vector<std::int32_t>& of_rows, Passes used_by_each);

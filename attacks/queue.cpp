@@ -9,6 +9,16 @@
 #include "core/error.h"
 
 namespace saddle {
+namespace {
+
+// [count]: 1 at these rows.
+std::vector<std::uint8_t> flags_at(const std::vector<std::int32_t>& rows, std::size_t count) {
+  std::vector<std::uint8_t> flags(count, 0);
+  for (std::int32_t row : rows) flags[static_cast<std::size_t>(row)] = 1;
+  return flags;
+}
+
+}  // namespace
 
 AttackQueue::AttackQueue(const LogitsFunction& logits, Device& device, const QueueOptions& options,
                          const std::vector<std::uint8_t>& attacked, Verdict verdict)
@@ -70,7 +80,7 @@ void AttackQueue::begin_member() {
     const bool left = order_ == Members::each_alone || !state_.outcomes[place].broken();
     state_.standing[place] = left ? 1 : 0;
   }
-  state_.members.push_back({member().name, 0, {}, 0, 0});
+  state_.members.emplace_back().name = member().name;
   attempt_ = nullptr;
 }
 
@@ -227,14 +237,15 @@ void AttackQueue::run(const std::vector<Pair>& pairs) {
 // Keeps for each example its first success, else the last attempt.
 void AttackQueue::judge(const std::vector<Pair>& pairs, const RowVerdicts& verdicts,
                         const PassCounts& counts) {
-  std::vector<std::uint8_t> zero_gradient(pairs.size(), 0);
-  for (std::int32_t row : counts.zero_gradients) zero_gradient[static_cast<std::size_t>(row)] = 1;
+  const auto zero_gradient = flags_at(counts.zero_gradients, pairs.size()),
+             repeated = flags_at(counts.repeated, pairs.size());
   for (std::size_t row = 0; row < pairs.size(); ++row) {
     const auto place = static_cast<std::size_t>(pairs[row].example);
     if (state_.standing[place] == 0) continue;  // an attempt before it, in this batch, broke it
     Outcome& outcome = state_.outcomes[place];
     count(outcome, row < counts.rows.size() ? counts.rows[row] : Passes{});
     state_.members.back().zero_gradients += zero_gradient[row];
+    state_.members.back().repeated += repeated[row];
     const bool success = verdicts.succeeds(row);
     if (success) state_.standing[place] = 0;
     if (outcome.broken()) continue;  // by a member before this one

@@ -39,6 +39,7 @@ struct MemberResult {
   Passes passes;
   double seconds = 0;
   std::int64_t zero_gradients = 0;  // attempts that began with a gradient of zero
+  std::int64_t repeated = 0;        // attempts that were made again in fp32 (confirmed.h)
 };
 
 // The verdict on the rows of one batch.

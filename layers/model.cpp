@@ -55,10 +55,18 @@ Var Model::logits(const Pass& pass, const Var& inputs) const {
 }
 
 LogitsFunction Model::evaluation(const Tensor& tokens, Batching batching) const {
+  return evaluation_in(precision, tokens, batching);
+}
+
+LogitsFunction Model::judge(Batching batching) const {
+  return evaluation_in(Precision::fp32, {}, batching);
+}
+
+LogitsFunction Model::evaluation_in(Precision in, const Tensor& tokens, Batching batching) const {
   const Parameters folded =
-      with_precision(fold_batch_norm(network.layout, weights, statistics), precision);
-  return [this, folded, tokens, batching](Tape& tape, const Var& inputs) {
-    Pass pass{tape, folded, {}, statistics, BatchNormMode::frozen, precision};
+      with_precision(fold_batch_norm(network.layout, weights, statistics), in);
+  return [this, folded, in, tokens, batching](Tape& tape, const Var& inputs) {
+    Pass pass{tape, folded, {}, statistics, BatchNormMode::frozen, in};
     pass.folded = true;
     pass.tokens = tokens;
     pass.batching = batching;

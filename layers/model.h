@@ -40,6 +40,8 @@ class Model {
   // those whose embeddings are shifted, where that is the input (Pass::tokens). `batching` is that
   // of linear layers.
   LogitsFunction evaluation(const Tensor& tokens = {}, Batching batching = Batching::fastest) const;
+  // The same in fp32, whatever `precision` is: what may judge how robust the model is.
+  LogitsFunction judge(Batching batching = Batching::fastest) const;
 
   Device& device() const { return weights.device(); }
   std::int64_t classes() const { return network.options.classes; }
@@ -55,6 +57,7 @@ class Model {
 
  private:
   void take_values(Device& device, std::optional<std::uint64_t> seed);
+  LogitsFunction evaluation_in(Precision in, const Tensor& tokens, Batching batching) const;
 
   Tensor device_mean_, device_inverse_std_;  // empty: inputs are no pixels
 };

@@ -6,6 +6,7 @@
 
 #include "apps/attack/report.h"
 #include "apps/attack/session.h"
+#include "apps/attacking/report_text.h"
 #include "apps/common/checkpoint.h"
 #include "apps/common/output_files.h"
 #include "apps/common/parse.h"
@@ -314,12 +315,16 @@ class Loader {
     loaded_.clear();
     const auto model = std::make_shared<Model>(
         load_model(checkpoint, options_.overrides, device_, data_, precision_of(options_.common)));
+    const auto of_model = [&model](LogitsFunction logits) -> LogitsFunction {
+      return [model, logits = std::move(logits)](Tape& tape, const Var& pixels) {
+        return logits(tape, pixels);
+      };
+    };
     victim_ = {model->network.options.model,
-               [model, logits = model->evaluation()](Tape& tape, const Var& pixels) {
-                 return logits(tape, pixels);
-               },
+               of_model(model->judge()),
                {model->network.options, model->mean, model->std, model->class_names},
                model->assumptions};
+    if (model->precision != Precision::fp32) victim_.climbed = of_model(model->evaluation());
     const std::string flags = said_by_flags(options_.overrides);
     if (!flags.empty()) victim_.assumptions.push_back(flags);
     loaded_ = checkpoint;
@@ -364,6 +369,11 @@ void execute(const AttackOptions& options) {
     session.circumstances = {{"threads", text(threads())}};
   }
   session.warnings = data.warnings;  // printed where they arose
+  const std::string doubt = doubt_about_precision(options.common.precision);
+  if (!doubt.empty() && !session.jobs.empty()) {
+    print_warning(kName, doubt);
+    session.warnings.push_back(doubt);
+  }
   const std::vector<AttackReport> reports =
       run_session(session, DeviceDataset(device, data), std::ref(load));
   std::cout << report_table(reports, data) << std::flush;  // first: a failed write loses less

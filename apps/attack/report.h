@@ -89,8 +89,8 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
 // {"checkpoint", "model", "dataset", "examples", "device", "precision", "clean_accuracy",
 // "attacks", "average_robustness", "clean_loss", "eps_curves", "warnings", "finished",
 // "unfinished", "classes", "input_shape", "mean", "std", "assumptions", "worst_cases", "transfer",
-// "plan"}; accuracies in percent, average_robustness null where there is none. Several reports
-// stand in {"reports": [...]}.
+// "plan", "judged_in"}; accuracies in percent, average_robustness null where there is none. Several
+// reports stand in {"reports": [...]}.
 std::string report_json(const std::vector<AttackReport>& reports, const Dataset& data);
 
 // One row for each example and attack: what became of it (see ExampleRecord), and for each example

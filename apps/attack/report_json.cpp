@@ -18,7 +18,8 @@ Json members_json(const AttackResult& result) {
                        {"robust_accuracy", member.robust_accuracy},
                        {"forward_passes", member.passes.forward},
                        {"backward_passes", member.passes.backward},
-                       {"seconds", member.seconds}});
+                       {"seconds", member.seconds},
+                       {"repeated_in_fp32", member.repeated}});
   }
   return members;
 }
@@ -110,6 +111,7 @@ Json report_object(const AttackReport& report, const Dataset& data) {
   json["worst_cases"] = worst_cases_json(report);
   json["transfer"] = transfers_json(report);
   json["plan"] = report.plan;
+  json["judged_in"] = kJudgedIn;
   return json;
 }
 

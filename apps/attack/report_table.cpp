@@ -77,6 +77,9 @@ std::string report_table(const std::vector<AttackReport>& reports, const Dataset
     table +=
         formatted("clean accuracy %.2f %%, loss %.4f (", report.clean.accuracy, report.clean.loss) +
         printable(text(data.size(), " examples of ", data.name, ", ", report.model,
+                       report.precision == kJudgedIn
+                           ? ""
+                           : text(", attacked in ", report.precision, ", judged in ", kJudgedIn),
                        reports.size() > 1 ? ", " + report.checkpoint : "")) +
         ")\n";
     const std::string of =

@@ -84,7 +84,8 @@ Json summary_json(const AttackResult& result) {
                        {"forward", member.passes.forward},
                        {"backward", member.passes.backward},
                        {"seconds", member.seconds},
-                       {"zero_gradients", member.zero_gradients}});
+                       {"zero_gradients", member.zero_gradients},
+                       {"repeated", member.repeated}});
   }
   return {{"robust_accuracy", result.robust_accuracy},
           {"max_linf", result.max_linf},
@@ -129,7 +130,8 @@ AttackResult summary_of(const Json& json) {
                               number_in(member, "robust_accuracy", 100),
                               {count_in(member, "forward"), count_in(member, "backward")},
                               number_in(member, "seconds"),
-                              count_in(member, "zero_gradients")});
+                              count_in(member, "zero_gradients"),
+                              count_in(member, "repeated")});
   }
   return result;
 }

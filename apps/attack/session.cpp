@@ -9,6 +9,7 @@
 #include "apps/attack/eight_bit.h"
 #include "apps/common/command_line.h"
 #include "apps/common/plan_options.h"
+#include "attacks/confirmed.h"
 #include "core/printable.h"
 
 namespace saddle {
@@ -62,7 +63,7 @@ class Session {
       }
       NamedResult named{job.spec.name, job.spec.text, {}, true, job.attack.ball};
       named.targeted = job.attack.aim.has_value();
-      run_job(job, victim.logits, report, named);
+      run_job(job, victim, report, named);
       if (options_.eight_bit && named.finished) judge_eight_bit(victim.logits, report, named);
       if (!named.finished) report.unfinished.push_back(job.spec.text);
       report.attacks.push_back(std::move(named));
@@ -154,16 +155,17 @@ class Session {
   }
 
   // The next job: from the state where it is finished there, else run.
-  void run_job(const Job& job, const LogitsFunction& logits, const AttackReport& report,
+  void run_job(const Job& job, const Victim& victim, const AttackReport& report,
                NamedResult& named) {
     const std::size_t place = next_++;
+    AttackRun run(victim.logits, data_.examples(), report.clean,
+                  victim.climbed ? confirmed(job.attack, victim.climbed) : job.attack,
+                  options_.which, batch_size_);
     if (place < resumed_) {
-      AttackRun(logits, data_.examples(), report.clean, job.attack, options_.which, batch_size_)
-          .check(finished_[place]);
+      run.check(finished_[place]);
       named.result = finished_[place];
       return;
     }
-    AttackRun run(logits, data_.examples(), report.clean, job.attack, options_.which, batch_size_);
     if (current_) {
       run.resume(*std::exchange(current_, std::nullopt));
     } else if (job.continues) {

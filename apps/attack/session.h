@@ -47,12 +47,13 @@ struct SessionOptions {
   bool quiet = false;
 };
 
-// A model under attack: its name and the function an attack sees.
+// A model under attack: its name and what it says of images, in fp32.
 struct Victim {
   std::string model;
   LogitsFunction logits;
   ModelDescription description = {};
   std::vector<std::string> assumptions = {};  // what its file does not say, a sentence each
+  LogitsFunction climbed = {};  // the same in less precision, for attacks to climb; empty: `logits`
 };
 
 // Loads a checkpoint.

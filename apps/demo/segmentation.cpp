@@ -102,7 +102,7 @@ std::vector<std::vector<float>> first_images(const SegmentationSet& set, std::in
 Measured measure(const Contestant<SegmentTrainOptions>& contestant, Device& device,
                  const SegmentationSet& attacked, const SegmentationSet& all) {
   const Model model = load_segmenter(contestant.options.run.output + "/last.safetensors", {},
-                                     device, attacked, precision_of(contestant.options.common));
+                                     device, attacked, Precision::fp32);
   const LogitsFunction logits = model.evaluation();
   const auto seed = static_cast<std::uint64_t>(contestant.options.common.seed);
   const PixelEvaluation clean =

@@ -99,6 +99,7 @@ std::string report_json(const SegmentationReport& report, const SegmentationSet&
             {"examples", set.size()},
             {"device", report.device},
             {"precision", report.precision},
+            {"judged_in", kJudgedIn},
             {"plan", report.plan},
             {"pixels", report.range == PixelRange::plain ? "plain" : "stretched"},
             {"seg_norm", report.unnormalised ? "official" : "correct"},

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "apps/attacking/report_text.h"
 #include "apps/common/fingerprint.h"
 #include "apps/common/output_files.h"
 #include "apps/common/parse.h"
@@ -104,7 +105,7 @@ void run_jobs(const SegmentAttackOptions& o, const std::vector<PixelJob>& jobs,
               const Command& command, const Model& model, const SegmentationSet& set,
               const PixelRunOptions& options, Results& results) {
   SaveClock clock;
-  const LogitsFunction f = model.evaluation({}, Batching::invariant);
+  const LogitsFunction f = model.judge(Batching::invariant);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const auto& done = results[i].back().done;
     Progress progress(jobs[i].attack.spec, set.size(), "images",
@@ -135,7 +136,7 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
   report.unnormalised = o.seg_norm == "official";
   report.assumptions = model.assumptions;
   report.left_out = classes_left_out(o.miou_without, set.classes);
-  const LogitsFunction f = model.evaluation({}, Batching::invariant);
+  const LogitsFunction f = model.judge(Batching::invariant);
   PixelRunOptions options;
   options.range = report.range;
   options.batch_size = o.batch_size;
@@ -146,9 +147,13 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
              o.balance == "test" ? "the split attacked" : "the training split", " (--balance)"));
   }
   options.images_kept = !o.adversarial.empty() ? set.size() : o.images.empty() ? 0 : kPictured;
+  if (model.precision != Precision::fp32) {
+    options.climbed = model.evaluation({}, Batching::invariant);
+  }
   if (report.unnormalised) {
     const Shape channels{static_cast<std::int64_t>(model.mean.size())};
-    options.climbed = unnormalised(f, Tensor::from_host(model.device(), channels, model.mean),
+    options.climbed = unnormalised(options.climbed ? options.climbed : f,
+                                   Tensor::from_host(model.device(), channels, model.mean),
                                    Tensor::from_host(model.device(), channels, model.std));
   }
   const Command command = command_of(o, jobs, set, model, options);
@@ -166,6 +171,8 @@ SegmentationReport report_of(const SegmentAttackOptions& o, const std::vector<Pi
   report.worst_cases =
       worst_cases_of(report, !o.no_clean_candidate, static_cast<std::uint64_t>(o.common.seed));
   report.warnings = doubts_about(report);
+  const std::string of_precision = doubt_about_precision(report.precision);
+  if (!of_precision.empty() && !jobs.empty()) report.warnings.push_back(of_precision);
   report.warnings.insert(report.warnings.end(), of_state.begin(), of_state.end());
   for (const std::string& warning : report.warnings) print_warning(kName, warning);
   report.warnings.insert(report.warnings.end(), set.warnings.begin(), set.warnings.end());
@@ -204,7 +211,7 @@ void attack(const SegmentAttackOptions& o) {
   }
   if (!o.adversarial.empty()) save_adversarial(o.adversarial, report, set);
   if (!o.images.empty())
-    save_picture(o.images, report, set, model.evaluation({}, Batching::invariant), device);
+    save_picture(o.images, report, set, model.judge(Batching::invariant), device);
   if (o.json.empty()) return;
   // The JSON comes last: where it is, all that belongs to it is there, whatever interrupts us.
   write_file_atomically(o.json, std::string_view(report_json(report, set)));

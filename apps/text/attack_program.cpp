@@ -189,6 +189,10 @@ TextAttackReport new_report(const TextAttackProgramOptions& o, const TextModel& 
   report.quirks = quirks_of(o);
   if (o.query_budget) report.query_budget = *o.query_budget;
   report.assumptions = model.assumptions;
+  if (model.precision != Precision::fp32) {
+    report.assumptions.push_back(
+        text("the network that is attacked and judged computes in ", report.precision));
+  }
   report.assumptions.push_back(
       text("words are TextAttack's ", o.compat == "2024" ? "until its release 0.3.10" : "of 2026",
            ", PSO and IGA have ",

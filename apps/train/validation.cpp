@@ -4,6 +4,7 @@
 
 #include "apps/common/evaluate.h"
 #include "apps/training/batches.h"
+#include "attacks/confirmed.h"
 
 namespace saddle {
 namespace {
@@ -41,13 +42,15 @@ HeldOut hold_out(const Dataset& data, std::int64_t count, std::uint64_t seed) {
 
 ValidationAccuracy validate(const Model& model, const DeviceDataset& data,
                             const std::optional<PgdOptions>& attack, std::uint64_t seed) {
-  const LogitsFunction logits = model.evaluation();
-  const Evaluation clean = evaluate(logits, data, kBatch);
+  const LogitsFunction judge = model.judge();
+  const Evaluation clean = evaluate(judge, data, kBatch);
   ValidationAccuracy accuracy{clean.accuracy, {}};
   if (attack) {
-    accuracy.robust = evaluate_attack(logits, data, clean, pgd_attack(*attack, seed),
-                                      AttackedExamples::correct_only, kBatch)
-                          .robust_accuracy;
+    Attack pgd = pgd_attack(*attack, seed);
+    if (model.precision != Precision::fp32) pgd = confirmed(pgd, model.evaluation());
+    accuracy.robust =
+        evaluate_attack(judge, data, clean, pgd, AttackedExamples::correct_only, kBatch)
+            .robust_accuracy;
   }
   return accuracy;
 }

@@ -241,6 +241,7 @@ Attack uneven_attack() {
           const auto row = static_cast<std::int32_t>(i);
           counts.add(row, {10 * examples[i] + attempts[i] + 1, 1});
           if (attempts[i] == 1) counts.zero_gradients.push_back(row);
+          if (attempts[i] == 2) counts.repeated.push_back(row);
         }
         return images;
       },
@@ -261,6 +262,7 @@ TEST(EvaluateAttack, counts_each_examples_own_passes_whatever_the_batch_size) {
     EXPECT_EQ(result.passes.backward, 1 + 3 + 2) << batch_size;
     EXPECT_EQ(result.members[0].passes.forward, result.passes.forward) << batch_size;
     EXPECT_EQ(result.members[0].zero_gradients, 2) << batch_size;
+    EXPECT_EQ(result.members[0].repeated, 1) << batch_size;
   }
 }
 

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/checkpoint.h"
+#include "apps/common/evaluate.h"
 #include "apps/common/png.h"
 #include "core/device.h"
 #include "core/json_text.h"
@@ -443,6 +444,42 @@ TEST_F(AttackProgram, judges_rounded_images_and_lets_another_model_judge) {
   EXPECT_EQ(json["transfer"][0]["checkpoint"], file("n.safetensors"));
   EXPECT_EQ(json["transfer"][0]["attacks"].size(), 2u);
   EXPECT_TRUE(json["attacks"][0]["eight_bit"].contains("robust_accuracy"));
+}
+
+// Near the boundary, where these attacks end, bf16 and fp32 disagree about many images.
+TEST_F(AttackProgram, that_climbs_in_bf16_is_judged_in_fp32) {
+  const auto report_in = [&](const std::string& precision) {
+    const Answer answer =
+        attack({"--checkpoint", checkpoint(), "--test-limit", "60", "--device", "emulated",
+                "--precision", precision, "--attack", "deepfool", "--attack", "fgsm:eps=1/255",
+                "--json", file("r.json"), "--save-adversarial", file("r.safetensors"), "--quiet"});
+    EXPECT_EQ(answer.exit_code, 0) << answer.err;
+    const bool rough = precision != "fp32";
+    EXPECT_EQ(answer.out.find("attacked in bf16, judged in fp32") != std::string::npos, rough);
+    EXPECT_EQ(answer.err.find("attacks climb in bf16") != std::string::npos, rough) << answer.err;
+    return read_json(file("r.json"));
+  };
+  const auto exact = report_in("fp32"), rough = report_in("bf16");
+
+  EXPECT_EQ(rough["judged_in"], "fp32");
+  EXPECT_EQ(rough["clean_accuracy"], exact["clean_accuracy"]);
+  EXPECT_EQ(exact["attacks"][0]["members"][0]["repeated_in_fp32"], 0);
+  EXPECT_GT(rough["attacks"][0]["members"][0]["repeated_in_fp32"], 0);
+  // What DeepFool found, whatever it climbed, breaks the network in fp32.
+  const SafetensorsFile found = SafetensorsFile::load(file("r.safetensors"));
+  const Model model = load_checkpoint(checkpoint(), emulated_device(), {}, {});
+  const std::vector<std::int64_t> labels = found.read_i64("labels");
+  const auto accuracy_on = [&](const std::string& name) {
+    const std::vector<std::int32_t> predictions =
+        predict_images(model.evaluation(), emulated_device(),
+                       found.read_f32(name),  // of one channel: NCHW is NHWC
+                       {28, 28, 1}, 60);
+    std::int64_t right = 0;
+    for (std::size_t i = 0; i < labels.size(); ++i) right += predictions[i] == labels[i] ? 1 : 0;
+    return percent(right, std::ssize(labels));
+  };
+  EXPECT_EQ(rough["attacks"][0]["robust_accuracy"], accuracy_on("adversarial.0-deepfool"));
+  EXPECT_EQ(rough["attacks"][1]["robust_accuracy"], accuracy_on("adversarial.1-fgsm"));
 }
 
 TEST_F(AttackProgram, says_in_a_line_that_the_model_answers_with_what_is_no_number) {

@@ -86,28 +86,13 @@ TEST(report_table, shows_no_foreign_text_that_drives_a_terminal) {
 TEST(ReportJson, begins_with_the_keys_of_the_contract) {
   const auto json = parse_ordered_json(report_json({report()}, two_images()));
 
-  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"checkpoint",
-                                                     "model",
-                                                     "dataset",
-                                                     "examples",
-                                                     "device",
-                                                     "precision",
-                                                     "clean_accuracy",
-                                                     "attacks",
-                                                     "average_robustness",
-                                                     "clean_loss",
-                                                     "eps_curves",
-                                                     "warnings",
-                                                     "finished",
-                                                     "unfinished",
-                                                     "classes",
-                                                     "input_shape",
-                                                     "mean",
-                                                     "std",
-                                                     "assumptions",
-                                                     "worst_cases",
-                                                     "transfer",
-                                                     "plan"}));
+  EXPECT_EQ(keys_of(json),
+            (std::vector<std::string>{
+                "checkpoint",  "model",          "dataset",  "examples",           "device",
+                "precision",   "clean_accuracy", "attacks",  "average_robustness", "clean_loss",
+                "eps_curves",  "warnings",       "finished", "unfinished",         "classes",
+                "input_shape", "mean",           "std",      "assumptions",        "worst_cases",
+                "transfer",    "plan",           "judged_in"}));
   EXPECT_EQ(
       keys_of(json["attacks"][0]),
       (std::vector<std::string>{"name", "spec", "robust_accuracy", "max_linf", "max_l2",

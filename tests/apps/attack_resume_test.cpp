@@ -23,7 +23,7 @@ AttackResult result(std::int32_t member) {
   result.passes = {11, 5};
   result.seconds = 1.25;
   result.warnings = {"beware"};
-  result.members = {{"apgd-ce", 40, {10, 4}, 0.5, 6}};
+  result.members = {{"apgd-ce", 40, {10, 4}, 0.5, 6, 7}};
   ExampleRecord record;
   record.label = 3;
   record.prediction = 4;
@@ -61,6 +61,7 @@ TEST(SaveState, is_read_back_bit_for_bit) {
   EXPECT_EQ(read.finished[0].members[0].name, "apgd-ce");
   EXPECT_EQ(read.finished[0].members[0].passes.forward, 10);
   EXPECT_EQ(read.finished[0].members[0].zero_gradients, 6);
+  EXPECT_EQ(read.finished[0].members[0].repeated, 7);
   EXPECT_EQ(read.finished[0].adversarial, (std::vector<float>{0.1f, 0.2f}));
   EXPECT_EQ(read.finished[1].examples[0].member, -1);
   ASSERT_TRUE(read.current.has_value());

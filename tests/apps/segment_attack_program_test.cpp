@@ -188,6 +188,23 @@ TEST_F(SegmentAttack, feeds_pixels_that_are_not_normalised_where_told) {
   EXPECT_CONTAINS(json().at("warnings").dump(), "--seg-norm official");
 }
 
+TEST_F(SegmentAttack, that_climbs_in_bf16_is_judged_in_fp32) {
+  SegmentAttackOptions o = options({"pgd:steps=2,start=zero"});
+  o.common.device = "emulated";
+  run(o);
+  const Json exact = json();
+  o.common.precision = "bf16";
+
+  run(o);
+
+  EXPECT_EQ(json().at("judged_in"), "fp32");
+  EXPECT_EQ(json().at("clean"), exact.at("clean"));
+  EXPECT_EQ(json().at("clean_loss"), exact.at("clean_loss"));
+  EXPECT_NE(json().at("attacks").at(0).at("max_l2"), exact.at("attacks").at(0).at("max_l2"));
+  EXPECT_CONTAINS(json().at("warnings").dump(), "attacks climb in bf16");
+  EXPECT_EQ(exact.at("warnings").dump().find("attacks climb"), std::string::npos);
+}
+
 TEST_F(SegmentAttack, weighs_classes_by_the_labels_of_the_part_that_is_named) {
   SegmentAttackOptions o = options({"pgd:steps=1,loss=mce-bal"});
   o.balance = "test";

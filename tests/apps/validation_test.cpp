@@ -87,6 +87,24 @@ TEST(best_epoch, is_chosen_by_their_robust_accuracy) {
   EXPECT_LT(last.at("validation_robust_accuracy"), last.at("validation_accuracy"));
 }
 
+// So many images that bf16 and fp32 disagree about some.
+TEST(validation, of_a_model_in_bf16_is_judged_in_fp32) {
+  ModelDescription description;
+  description.network = {"preact_resnet10", 2, 1, 12, 12, 4};
+  description.mean = {.5f};
+  description.std = {.25f};
+  Model model(emulated_device(), description, 1, Precision::bf16);
+  const DeviceDataset data(emulated_device(), quadrants(600, 3));
+  const double in_bf16 = evaluate(model.evaluation(), data, 200).loss;
+  const auto rough = validate(model, data, fgsm(1.f / 255), 5);
+  model.precision = Precision::fp32;
+  const auto exact = validate(model, data, fgsm(1.f / 255), 5);
+
+  EXPECT_NE(in_bf16, evaluate(model.evaluation(), data, 200).loss);
+  EXPECT_EQ(rough.clean, exact.clean);
+  EXPECT_NEAR(*rough.robust, *exact.robust, 0.5);
+}
+
 TEST(best_epoch, by_robust_accuracy_survives_an_interruption) {
   const TemporaryDirectory directory;
   TrainOptions options = small_run("pgd", directory.path() / "whole");
